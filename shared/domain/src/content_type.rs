@@ -1,0 +1,157 @@
+//! Media types: what a client declares, what the deployment allows, and what kind of media that makes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Container, Invalid, serde_as_text};
+
+/// Whether a media is watched or listened to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MediaKind {
+    /// It has moving pictures.
+    Video,
+    /// It has sound only.
+    Audio,
+}
+
+impl fmt::Display for MediaKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Video => "video",
+            Self::Audio => "audio",
+        })
+    }
+}
+
+/// A declared `video/…` or `audio/…` media type without parameters, in lower case (RFC 6838).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ContentType(String);
+
+impl ContentType {
+    /// The text, e.g. `video/mp4`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What it declares.
+    pub fn kind(&self) -> MediaKind {
+        if self.0.starts_with("video/") { MediaKind::Video } else { MediaKind::Audio }
+    }
+
+    /// Whether a file in `container` can be what this type declares. A type that this table does not know is judged
+    /// by its kind alone.
+    pub fn admits(&self, container: Container) -> bool {
+        let declared = match self.0.split_once('/').map_or("", |(_, subtype)| subtype) {
+            "mp4" | "x-mp4" | "m4a" | "x-m4a" | "x-m4v" | "m4v" | "quicktime" | "3gpp" | "3gpp2" => {
+                Container::IsoBaseMedia
+            }
+            "webm" | "matroska" | "x-matroska" => Container::Matroska,
+            "mp2t" | "mpeg2-ts" | "vnd.dlna.mpeg-tts" => Container::MpegTransportStream,
+            "mpeg" if self.kind() == MediaKind::Audio => Container::Mp3,
+            "mp3" => Container::Mp3,
+            "ogg" | "opus" | "vorbis" => Container::Ogg,
+            "flac" | "x-flac" => Container::Flac,
+            "wav" | "x-wav" | "wave" | "vnd.wave" => Container::Wave,
+            _ => return true,
+        };
+        declared == container
+    }
+}
+
+impl fmt::Display for ContentType {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl FromStr for ContentType {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let text = text.to_ascii_lowercase();
+        let is_restricted_name = |name: &str| {
+            (1..=127).contains(&name.len())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+        };
+        match text.split_once('/') {
+            Some(("video" | "audio", subtype)) if is_restricted_name(subtype) => Ok(Self(text)),
+            _ => Err(Invalid::new("must be a video/… or audio/… media type without parameters")),
+        }
+    }
+}
+
+serde_as_text!(ContentType);
+
+/// The media types that a deployment takes: a comma-separated list of types and of `video/*`, `audio/*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowedContentTypes(Vec<String>);
+
+impl AllowedContentTypes {
+    /// Whether uploads of this type are taken.
+    pub fn allows(&self, content_type: &ContentType) -> bool {
+        self.0.iter().any(|allowed| match allowed.strip_suffix('*') {
+            Some(prefix) => content_type.as_str().starts_with(prefix),
+            None => content_type.as_str() == allowed,
+        })
+    }
+}
+
+impl fmt::Display for AllowedContentTypes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.join(", "))
+    }
+}
+
+impl FromStr for AllowedContentTypes {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let entries = text
+            .split(',')
+            .map(str::trim)
+            .map(|entry| match entry {
+                "video/*" | "audio/*" => Ok(entry.to_owned()),
+                _ => entry.parse::<ContentType>().map(|content_type| content_type.0),
+            })
+            .collect::<Result<Vec<_>, _>>();
+        entries
+            .map(Self)
+            .map_err(|_| Invalid::new("must list video/… and audio/… types, separated by commas"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_video_or_audio_in_lower_case() {
+        let declared = "Video/MP4".parse::<ContentType>().unwrap();
+        assert_eq!((declared.as_str(), declared.kind()), ("video/mp4", MediaKind::Video));
+        for wrong in
+            ["image/png", "video/", "video", "video/mp4; codecs=avc1", "video/mp4\r\nx: y", "video/*"]
+        {
+            assert!(wrong.parse::<ContentType>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_deployment_narrows_what_it_takes() {
+        let allowed = "video/mp4, audio/*".parse::<AllowedContentTypes>().unwrap();
+        let allows = |text: &str| allowed.allows(&text.parse().unwrap());
+        assert!(allows("video/mp4") && allows("audio/flac"));
+        assert!(!allows("video/webm") && !allows("video/mp4x"));
+        assert!("video/mp4,,".parse::<AllowedContentTypes>().is_err());
+    }
+
+    #[test]
+    fn a_known_type_admits_only_its_container() {
+        let admits = |text: &str, container| text.parse::<ContentType>().unwrap().admits(container);
+        assert!(admits("video/quicktime", Container::IsoBaseMedia));
+        assert!(!admits("video/webm", Container::IsoBaseMedia));
+        assert!(admits("video/x-unheard-of", Container::IsoBaseMedia));
+    }
+}

@@ -1,0 +1,64 @@
+//! The nouns of the platform and their rules: media, upload, user, job. State machines, limits, permissions.
+//!
+//! Pure: no AWS, no HTTP, no clock, no randomness. What comes from outside is parsed into these types once, at the
+//! edge, so that a value that exists is a value that is valid. What is decided here is carried out by `table` and
+//! `buckets`.
+
+mod checksum;
+mod content_type;
+mod id;
+mod job;
+mod limits;
+mod media;
+mod object;
+mod permission;
+mod text;
+mod timestamp;
+mod upload;
+mod user;
+mod work;
+
+pub use checksum::{ChecksumAlgorithm, Crc64NvmeChecksum, Sha256Checksum};
+pub use content_type::{AllowedContentTypes, ContentType, MediaKind};
+pub use id::{MediaId, SessionId, UploadId, UserId};
+pub use job::{Job, JobStatus, JobType};
+pub use limits::{EXPIRES_IN_SECONDS, MAX_PUT_SIZE_BYTES, MAX_TAGS, SizeBytes};
+pub use media::{Arrival, Failure, Measurement, Media, PublishedObject, State, Status, Visibility};
+pub use object::{Container, ObjectVersion, Slot, SourceKey};
+pub use permission::{Caller, Decision, may_upload, may_view};
+pub use text::{Description, DisplayName, Filename, Tag, ThumbnailUrl, Title};
+pub use timestamp::Timestamp;
+pub use upload::{ObjectHead, Upload, UploadMethod, UploadState};
+pub use user::{Email, Role, Session, User};
+pub use work::{Work, WorkKind};
+
+/// Why a text is not a valid value of a type: one sentence that says what would be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Invalid(String);
+
+impl Invalid {
+    /// With this sentence.
+    pub fn new(detail: impl Into<String>) -> Self {
+        Self(detail.into())
+    }
+}
+
+/// Serde through `FromStr` and `Display`: the same text in JSON and in the table, parsed by the same rules.
+macro_rules! serde_as_text {
+    ($($name:ty),+ $(,)?) => {$(
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )+};
+}
+pub(crate) use serde_as_text;

@@ -1,0 +1,129 @@
+//! Objects in the ingest bucket: how their keys are built and parsed, and what identifies one of their versions.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Invalid, MediaId, serde_as_text};
+
+/// What an object is to its media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Slot {
+    /// The media itself.
+    Source,
+    /// Its thumbnail.
+    Miniature,
+}
+
+/// The key of an uploaded object: `uploads/{media_id}/{slot}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SourceKey {
+    /// The media that it belongs to.
+    pub media_id: MediaId,
+    /// What it is to that media.
+    pub slot: Slot,
+}
+
+impl fmt::Display for SourceKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slot = match self.slot {
+            Slot::Source => "source",
+            Slot::Miniature => "miniature",
+        };
+        write!(formatter, "uploads/{}/{slot}", self.media_id)
+    }
+}
+
+impl FromStr for SourceKey {
+    type Err = Invalid;
+
+    fn from_str(key: &str) -> Result<Self, Invalid> {
+        let invalid = || Invalid::new("must be uploads/{media_id}/{slot}");
+        let (media_id, slot) =
+            key.strip_prefix("uploads/").and_then(|rest| rest.split_once('/')).ok_or_else(invalid)?;
+        let slot = match slot {
+            "source" => Slot::Source,
+            "miniature" => Slot::Miniature,
+            _ => return Err(invalid()),
+        };
+        Ok(Self { media_id: media_id.parse()?, slot })
+    }
+}
+
+serde_as_text!(SourceKey);
+
+/// One version of an uploaded object: what every step of processing is keyed by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectVersion {
+    /// S3's version id.
+    pub version_id: String,
+    /// S3's ETag, without quotes.
+    pub etag: String,
+    /// S3's `sequencer`: later events of one key compare higher, once padded to one length.
+    pub sequencer: String,
+}
+
+impl ObjectVersion {
+    /// Whether both are the same version of the object, whichever event told of it.
+    pub fn is_same_version(&self, other: &Self) -> bool {
+        self.version_id == other.version_id
+    }
+}
+
+/// The family of container formats that a file's content was found to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Container {
+    /// MP4, `QuickTime`, M4A, 3GP: ISO/IEC 14496-12 and its forebear.
+    IsoBaseMedia,
+    /// Matroska and `WebM`.
+    Matroska,
+    /// MPEG-2 transport stream.
+    MpegTransportStream,
+    /// MPEG audio without a container.
+    Mp3,
+    /// Ogg.
+    Ogg,
+    /// FLAC without a container.
+    Flac,
+    /// RIFF/WAVE and RF64.
+    Wave,
+    /// Another one.
+    Other,
+}
+
+impl Container {
+    /// From the short name that `probe` gives a container.
+    pub fn of_name(name: &str) -> Self {
+        match name {
+            "mp4" | "mov" | "m4a" | "m4v" | "3gp" | "3g2" => Self::IsoBaseMedia,
+            "matroska" | "mkv" | "webm" => Self::Matroska,
+            "mpegts" => Self::MpegTransportStream,
+            "mp3" => Self::Mp3,
+            "ogg" => Self::Ogg,
+            "flac" => Self::Flac,
+            "wav" | "rf64" => Self::Wave,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_reads_back_and_nothing_else_does() {
+        let key = "uploads/019a9f3e-7c00-7abc-8def-0123456789ab/source";
+        assert_eq!(key.parse::<SourceKey>().map(|key| key.to_string()), Ok(key.to_owned()));
+        for other in [
+            "uploads/019a9f3e-7c00-7abc-8def-0123456789ab/source/",
+            "uploads/019a9f3e-7c00-7abc-8def-0123456789ab",
+            "uploads/../source",
+            "media/019a9f3e-7c00-7abc-8def-0123456789ab/source",
+        ] {
+            assert!(other.parse::<SourceKey>().is_err(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Texts that people write: titles, descriptions, tags, names. Each type holds the bounds of the HTTP contract.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{Invalid, serde_as_text};
+
+macro_rules! text {
+    ($($(#[$doc:meta])+ $name:ident = $parse:expr),+ $(,)?) => {$(
+        $(#[$doc])+
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                let parse: fn(&str) -> Result<String, Invalid> = $parse;
+                parse(text).map(Self)
+            }
+        }
+
+        serde_as_text!($name);
+    )+};
+}
+
+text! {
+    /// A media's title: 1–200 characters, on one line.
+    Title = |text| one_line(text, 200),
+    /// A media's description: at most 5 000 characters, on as many lines as it likes.
+    Description = |text| lines(text, 5_000),
+    /// A tag: 1–50 characters, on one line.
+    Tag = |text| one_line(text, 50),
+    /// A user's name as shown to others: 1–100 characters, on one line.
+    DisplayName = |text| one_line(text, 100),
+    /// The name of the file on the client's side: 1–255 bytes, no path separators, no control characters. It is
+    /// shown and offered for downloads; nothing on the server is named after it.
+    Filename = filename,
+    /// Where a client's own thumbnail is: an absolute `https` URL of at most 2 048 bytes.
+    ThumbnailUrl = thumbnail_url,
+}
+
+impl Description {
+    /// No description.
+    pub fn empty() -> Self {
+        Self(String::new())
+    }
+}
+
+fn one_line(text: &str, max_characters: usize) -> Result<String, Invalid> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > max_characters {
+        return Err(Invalid::new(format!("must be 1 to {max_characters} characters long")));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Invalid::new("must be on one line, without control characters"));
+    }
+    Ok(text.to_owned())
+}
+
+fn lines(text: &str, max_characters: usize) -> Result<String, Invalid> {
+    if text.chars().count() > max_characters {
+        return Err(Invalid::new(format!("must be at most {max_characters} characters long")));
+    }
+    if text.chars().any(|character| character.is_control() && !matches!(character, '\n' | '\r' | '\t')) {
+        return Err(Invalid::new("must not contain control characters other than line breaks and tabs"));
+    }
+    Ok(text.to_owned())
+}
+
+fn filename(text: &str) -> Result<String, Invalid> {
+    if text.is_empty() || text.len() > 255 {
+        return Err(Invalid::new("must be 1 to 255 bytes long"));
+    }
+    if text.chars().any(|character| character.is_control() || matches!(character, '/' | '\\')) {
+        return Err(Invalid::new("must be a file's name without folders or control characters"));
+    }
+    Ok(text.to_owned())
+}
+
+fn thumbnail_url(text: &str) -> Result<String, Invalid> {
+    let authority =
+        text.strip_prefix("https://").map(|rest| rest.split(['/', '?', '#']).next().unwrap_or(""));
+    let is_url = authority.is_some_and(|authority| !authority.is_empty() && !authority.contains('@'))
+        && text.len() <= 2_048
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\'));
+    if is_url {
+        Ok(text.to_owned())
+    } else {
+        Err(Invalid::new("must be an absolute https URL of at most 2048 bytes"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_trimmed_and_bounded_in_characters() {
+        assert_eq!("  Zürich  ".parse::<Title>().map(|title| title.to_string()), Ok("Zürich".to_owned()));
+        assert!("é".repeat(200).parse::<Title>().is_ok());
+        for wrong in ["", "   ", &"é".repeat(201), "two\nlines", "nul\0"] {
+            assert!(wrong.parse::<Title>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn filenames_name_no_folder() {
+        assert!("clip (1).mp4".parse::<Filename>().is_ok());
+        assert!("a".repeat(255).parse::<Filename>().is_ok());
+        for wrong in ["", "a/b.mp4", "..\\b.mp4", "a\r\n.mp4", &"é".repeat(128)] {
+            assert!(wrong.parse::<Filename>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn descriptions_keep_their_lines() {
+        assert!("one\n\ttwo\r\n".parse::<Description>().is_ok());
+        assert!("bell\u{7}".parse::<Description>().is_err());
+        assert!("x".repeat(5_001).parse::<Description>().is_err());
+    }
+
+    #[test]
+    fn thumbnails_are_https() {
+        assert!("https://example.com/a.jpg?x=1".parse::<ThumbnailUrl>().is_ok());
+        for wrong in [
+            "http://example.com/a.jpg",
+            "https://",
+            "https:///a.jpg",
+            "https://user@example.com/",
+            "javascript:alert(1)",
+            "https://example.com/a b.jpg",
+            "https://example.com/\"onerror=",
+        ] {
+            assert!(wrong.parse::<ThumbnailUrl>().is_err(), "{wrong}");
+        }
+    }
+}
