@@ -1,0 +1,18 @@
+//! Tokens, password hashing and signing keys. No AWS, no HTTP: what is read from and written to a store is plain data
+//! here.
+//!
+//! All of it stands on `ring`, but for Argon2id and the judgement of passwords. Nothing here logs, and no `Debug` shows
+//! a secret.
+
+mod crypto;
+mod keys;
+mod password;
+mod refresh_token;
+mod token;
+
+pub use keys::{KeyError, KeyRing, PublicKeys, SigningKey};
+#[cfg(feature = "password-strength")]
+pub use password::NewPassword;
+pub use password::{PasswordCheck, UNKNOWN_USER_HASH, check_password};
+pub use refresh_token::RefreshToken;
+pub use token::{AccessClaims, Audience, StreamClaims, TokenError, TokenSigner, TokenVerifier};

@@ -1,0 +1,254 @@
+//! JSON Web Tokens (RFC 7519), signed with Ed25519 (RFC 8037), by the advice of RFC 8725: one algorithm, a `kid` that
+//! names a known key, an explicit `typ`, issuer and audience checked, and one kind of claims for each audience.
+
+use std::marker::PhantomData;
+
+use domain::{MediaId, Role, SessionId, Timestamp, UserId};
+use jsonwebtoken::{Algorithm, Header, Validation};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::crypto;
+use crate::keys::{PublicKeys, SigningKey};
+
+/// Claims that belong to one audience.
+pub trait Audience: Serialize + DeserializeOwned {
+    /// The `aud` claim.
+    const AUDIENCE: &'static str;
+    /// The `typ` header.
+    const TYPE: &'static str;
+    /// The `exp` claim, in seconds since the epoch.
+    fn expires_at(&self) -> i64;
+}
+
+/// What an access token says (RFC 9068).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessClaims {
+    /// The user.
+    pub sub: UserId,
+    /// Their role when the token was made.
+    pub role: Role,
+    /// The session that it belongs to.
+    pub sid: SessionId,
+    /// When it was made, in seconds since the epoch.
+    pub iat: i64,
+    /// When it ends, in seconds since the epoch.
+    pub exp: i64,
+    /// Its own id.
+    pub jti: Uuid,
+}
+
+impl Audience for AccessClaims {
+    const AUDIENCE: &'static str = "api";
+    const TYPE: &'static str = "at+jwt";
+
+    fn expires_at(&self) -> i64 {
+        self.exp
+    }
+}
+
+/// What a stream token says: whoever has it may play this media until it ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamClaims {
+    /// The media.
+    pub sub: MediaId,
+    /// For whom it was made.
+    pub viewer: UserId,
+    /// Their role then. Whether they may see the media is asked again at each use.
+    pub viewer_role: Role,
+    /// When it was made, in seconds since the epoch.
+    pub iat: i64,
+    /// When it ends, in seconds since the epoch.
+    pub exp: i64,
+    /// Its own id.
+    pub jti: Uuid,
+}
+
+impl Audience for StreamClaims {
+    const AUDIENCE: &'static str = "stream";
+    const TYPE: &'static str = "stream+jwt";
+
+    fn expires_at(&self) -> i64 {
+        self.exp
+    }
+}
+
+/// Why a token is not accepted. Clients are told which of the two it is, and no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// It was good once.
+    #[error("the token has expired")]
+    Expired,
+    /// It is not one of ours, or not for this.
+    #[error("the token is not valid")]
+    Invalid,
+}
+
+/// A token could not be signed: the key is unusable.
+#[derive(Debug, thiserror::Error)]
+#[error("the token could not be signed: {0}")]
+pub struct SignError(#[from] jsonwebtoken::errors::Error);
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<C> {
+    iss: String,
+    aud: String,
+    #[serde(flatten)]
+    claims: C,
+}
+
+/// Signs tokens of one kind.
+#[derive(Debug)]
+pub struct TokenSigner<C> {
+    issuer: String,
+    key: SigningKey,
+    claims: PhantomData<fn(C)>,
+}
+
+impl<C: Audience> TokenSigner<C> {
+    /// For this issuer, with this key.
+    pub fn new(issuer: impl Into<String>, key: SigningKey) -> Self {
+        crypto::install();
+        Self { issuer: issuer.into(), key, claims: PhantomData }
+    }
+
+    /// The token.
+    pub fn sign(&self, claims: C) -> Result<String, SignError> {
+        let header = Header {
+            typ: Some(C::TYPE.to_owned()),
+            kid: Some(self.key.key_id.clone()),
+            ..Header::new(Algorithm::EdDSA)
+        };
+        let envelope = Envelope { iss: self.issuer.clone(), aud: C::AUDIENCE.to_owned(), claims };
+        Ok(jsonwebtoken::encode(&header, &envelope, &self.key.key)?)
+    }
+}
+
+/// Verifies tokens of one kind.
+#[derive(Clone, Debug)]
+pub struct TokenVerifier<C> {
+    validation: Validation,
+    keys: PublicKeys,
+    claims: PhantomData<fn() -> C>,
+}
+
+impl<C: Audience> TokenVerifier<C> {
+    /// For tokens of this issuer, signed with one of these keys.
+    pub fn new(issuer: &str, keys: PublicKeys) -> Self {
+        crypto::install();
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_issuer(&[issuer]);
+        validation.set_audience(&[C::AUDIENCE]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        // `verify` compares `exp` itself, with the caller's clock.
+        validation.validate_exp = false;
+        Self { validation, keys, claims: PhantomData }
+    }
+
+    /// What the token says, if it is one of ours and has not ended by `now`.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<C, TokenError> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
+        if header.typ.as_deref() != Some(C::TYPE) {
+            return Err(TokenError::Invalid);
+        }
+        let key =
+            header.kid.as_deref().and_then(|key_id| self.keys.get(key_id)).ok_or(TokenError::Invalid)?;
+        let envelope = jsonwebtoken::decode::<Envelope<C>>(token, key, &self.validation)
+            .map_err(|_| TokenError::Invalid)?
+            .claims;
+        if envelope.claims.expires_at() <= now.unix_seconds() {
+            return Err(TokenError::Expired);
+        }
+        Ok(envelope.claims)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::KeyRing;
+    use base64::Engine as _;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn now() -> Timestamp {
+        Timestamp::from_unix_seconds(NOW)
+    }
+
+    fn claims() -> AccessClaims {
+        AccessClaims {
+            sub: UserId::new(Uuid::from_u128(1)),
+            role: Role::Operator,
+            sid: SessionId::new(Uuid::from_u128(2)),
+            iat: NOW - 60,
+            exp: NOW + 60,
+            jti: Uuid::from_u128(3),
+        }
+    }
+
+    fn signer<C: Audience>(ring: &KeyRing, issuer: &str) -> TokenSigner<C> {
+        TokenSigner::new(issuer, ring.signing_key(ring.signing_key_id(1).unwrap()).unwrap())
+    }
+
+    fn verifier<C: Audience>(ring: &KeyRing) -> TokenVerifier<C> {
+        TokenVerifier::new("here", ring.public_set(1).unwrap().parse().unwrap())
+    }
+
+    #[test]
+    fn what_is_signed_reads_back_until_it_ends() {
+        let ring = KeyRing::new().advance_to(1).unwrap();
+        let token = signer(&ring, "here").sign(claims()).unwrap();
+        let verifier = verifier::<AccessClaims>(&ring);
+        assert_eq!(verifier.verify(&token, now()), Ok(claims()));
+        let end = Timestamp::from_unix_seconds(NOW + 60);
+        assert_eq!(verifier.verify(&token, end), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn only_our_own_tokens_for_this_purpose_are_accepted() {
+        let ring = KeyRing::new().advance_to(1).unwrap();
+        let other_ring = KeyRing::new().advance_to(1).unwrap();
+        let access = verifier::<AccessClaims>(&ring);
+        let token = signer(&ring, "here").sign(claims()).unwrap();
+
+        assert_eq!(
+            access.verify(&signer(&ring, "there").sign(claims()).unwrap(), now()),
+            Err(TokenError::Invalid)
+        );
+        assert_eq!(
+            access.verify(&signer(&other_ring, "here").sign(claims()).unwrap(), now()),
+            Err(TokenError::Invalid)
+        );
+        // A token for another purpose, signed with the same key.
+        assert_eq!(verifier::<StreamClaims>(&ring).verify(&token, now()), Err(TokenError::Invalid));
+        for damaged in
+            [String::new(), "a.b.c".to_owned(), token[..token.len() - 4].to_owned(), format!("{token}.")]
+        {
+            assert_eq!(access.verify(&damaged, now()), Err(TokenError::Invalid), "{damaged}");
+        }
+    }
+
+    #[test]
+    fn the_header_cannot_choose_the_algorithm_or_the_key() {
+        let ring = KeyRing::new().advance_to(1).unwrap();
+        let token = signer(&ring, "here").sign(claims()).unwrap();
+        let kid = ring.signing_key_id(1).unwrap();
+        let (_, rest) = token.split_once('.').unwrap();
+        for header in [
+            format!(r#"{{"alg":"none","typ":"at+jwt","kid":"{kid}"}}"#),
+            format!(r#"{{"alg":"HS256","typ":"at+jwt","kid":"{kid}"}}"#),
+            format!(r#"{{"alg":"EdDSA","typ":"JWT","kid":"{kid}"}}"#),
+            r#"{"alg":"EdDSA","typ":"at+jwt","kid":"unknown"}"#.to_owned(),
+            r#"{"alg":"EdDSA","typ":"at+jwt"}"#.to_owned(),
+        ] {
+            let forged = format!("{}.{rest}", BASE64_URL_SAFE_NO_PAD.encode(&header));
+            assert_eq!(
+                verifier::<AccessClaims>(&ring).verify(&forged, now()),
+                Err(TokenError::Invalid),
+                "{header}"
+            );
+        }
+    }
+}
