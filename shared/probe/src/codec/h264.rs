@@ -1,0 +1,200 @@
+//! H.264: the decoder configuration record of ISO/IEC 14496-15 clause 5.3.3 and the sequence parameter set of
+//! ITU-T H.264 clause 7.3.2.1.
+
+use super::VideoConfig;
+use super::nal::{VideoUsability, unescape};
+use crate::bits::Bits;
+use crate::cursor::Cursor;
+
+/// Reads an `avcC` box.
+pub(crate) fn parse_avcc(record: &[u8]) -> Option<VideoConfig> {
+    let mut fields = Cursor::new(record);
+    fields.skip(1)?;
+    let (profile, constraints, level) = (fields.u8()?, fields.u8()?, fields.u8()?);
+    let sps = first_sps(fields).and_then(parse_sps).unwrap_or_default();
+    Some(VideoConfig {
+        codec_suffix: format!(".{profile:02x}{constraints:02x}{level:02x}"),
+        profile: profile_name(profile, constraints).map(str::to_owned),
+        level: Some(level.into()),
+        size: sps.size,
+        is_cropped: sps.is_cropped,
+        pixel_aspect: sps.usability.pixel_aspect,
+        color: sps.usability.color,
+    })
+}
+
+fn first_sps(mut fields: Cursor<'_>) -> Option<&[u8]> {
+    fields.skip(1)?;
+    let count = fields.u8()? & 0x1f;
+    let size = fields.u16()?;
+    if count == 0 { None } else { fields.take(size.into()) }
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Sps {
+    size: Option<(u32, u32)>,
+    is_cropped: bool,
+    usability: VideoUsability,
+}
+
+fn parse_sps(nal: &[u8]) -> Option<Sps> {
+    let payload = unescape(nal.get(1..)?);
+    let mut bits = Bits::new(&payload);
+    let profile = bits.bits(8)?;
+    bits.skip(16)?;
+    bits.ue()?;
+    let chroma_format = if has_chroma_format(profile) { parse_chroma_and_scaling(&mut bits)? } else { 1 };
+    bits.ue()?;
+    match bits.ue()? {
+        0 => drop(bits.ue()?),
+        1 => {
+            bits.skip(1)?;
+            bits.se()?;
+            bits.se()?;
+            for _ in 0..bits.ue()?.min(255) {
+                bits.se()?;
+            }
+        }
+        _ => {}
+    }
+    bits.ue()?;
+    bits.skip(1)?;
+    let width = bits.ue()?.checked_add(1)?.checked_mul(16)?;
+    let map_units = bits.ue()?.checked_add(1)?.checked_mul(16)?;
+    let fields_per_frame = if bits.bit()? { 1 } else { 2 };
+    if fields_per_frame == 2 {
+        bits.skip(1)?;
+    }
+    let height = map_units.checked_mul(fields_per_frame)?;
+    bits.skip(1)?;
+    let (unit_x, unit_y) = match chroma_format {
+        1 => (2, 2),
+        2 => (2, 1),
+        _ => (1, 1),
+    };
+    let mut crop = [0; 4];
+    if bits.bit()? {
+        for edge in &mut crop {
+            *edge = bits.ue()?;
+        }
+    }
+    let [left, right, top, bottom] = crop;
+    let cropped = |whole: u32, first: u32, last: u32, unit: u32| {
+        let rest = whole.checked_sub(first.checked_add(last)?.checked_mul(unit)?)?;
+        (rest > 0).then_some(rest)
+    };
+    let size =
+        cropped(width, left, right, unit_x).zip(cropped(height, top, bottom, unit_y * fields_per_frame));
+    let usability = if bits.bit() == Some(true) { VideoUsability::parse(&mut bits) } else { None };
+    Some(Sps { size, is_cropped: crop != [0; 4], usability: usability.unwrap_or_default() })
+}
+
+fn has_chroma_format(profile: u32) -> bool {
+    matches!(profile, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135)
+}
+
+/// The fields that only the High profiles have; answers the chroma format, 0 for planes coded apart.
+fn parse_chroma_and_scaling(bits: &mut Bits<'_>) -> Option<u32> {
+    let mut chroma_format = bits.ue()?;
+    let lists = if chroma_format == 3 { 12 } else { 8 };
+    if chroma_format == 3 && bits.bit()? {
+        chroma_format = 0;
+    }
+    bits.ue()?;
+    bits.ue()?;
+    bits.skip(1)?;
+    if bits.bit()? {
+        for list in 0..lists {
+            if bits.bit()? {
+                skip_scaling_list(bits, if list < 6 { 16 } else { 64 })?;
+            }
+        }
+    }
+    Some(chroma_format)
+}
+
+fn skip_scaling_list(bits: &mut Bits<'_>, size: u32) -> Option<()> {
+    let mut last = 8;
+    for _ in 0..size {
+        let next = (last + bits.se()?).rem_euclid(256);
+        if next == 0 {
+            break;
+        }
+        last = next;
+    }
+    Some(())
+}
+
+/// Profile names of ITU-T H.264 annex A, as `ffprobe` has them. `constraints` holds the flags, set 0 topmost.
+fn profile_name(profile: u8, constraints: u8) -> Option<&'static str> {
+    let set1 = constraints & 0x40 != 0;
+    let intra = constraints & 0x10 != 0;
+    Some(match (profile, intra) {
+        (66, _) if set1 => "Constrained Baseline",
+        (66, _) => "Baseline",
+        (77, _) => "Main",
+        (88, _) => "Extended",
+        (100, _) => "High",
+        (110, false) => "High 10",
+        (110, true) => "High 10 Intra",
+        (122, false) => "High 4:2:2",
+        (122, true) => "High 4:2:2 Intra",
+        (144, _) => "High 4:4:4",
+        (244, false) => "High 4:4:4 Predictive",
+        (244, true) => "High 4:4:4 Intra",
+        (44, _) => "CAVLC 4:4:4",
+        (118, _) => "Multiview High",
+        (128, _) => "Stereo High",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::codec::color::ColorCodes;
+
+    /// From a 1280×720 encode by x264: no colours, square pixels.
+    const RECORD: &[u8] =
+        b"\x01\x64\x00\x1f\xff\xe1\x00\x19\x67\x64\x00\x1f\xac\x24\x84\x01\x40\x16\xec\x04\x40\x00\x00\
+        \x03\x00\x40\x00\x00\x0c\x23\xc6\x0c\x92\x01\x00\x05\x68\xee\x32\xc8\xb0";
+
+    #[test]
+    fn a_configuration_record_tells_profile_and_size() {
+        let config = parse_avcc(RECORD).unwrap();
+        assert_eq!(config.codec_suffix, ".64001f");
+        assert_eq!(config.profile.as_deref(), Some("High"));
+        assert_eq!(config.level, Some(31));
+        assert_eq!(config.size, Some((1280, 720)));
+        assert_eq!(config.pixel_aspect, Some((1, 1)));
+        assert_eq!(config.color, ColorCodes::default());
+    }
+
+    #[test]
+    fn cropping_is_taken_off_the_size() {
+        // 640×360 is coded as 640×368.
+        let record = b"\x01\x64\x00\x1e\xff\xe1\x00\x19\x67\x64\x00\x1e\xac\xd9\x40\xa0\x2f\xf9\x70\x11\x00\x00\x03\x03\xe9\
+            \x00\x00\xea\x60\x0f\x16\x2d\x96";
+        let config = parse_avcc(record).unwrap();
+        assert_eq!(config.size, Some((640, 360)));
+        assert!(config.is_cropped);
+    }
+
+    #[test]
+    fn a_cut_record_still_tells_what_it_has() {
+        for end in 4..RECORD.len() {
+            assert_eq!(parse_avcc(&RECORD[..end]).unwrap().codec_suffix, ".64001f", "{end}");
+        }
+        assert_eq!(parse_avcc(&RECORD[..3]), None);
+    }
+
+    #[test]
+    fn constraint_flags_make_the_profile() {
+        assert_eq!(profile_name(66, 0xc0), Some("Constrained Baseline"));
+        assert_eq!(profile_name(66, 0), Some("Baseline"));
+        assert_eq!(profile_name(110, 0x10), Some("High 10 Intra"));
+        assert_eq!(profile_name(1, 0), None);
+    }
+}

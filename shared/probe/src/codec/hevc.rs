@@ -1,0 +1,239 @@
+//! HEVC: the decoder configuration record of ISO/IEC 14496-15 clause 8.3.3 and the sequence parameter set of
+//! ITU-T H.265 clause 7.3.2.2.
+
+use super::VideoConfig;
+use super::nal::{VideoUsability, unescape};
+use crate::bits::Bits;
+use crate::cursor::Cursor;
+
+const NAL_SPS: u8 = 33;
+
+/// Reads an `hvcC` box.
+pub(crate) fn parse_hvcc(record: &[u8]) -> Option<VideoConfig> {
+    let mut fields = Cursor::new(record);
+    fields.skip(1)?;
+    let space_tier_profile = fields.u8()?;
+    let compatibility = fields.u32()?;
+    let constraints = fields.take(6)?;
+    let level = fields.u8()?;
+    let sps = find_sps(fields).and_then(parse_sps).unwrap_or_default();
+    let mut color = sps.usability.color;
+    // A decoder takes silence for limited range, and ffprobe says so.
+    color.full_range = color.full_range.or(Some(false));
+    Some(VideoConfig {
+        codec_suffix: codec_suffix(space_tier_profile, compatibility, level, constraints),
+        profile: profile_name(space_tier_profile & 0x1f).map(str::to_owned),
+        level: Some(level.into()),
+        size: sps.size,
+        // HEVC codes sizes in multiples of 8 at least, so what the SPS says is what is meant.
+        is_cropped: true,
+        pixel_aspect: sps.usability.pixel_aspect,
+        color,
+    })
+}
+
+/// ISO/IEC 14496-15 annex E.3: space and profile, compatibility in reverse bit order, tier and level, constraints.
+fn codec_suffix(space_tier_profile: u8, compatibility: u32, level: u8, constraints: &[u8]) -> String {
+    let space = ["", "A", "B", "C"][usize::from(space_tier_profile >> 6)];
+    let tier = if space_tier_profile & 0x20 == 0 { 'L' } else { 'H' };
+    let profile = space_tier_profile & 0x1f;
+    let mut suffix = format!(".{space}{profile}.{:x}.{tier}{level}", compatibility.reverse_bits());
+    let used = constraints.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    for byte in &constraints[..used] {
+        suffix.push_str(&format!(".{byte:x}").to_uppercase());
+    }
+    suffix
+}
+
+fn profile_name(profile: u8) -> Option<&'static str> {
+    Some(match profile {
+        1 => "Main",
+        2 => "Main 10",
+        3 => "Main Still Picture",
+        4 => "Rext",
+        6 => "Multiview Main",
+        9 => "Scc",
+        _ => return None,
+    })
+}
+
+fn find_sps(mut fields: Cursor<'_>) -> Option<&[u8]> {
+    fields.skip(9)?;
+    for _ in 0..fields.u8()? {
+        let kind = fields.u8()? & 0x3f;
+        for _ in 0..fields.u16()? {
+            let size = fields.u16()?;
+            let nal = fields.take(size.into())?;
+            if kind == NAL_SPS {
+                return Some(nal);
+            }
+        }
+    }
+    None
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Sps {
+    size: Option<(u32, u32)>,
+    usability: VideoUsability,
+}
+
+fn parse_sps(nal: &[u8]) -> Option<Sps> {
+    let payload = unescape(nal.get(2..)?);
+    let mut bits = Bits::new(&payload);
+    bits.skip(4)?;
+    let sub_layers = bits.bits(3)?;
+    bits.skip(1)?;
+    skip_profile_tier_level(&mut bits, sub_layers)?;
+    bits.ue()?;
+    let chroma_format = bits.ue()?;
+    if chroma_format == 3 {
+        bits.skip(1)?;
+    }
+    let (width, height) = (bits.ue()?, bits.ue()?);
+    let mut window = [0; 4];
+    if bits.bit()? {
+        for edge in &mut window {
+            *edge = bits.ue()?;
+        }
+    }
+    let [left, right, top, bottom] = window;
+    let (unit_x, unit_y) = match chroma_format {
+        1 => (2, 2),
+        2 => (2, 1),
+        _ => (1, 1),
+    };
+    let cropped = |whole: u32, first: u32, last: u32, unit: u32| {
+        let rest = whole.checked_sub(first.checked_add(last)?.checked_mul(unit)?)?;
+        (rest > 0).then_some(rest)
+    };
+    let size = cropped(width, left, right, unit_x).zip(cropped(height, top, bottom, unit_y));
+    let usability = parse_usability(&mut bits, sub_layers).unwrap_or_default();
+    Some(Sps { size, usability })
+}
+
+fn skip_profile_tier_level(bits: &mut Bits<'_>, sub_layers: u32) -> Option<()> {
+    bits.skip(96)?;
+    let mut skip = 0;
+    for _ in 0..sub_layers {
+        let (has_profile, has_level) = (bits.bit()?, bits.bit()?);
+        skip += if has_profile { 88 } else { 0 } + if has_level { 8 } else { 0 };
+    }
+    if sub_layers > 0 {
+        bits.skip(2 * (8 - sub_layers as usize))?;
+    }
+    bits.skip(skip)
+}
+
+/// Everything between the conformance window and the video usability information has to be walked through.
+fn parse_usability(bits: &mut Bits<'_>, sub_layers: u32) -> Option<VideoUsability> {
+    bits.ue()?;
+    bits.ue()?;
+    let order_count_bits = bits.ue()?.checked_add(4)?;
+    let ordering_infos = if bits.bit()? { sub_layers + 1 } else { 1 };
+    for _ in 0..ordering_infos * 3 + 6 {
+        bits.ue()?;
+    }
+    if bits.bit()? && bits.bit()? {
+        skip_scaling_lists(bits)?;
+    }
+    bits.skip(2)?;
+    if bits.bit()? {
+        bits.skip(8)?;
+        bits.ue()?;
+        bits.ue()?;
+        bits.skip(1)?;
+    }
+    skip_reference_picture_sets(bits)?;
+    if bits.bit()? {
+        let pictures = bits.ue()?.min(32) as usize;
+        bits.skip(pictures.checked_mul(order_count_bits.min(64) as usize + 1)?)?;
+    }
+    bits.skip(2)?;
+    if bits.bit()? { VideoUsability::parse(bits) } else { None }
+}
+
+/// ITU-T H.265 clause 7.3.4.
+fn skip_scaling_lists(bits: &mut Bits<'_>) -> Option<()> {
+    for size_id in 0..4_u32 {
+        for _ in 0..if size_id == 3 { 2 } else { 6 } {
+            if !bits.bit()? {
+                bits.ue()?;
+                continue;
+            }
+            if size_id > 1 {
+                bits.se()?;
+            }
+            for _ in 0..64.min(1 << (4 + 2 * size_id)) {
+                bits.se()?;
+            }
+        }
+    }
+    Some(())
+}
+
+/// ITU-T H.265 clause 7.3.7. Only the number of pictures in each set matters: a later set may be coded by it.
+fn skip_reference_picture_sets(bits: &mut Bits<'_>) -> Option<()> {
+    let sets = bits.ue()?;
+    let mut pictures = 0;
+    for set in 0..sets.min(64) {
+        if set > 0 && bits.bit()? {
+            bits.skip(1)?;
+            bits.ue()?;
+            let mut kept = 0;
+            for _ in 0..=pictures {
+                let used = bits.bit()?;
+                kept += u32::from(used || bits.bit()?);
+            }
+            pictures = kept;
+        } else {
+            pictures = bits.ue()?.checked_add(bits.ue()?)?;
+            if pictures > 32 {
+                return None;
+            }
+            for _ in 0..pictures {
+                bits.ue()?;
+                bits.skip(1)?;
+            }
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::codec::color::ColorCodes;
+
+    /// 320×180, 10 bit, BT.2020, PQ, by x265: the record up to its SPS.
+    const RECORD: &[u8] = b"\x01\x02\x20\x00\x00\x00\x90\x00\x00\x00\x00\x00\x3c\xf0\x00\xfc\xfd\xfa\xfa\x00\x00\x0f\x01\xa1\x00\x01\
+        \x00\x2d\x42\x01\x01\x02\x20\x00\x00\x03\x00\x90\x00\x00\x03\x00\x00\x03\x00\x3c\xa0\x0a\x08\x0b\x9f\x6d\
+        \x96\x56\x69\x24\xca\xf0\x16\xa1\x22\x01\x20\x80\x00\x00\x03\x00\x80\x00\x00\x0c\x04";
+
+    #[test]
+    fn a_configuration_record_tells_profile_size_and_range() {
+        let config = parse_hvcc(RECORD).unwrap();
+        assert_eq!(config.codec_suffix, ".2.4.L60.90");
+        assert_eq!(config.profile.as_deref(), Some("Main 10"));
+        assert_eq!(config.level, Some(60));
+        assert_eq!(config.size, Some((320, 180)));
+        assert_eq!(config.pixel_aspect, Some((1, 1)));
+        assert_eq!(config.color, ColorCodes { full_range: Some(false), ..ColorCodes::new(9, 16, 9) });
+    }
+
+    #[test]
+    fn a_cut_record_tells_at_least_the_codec_string() {
+        for end in 13..RECORD.len() {
+            assert_eq!(parse_hvcc(&RECORD[..end]).unwrap().codec_suffix, ".2.4.L60.90", "{end}");
+        }
+        assert_eq!(parse_hvcc(&RECORD[..12]), None);
+    }
+
+    #[test]
+    fn the_codec_string_has_space_and_tier() {
+        assert_eq!(codec_suffix(0x61, 0x6000_0000, 93, &[0xb0, 0, 0, 0, 0, 0]), ".A1.6.H93.B0");
+        assert_eq!(codec_suffix(0x01, 0x6000_0000, 93, &[0; 6]), ".1.6.L93");
+    }
+}

@@ -1,0 +1,142 @@
+//! What kind of file this is, by its first bytes alone.
+//!
+//! A container module is reached from here only. Kinds that no module reads are named for the error message.
+
+/// How many bytes the decision is made on.
+pub(crate) const HEAD_BYTES: u64 = 4096;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Detected {
+    /// ISO base media file format or QuickTime.
+    IsoBmff,
+    /// Known, not read here. Completes "it looks like …".
+    Other(&'static str),
+    /// Of no known kind.
+    Unknown,
+}
+
+/// Boxes that a file of the family starts with: ISO/IEC 14496-12 wants `ftyp` first, QuickTime does not.
+const FIRST_BOXES: [&[u8; 4]; 14] = [
+    b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp", b"moof", b"sidx", b"udta",
+    b"uuid", b"prfl", b"emsg",
+];
+
+/// Signatures at the very start, longer ones first where one begins with another.
+const SIGNATURES: [(&[u8], &str); 30] = [
+    (b"\x1a\x45\xdf\xa3", "a Matroska or WebM file"),
+    (b"OggS", "an Ogg file"),
+    (b"fLaC", "a FLAC file"),
+    (b"ID3", "an MP3 file"),
+    (b"FLV\x01", "a Flash video"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a Windows Media file"),
+    (b"#!AMR", "an AMR file"),
+    (b"MThd", "a MIDI file"),
+    (b"MAC ", "a Monkey's Audio file"),
+    (b"wvpk", "a WavPack file"),
+    (b"MP+", "a Musepack file"),
+    (b"MPCK", "a Musepack file"),
+    (b".snd", "a Sun audio file"),
+    (b"caff", "a Core Audio file"),
+    (b"\x0b\x77", "an AC-3 file"),
+    (b"\x00\x00\x01\xba", "an MPEG program stream"),
+    (b"\x00\x00\x01\xb3", "an MPEG video stream"),
+    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"II*\0", "a TIFF image"),
+    (b"MM\0*", "a TIFF image"),
+    (b"%PDF-", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"\x7fELF", "a program"),
+    (b"MZ\x90\0", "a program"),
+    (b"SQLite format 3\0", "a database"),
+];
+
+/// Decides on the first [`HEAD_BYTES`] of a file, or all of it when it is shorter.
+pub(crate) fn detect(head: &[u8]) -> Detected {
+    if is_iso_bmff(head) {
+        return Detected::IsoBmff;
+    }
+    if head.is_empty() {
+        return Detected::Other("an empty file");
+    }
+    if let Some((_, name)) = SIGNATURES.iter().find(|(signature, _)| head.starts_with(signature)) {
+        return Detected::Other(name);
+    }
+    if let Some(name) = chunked(head) {
+        return Detected::Other(name);
+    }
+    // 188-byte packets, or 192 with a time stamp in front (M2TS).
+    if is_sync_byte_at(head, 0, 188) || is_sync_byte_at(head, 4, 192) {
+        return Detected::Other("an MPEG transport stream");
+    }
+    if let [0xff, second, ..] = head
+        && second & 0xe0 == 0xe0
+    {
+        return Detected::Other(if second & 0xf6 == 0xf0 { "a raw AAC stream" } else { "an MP3 file" });
+    }
+    if is_text(head) { Detected::Other("plain text") } else { Detected::Unknown }
+}
+
+fn is_iso_bmff(head: &[u8]) -> bool {
+    let Some((size, rest)) = head.split_first_chunk::<4>() else { return false };
+    let Some(kind) = rest.first_chunk::<4>() else { return false };
+    // 0: to the end of the file, 1: a 64-bit size follows.
+    matches!(u32::from_be_bytes(*size), 0 | 1 | 8..) && FIRST_BOXES.contains(&kind)
+}
+
+/// RIFF and IFF say their form in the third word.
+fn chunked(head: &[u8]) -> Option<&'static str> {
+    let form = head.get(8..12)?;
+    match (head.get(..4)?, form) {
+        (b"RIFF" | b"RF64" | b"BW64", b"WAVE") => Some("a WAV file"),
+        (b"RIFF", b"AVI ") => Some("an AVI file"),
+        (b"RIFF", b"WEBP") => Some("a WebP image"),
+        (b"FORM", b"AIFF" | b"AIFC") => Some("an AIFF file"),
+        _ => None,
+    }
+}
+
+fn is_sync_byte_at(head: &[u8], first: usize, packet: usize) -> bool {
+    (0..3).all(|index| head.get(first + index * packet) == Some(&0x47))
+}
+
+fn is_text(head: &[u8]) -> bool {
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        // A character cut in two by the end of the head is no reason to doubt the rest.
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    !text.is_empty() && text.chars().all(|c| !c.is_control() || c.is_whitespace())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_decides() {
+        assert_eq!(detect(b"\0\0\0\x18ftypisom"), Detected::IsoBmff);
+        assert_eq!(detect(b"\0\0\0\x01mdat\0\0\0\0\0\0\0\x10"), Detected::IsoBmff);
+        assert_eq!(detect(b"\0\0\0\x02ftypisom"), Detected::Unknown);
+        assert_eq!(detect(b"Hello, wor\xc3"), Detected::Other("plain text"));
+        assert_eq!(detect(b"RIFF\0\0\0\0WAVEfmt "), Detected::Other("a WAV file"));
+        assert_eq!(detect(b"RIFF\0\0\0\0????\0"), Detected::Unknown);
+        assert_eq!(detect(b"\xff\xf1\x50\x80"), Detected::Other("a raw AAC stream"));
+        assert_eq!(detect(b"\xff\xfb\x90\x64"), Detected::Other("an MP3 file"));
+        assert_eq!(detect(b"\0\x01\x02"), Detected::Unknown);
+        assert_eq!(detect(b""), Detected::Other("an empty file"));
+        let mut packets = vec![0xff; 600];
+        packets[0] = 0x47;
+        packets[188] = 0x47;
+        assert_eq!(detect(&packets), Detected::Unknown);
+        packets[376] = 0x47;
+        assert_eq!(detect(&packets), Detected::Other("an MPEG transport stream"));
+    }
+}

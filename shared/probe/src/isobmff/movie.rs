@@ -1,0 +1,294 @@
+//! The `moov` box: what the movie says of itself and of its tracks, and how that becomes [`Metadata`].
+
+use std::collections::BTreeMap;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::entry::SampleEntry;
+use super::fragment::Timeline;
+use super::tags;
+use super::track::{Matrix, Track, parse_duration, parse_matrix, rotation};
+use super::tree::Node;
+use super::video_entry::VideoEntry;
+use crate::cursor::Cursor;
+use crate::metadata::{
+    AudioTrack, MAX_TRACKS, Metadata, SubtitleTrack, Tags, VideoTrack, bit_rate, float, frame_rate,
+    round_seconds,
+};
+
+/// Seconds from 1904-01-01, which the format counts from, to 1970-01-01.
+const EPOCH_1904: u64 = 2_082_844_800;
+const FORMAT_NAME: &str = "mov,mp4,m4a,3gp,3g2,mj2";
+
+#[derive(Default)]
+pub(super) struct Movie {
+    timescale: u32,
+    duration: Option<u64>,
+    created_at: Option<String>,
+    matrix: Option<Matrix>,
+    pub(super) tracks: Vec<Track>,
+    /// Whether fragments may follow: there is an `mvex`.
+    pub(super) is_extended: bool,
+    /// Duration with all fragments, in the movie's timescale, where the writer knew it.
+    fragment_duration: Option<u64>,
+    /// Default duration of a sample in a fragment, by track.
+    pub(super) default_sample_durations: BTreeMap<u32, u32>,
+    tags: Tags,
+}
+
+/// What the walk through the file found besides the movie.
+pub(super) struct Layout {
+    pub(super) size_bytes: u64,
+    pub(super) fast_start: bool,
+    pub(super) fragmented: bool,
+    /// Times of the fragments by track.
+    pub(super) timelines: BTreeMap<u32, Timeline>,
+    /// Whether the fragments' end was seen; else only the movie's own word on the duration counts.
+    pub(super) timelines_reach_the_end: bool,
+}
+
+impl Movie {
+    pub(super) fn parse(moov: &Node) -> Self {
+        let mut movie = Self { timescale: 1, tags: tags::collect(moov), ..Self::default() };
+        // A broken header loses the times and the turn, not the tracks.
+        let _ = movie.read_mvhd(moov.data(*b"mvhd").unwrap_or_default());
+        movie.tracks = moov.all(*b"trak").filter_map(Track::parse).take(3 * MAX_TRACKS).collect();
+        if let Some(mvex) = moov.child(*b"mvex") {
+            movie.is_extended = true;
+            movie.fragment_duration =
+                mvex.data(*b"mehd").and_then(parse_mehd).filter(|duration| *duration > 0);
+            movie.default_sample_durations =
+                mvex.all(*b"trex").filter_map(|trex| parse_trex(&trex.data)).collect();
+        }
+        movie
+    }
+
+    fn read_mvhd(&mut self, data: &[u8]) -> Option<()> {
+        let mut fields = Cursor::new(data);
+        let version = fields.u8()?;
+        fields.skip(3)?;
+        let created = if version == 1 { fields.u64()? } else { fields.u32()?.into() };
+        fields.skip(if version == 1 { 8 } else { 4 })?;
+        self.created_at = creation_time(created);
+        self.timescale = fields.u32()?.max(1);
+        self.duration = parse_duration(&mut fields, version);
+        fields.skip(16)?;
+        self.matrix = parse_matrix(&mut fields);
+        Some(())
+    }
+
+    /// Whether the movie box itself says how long all fragments last.
+    pub(super) fn knows_fragment_duration(&self) -> bool {
+        self.fragment_duration.is_some()
+    }
+
+    pub(super) fn has_samples(&self) -> bool {
+        self.tracks.iter().any(|track| track.samples.count > 0)
+    }
+
+    /// The track of this id.
+    pub(super) fn track(&self, id: u32) -> Option<&Track> {
+        self.tracks.iter().find(|track| track.id == id)
+    }
+
+    pub(super) fn into_metadata(self, layout: &Layout) -> Metadata {
+        let duration_seconds = round_seconds(self.duration_seconds(layout));
+        let mut metadata = Metadata {
+            container: "mp4".to_owned(),
+            format_name: FORMAT_NAME.to_owned(),
+            duration_seconds,
+            bit_rate: bit_rate(layout.size_bytes, duration_seconds),
+            size_bytes: layout.size_bytes,
+            fast_start: layout.fast_start,
+            fragmented: layout.fragmented,
+            created_at: self.created_at.clone(),
+            tags: BTreeMap::new(),
+            video: Vec::new(),
+            audio: Vec::new(),
+            subtitles: Vec::new(),
+        };
+        // Chapter titles and pictures are no subtitles and no video.
+        let chapters: Vec<u32> =
+            self.tracks.iter().flat_map(|track| track.chapter_tracks.iter().copied()).collect();
+        for track in self.tracks.iter().filter(|track| !chapters.contains(&track.id)) {
+            self.list(track, layout, &mut metadata);
+        }
+        metadata.tags = self.tags.into_map();
+        metadata
+    }
+
+    fn list(&self, track: &Track, layout: &Layout, metadata: &mut Metadata) {
+        match &track.entry {
+            SampleEntry::Video(entry) if metadata.video.len() < MAX_TRACKS => {
+                metadata.video.push(self.video_track(track, entry, layout.timelines.get(&track.id)));
+            }
+            SampleEntry::Audio(entry) if metadata.audio.len() < MAX_TRACKS => {
+                metadata.audio.push(AudioTrack {
+                    codec: entry.codec.to_owned(),
+                    codec_string: entry.codec_string.clone(),
+                    profile: entry.profile.clone(),
+                    channels: entry.channels,
+                    sample_rate: entry.sample_rate,
+                    bit_rate: track_bit_rate(track, layout.timelines.get(&track.id), entry.bit_rate),
+                    language: track.language.clone(),
+                });
+            }
+            SampleEntry::Subtitle { codec } if metadata.subtitles.len() < MAX_TRACKS => {
+                metadata
+                    .subtitles
+                    .push(SubtitleTrack { codec: (*codec).to_owned(), language: track.language.clone() });
+            }
+            _ => {}
+        }
+    }
+
+    fn video_track(&self, track: &Track, entry: &VideoEntry, timeline: Option<&Timeline>) -> VideoTrack {
+        let (mut frames, mut ticks) = (track.samples.count, track.sample_duration());
+        if let Some(timeline) = timeline {
+            frames = frames.saturating_add(timeline.samples);
+            ticks = ticks.saturating_add(timeline.sample_ticks);
+        }
+        if frames == 0 {
+            // An initialisation segment may still say how long a frame lasts.
+            let default = self.default_sample_durations.get(&track.id).copied().unwrap_or(0);
+            (frames, ticks) = (1, default.into());
+        }
+        let (width, height) = if entry.width == 0 || entry.height == 0 {
+            track.display_size
+        } else {
+            (entry.width, entry.height)
+        };
+        VideoTrack {
+            codec: entry.codec.to_owned(),
+            codec_string: entry.codec_string.clone(),
+            profile: entry.profile.clone(),
+            level: entry.level,
+            width,
+            height,
+            rotation: rotation(track.matrix, self.matrix),
+            display_aspect_ratio: entry.display_aspect_ratio(track.display_size),
+            frame_rate: frame_rate(frames, track.seconds(ticks)),
+            bit_rate: track_bit_rate(track, timeline, entry.bit_rate),
+            color: entry.color.clone(),
+            hdr: entry.hdr,
+        }
+    }
+
+    /// From the first picture or sound to the end of the last, by the tracks' own tables and fragments. The movie's
+    /// header, which writers leave at nothing or at the first fragment, is the last resort and none with fragments.
+    fn duration_seconds(&self, layout: &Layout) -> f64 {
+        if layout.fragmented && !layout.timelines_reach_the_end {
+            return self.in_seconds(self.fragment_duration);
+        }
+        let mut played: Option<(f64, f64)> = None;
+        let mut subtitles_end = 0.0_f64;
+        for track in &self.tracks {
+            let Some((start, end)) = self.span(track, layout) else { continue };
+            match track.entry {
+                SampleEntry::Video(_) | SampleEntry::Audio(_) => {
+                    let (first, last) = played.unwrap_or((start, end));
+                    played = Some((first.min(start), last.max(end)));
+                }
+                SampleEntry::Subtitle { .. } => subtitles_end = subtitles_end.max(end),
+                SampleEntry::Other => {}
+            }
+        }
+        if let Some((start, end)) = played.filter(|(start, end)| end > start) {
+            // As ffprobe has it, subtitles may hang over a little; longer ones are taken for an error.
+            let hangs_over = subtitles_end > end && subtitles_end - end < 1.0;
+            return if hangs_over { subtitles_end } else { end } - start;
+        }
+        self.in_seconds(if self.is_extended || layout.fragmented {
+            self.fragment_duration
+        } else {
+            self.duration
+        })
+    }
+
+    fn in_seconds(&self, movie_time: Option<u64>) -> f64 {
+        float(movie_time.unwrap_or(0)) / f64::from(self.timescale.max(1))
+    }
+
+    fn span(&self, track: &Track, layout: &Layout) -> Option<(f64, f64)> {
+        let Some(timeline) = layout.timelines.get(&track.id) else {
+            return track.presentation(self.timescale);
+        };
+        // Fragments are counted from the zero of their timeline, as players and ffprobe do, even if the first of them
+        // starts later.
+        Some((0.0, timeline.end_seconds(track.timescale) + track.presentation_shift(self.timescale)))
+    }
+}
+
+/// Average of a track: by its sizes where all are known, else what its sample entry claims.
+fn track_bit_rate(track: &Track, timeline: Option<&Timeline>, claimed: Option<u64>) -> Option<u64> {
+    let seconds = track.seconds(track.sample_duration());
+    let size_bytes = track.samples.size_bytes.filter(|_| timeline.is_none());
+    let measured = size_bytes.map(|size| bit_rate(size, seconds));
+    measured.filter(|bit_rate| *bit_rate > 0).or(claimed)
+}
+
+fn parse_mehd(data: &[u8]) -> Option<u64> {
+    let mut fields = Cursor::new(data);
+    let version = fields.u8()?;
+    fields.skip(3)?;
+    parse_duration(&mut fields, version)
+}
+
+fn parse_trex(data: &[u8]) -> Option<(u32, u32)> {
+    let mut fields = Cursor::new(data);
+    fields.skip(4)?;
+    let track = fields.u32()?;
+    fields.skip(4)?;
+    Some((track, fields.u32()?))
+}
+
+/// Seconds since 1904, or since 1970 as some writers have it: no recording is older than 1970.
+fn creation_time(seconds: u64) -> Option<String> {
+    let since_1970 = seconds.checked_sub(EPOCH_1904).unwrap_or(seconds);
+    if seconds == 0 {
+        return None;
+    }
+    let moment = OffsetDateTime::from_unix_timestamp(i64::try_from(since_1970).ok()?).ok()?;
+    moment.format(&Rfc3339).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::boxes::tests::{boxed, full};
+    use super::super::tree::{Tables, tests::tree};
+    use super::*;
+
+    #[test]
+    fn creation_times_count_from_1904_or_1970() {
+        assert_eq!(creation_time(0xe25e_3259).as_deref(), Some("2024-05-06T07:08:09Z"));
+        assert_eq!(creation_time(1_715_000_000).as_deref(), Some("2024-05-06T12:53:20Z"));
+        assert_eq!(creation_time(0), None);
+        assert_eq!(creation_time(u64::MAX), None);
+    }
+
+    #[test]
+    fn movie_headers_have_two_versions() {
+        let short =
+            [&[0xe2, 0x5e, 0x32, 0x59, 0, 0, 0, 0][..], &[0, 0, 3, 0xe8], &[0, 0, 0x27, 0x10]].concat();
+        let long =
+            [&[0; 4][..], &[0xe2, 0x5e, 0x32, 0x59], &[0; 8], &[0, 0, 3, 0xe8], &[0; 6], &[0x27, 0x10]]
+                .concat();
+        for mvhd in [full(*b"mvhd", 0, 0, short), full(*b"mvhd", 1, 0, long)] {
+            let movie = Movie::parse(&tree(&boxed(*b"moov", mvhd), Tables::Whole));
+            assert_eq!((movie.timescale, movie.duration), (1000, Some(10_000)));
+            assert_eq!(movie.created_at.as_deref(), Some("2024-05-06T07:08:09Z"));
+        }
+    }
+
+    #[test]
+    fn fragment_defaults_are_by_track() {
+        let mehd = full(*b"mehd", 1, 0, [0, 0, 0, 0, 0, 0, 4, 0]);
+        let trex = full(*b"trex", 0, 0, [0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let moov = boxed(*b"moov", boxed(*b"mvex", [mehd, trex].concat()));
+        let movie = Movie::parse(&tree(&moov, Tables::Whole));
+        assert!(movie.is_extended);
+        assert_eq!(movie.fragment_duration, Some(1024));
+        assert_eq!(movie.default_sample_durations, BTreeMap::from([(3, 512)]));
+    }
+}

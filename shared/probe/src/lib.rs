@@ -1,0 +1,75 @@
+//! Technical metadata of media files from any byte source that is read by ranges.
+//!
+//! [`probe`] looks at the first bytes of a [`ByteSource`], decides by content (never by name) which container it
+//! is, and reads just what tells duration, tracks, codecs and tags: boxes and tables that it does not need are
+//! skipped, not read. The names in the answer (codecs, profiles, colours, container) are those that `ffprobe` uses;
+//! codec strings follow RFC 6381.
+//!
+//! Guarantees, whatever the bytes: no panic, no recursion, bounded reads. One probe makes at most
+//! [`MAX_READS`] reads, of at most [`MAX_BYTES`] and, for the index of an MP4, [`MAX_MOOV_BYTES`] more. A
+//! small file takes one read, an MP4 with its index at the end two or three.
+//!
+//! It fails with a [`ProbeError`], which tells the content's fault ([`ProbeError::rejection`]) from the source's.
+//!
+//! Containers so far: the ISO base media file format (ISO/IEC 14496-12) and QuickTime, that is MP4, MOV, M4A,
+//! M4V, 3GP and fragmented MP4. Other known kinds of content are named in [`ProbeError::Unsupported`].
+//!
+//! ```
+//! use probe::{MemorySource, ProbeError, probe};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let source = MemorySource::new("Dear diary, this is no film.");
+//! let error = probe(&source).await.unwrap_err();
+//! assert!(matches!(error, ProbeError::Unsupported { looks_like: Some("plain text") }));
+//!
+//! let rejection = error.rejection().expect("the content is at fault, not the source");
+//! assert_eq!(rejection.code, "unsupported_container");
+//! # }
+//! ```
+
+mod bits;
+mod codec;
+mod cursor;
+mod detect;
+mod error;
+mod isobmff;
+mod metadata;
+mod reader;
+mod source;
+
+pub use error::{ProbeError, Rejection};
+pub use metadata::{
+    AudioTrack, Color, Hdr, MAX_TAGS, MAX_TRACKS, MediaKind, Metadata, SubtitleTrack, VideoTrack,
+};
+pub use reader::{MAX_BYTES, MAX_READS};
+pub use source::{ByteSource, FileSource, MemorySource};
+
+pub use isobmff::{MAX_BOXES, MAX_MOOV_BYTES};
+
+use detect::Detected;
+use reader::Reader;
+
+/// Reads the technical metadata of `source`.
+///
+/// # Errors
+///
+/// [`ProbeError::Unsupported`] when the content is of a kind that this crate does not read,
+/// [`ProbeError::Malformed`] when it is broken or cut off, [`ProbeError::NoMediaTracks`] when there is neither
+/// video nor audio in it, [`ProbeError::LimitExceeded`] when a bound of this crate was met before the answer, and
+/// [`ProbeError::Source`] or [`ProbeError::ShortRead`] when the source failed.
+pub async fn probe<S: ByteSource>(source: &S) -> Result<Metadata, ProbeError<S::Error>> {
+    let mut reader = Reader::new(source);
+    let head = reader.read(0..detect::HEAD_BYTES).await?;
+    let metadata = match detect::detect(&head) {
+        Detected::IsoBmff => isobmff::probe(&mut reader).await?,
+        Detected::Other(looks_like) => {
+            return Err(ProbeError::Unsupported { looks_like: Some(looks_like) });
+        }
+        Detected::Unknown => return Err(ProbeError::Unsupported { looks_like: None }),
+    };
+    if metadata.video.is_empty() && metadata.audio.is_empty() {
+        return Err(ProbeError::NoMediaTracks);
+    }
+    Ok(metadata)
+}

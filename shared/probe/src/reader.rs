@@ -1,0 +1,236 @@
+//! Few, bounded reads: every byte is fetched at most once, with what probably comes next.
+//!
+//! A read that is not answered from memory fetches a window of [`WINDOW_BYTES`], or the whole rest of the file when
+//! that is short, because one more request costs more than a few more bytes. Each fetch draws on a budget; when it is
+//! used up the probe ends with [`ProbeError::LimitExceeded`].
+
+use std::ops::Range;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::error::ProbeError;
+use crate::source::ByteSource;
+
+/// The most reads that one probe makes.
+pub const MAX_READS: u32 = 128;
+/// The most bytes that one probe reads, apart from the index of an MP4.
+pub const MAX_BYTES: u64 = 1024 * 1024;
+
+pub(crate) const WINDOW_BYTES: u64 = 64 * 1024;
+/// A rest of the file up to this long is fetched whole.
+const SHORT_REST_BYTES: u64 = 256 * 1024;
+
+struct Block {
+    start: u64,
+    bytes: Bytes,
+}
+
+impl Block {
+    fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+
+    fn slice(&self, range: &Range<u64>) -> Bytes {
+        let from = usize::try_from(range.start - self.start).unwrap_or(usize::MAX);
+        let to = usize::try_from(range.end - self.start).unwrap_or(usize::MAX);
+        self.bytes.slice(from.min(self.bytes.len())..to.min(self.bytes.len()))
+    }
+}
+
+/// A [`ByteSource`] with a memory and a budget.
+pub(crate) struct Reader<'a, S: ByteSource> {
+    source: &'a S,
+    len: u64,
+    blocks: Vec<Block>,
+    window_bytes: u64,
+    reads_left: u32,
+    bytes_left: u64,
+}
+
+impl<'a, S: ByteSource> Reader<'a, S> {
+    pub(crate) fn new(source: &'a S) -> Self {
+        Self {
+            source,
+            len: source.len(),
+            blocks: Vec::new(),
+            window_bytes: WINDOW_BYTES,
+            reads_left: MAX_READS,
+            bytes_left: MAX_BYTES,
+        }
+    }
+
+    /// Total length of the file in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Sets how much a fetch reads at least: a smaller window where one hops over long stretches.
+    pub(crate) fn set_window(&mut self, bytes: u64) {
+        self.window_bytes = bytes;
+    }
+
+    /// Raises the byte budget, once the file has shown what for.
+    pub(crate) fn allow(&mut self, bytes: u64) {
+        self.bytes_left = self.bytes_left.saturating_add(bytes);
+    }
+
+    /// Whether `range`, as far as the file goes, would be answered from memory.
+    pub(crate) fn is_cached(&self, range: Range<u64>) -> bool {
+        let range = self.within(range);
+        range.is_empty() || self.cached(&range).is_some()
+    }
+
+    /// Whether everything from `start` is in memory, or near enough to the end to come in one fetch.
+    pub(crate) fn rest_is_short(&self, start: u64) -> bool {
+        self.len.saturating_sub(start) <= SHORT_REST_BYTES || self.is_cached(start..self.len)
+    }
+
+    /// The bytes of `range` that the file has: fewer than asked for where it ends earlier.
+    pub(crate) async fn read(&mut self, range: Range<u64>) -> Result<Bytes, ProbeError<S::Error>> {
+        let range = self.within(range);
+        if range.is_empty() {
+            return Ok(Bytes::new());
+        }
+        if let Some(bytes) = self.cached(&range) {
+            return Ok(bytes);
+        }
+        // What is known of the start need not be fetched again.
+        let known = self
+            .blocks
+            .iter()
+            .filter(|block| block.start <= range.start && range.start < block.end())
+            .max_by_key(|block| block.end())
+            .map(|block| block.slice(&(range.start..block.end())));
+        let fetch_start = range.start + known.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        let fetched = self.fetch(fetch_start, range.end).await?;
+        let bytes = match known {
+            None => fetched,
+            Some(known) => {
+                let mut joined = BytesMut::with_capacity(known.len() + fetched.len());
+                joined.extend_from_slice(&known);
+                joined.extend_from_slice(&fetched);
+                joined.freeze()
+            }
+        };
+        let block = Block { start: range.start, bytes };
+        let wanted = block.slice(&range);
+        self.blocks.push(block);
+        Ok(wanted)
+    }
+
+    async fn fetch(&mut self, start: u64, needed_end: u64) -> Result<Bytes, ProbeError<S::Error>> {
+        let window_end = if self.len - start <= SHORT_REST_BYTES {
+            self.len
+        } else {
+            start.saturating_add(self.window_bytes).min(self.len)
+        };
+        // Reading ahead is a courtesy: it must not be what uses the budget up.
+        let end = needed_end.max(window_end.min(start.saturating_add(self.bytes_left)));
+        let wanted = end - start;
+        if self.reads_left == 0 {
+            return Err(ProbeError::LimitExceeded { limit: format!("it took more than {MAX_READS} reads") });
+        }
+        if wanted > self.bytes_left {
+            return Err(ProbeError::LimitExceeded { limit: "it took too many bytes".to_owned() });
+        }
+        self.reads_left -= 1;
+        self.bytes_left -= wanted;
+        let bytes = self.source.read_at(start..end).await.map_err(ProbeError::Source)?;
+        if bytes.len() as u64 != wanted {
+            return Err(ProbeError::ShortRead { wanted, got: bytes.len() as u64 });
+        }
+        Ok(bytes)
+    }
+
+    fn within(&self, range: Range<u64>) -> Range<u64> {
+        range.start.min(self.len)..range.end.min(self.len)
+    }
+
+    fn cached(&self, range: &Range<u64>) -> Option<Bytes> {
+        let block =
+            self.blocks.iter().find(|block| block.start <= range.start && range.end <= block.end())?;
+        Some(block.slice(range))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::single_range_in_vec_init)]
+
+    use std::convert::Infallible;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Zeros, and a list of the ranges that were asked for. A source that is `short` gives one byte too few.
+    struct Zeros {
+        len: u64,
+        short: bool,
+        reads: Mutex<Vec<Range<u64>>>,
+    }
+
+    impl Zeros {
+        fn new(len: u64) -> Self {
+            Self { len, short: false, reads: Mutex::default() }
+        }
+    }
+
+    impl ByteSource for Zeros {
+        type Error = Infallible;
+
+        fn len(&self) -> u64 {
+            self.len
+        }
+
+        async fn read_at(&self, range: Range<u64>) -> Result<Bytes, Infallible> {
+            self.reads.lock().unwrap().push(range.clone());
+            let count = usize::try_from(range.end - range.start).unwrap();
+            Ok(vec![0; count - usize::from(self.short)].into())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_window_is_fetched_once_and_only_its_missing_part_again() {
+        let source = Zeros::new(10 * MAX_BYTES);
+        let mut reader = Reader::new(&source);
+        assert_eq!(reader.read(0..8).await.unwrap().len(), 8);
+        assert_eq!(reader.read(1000..2000).await.unwrap().len(), 1000);
+        assert_eq!(reader.read(WINDOW_BYTES - 10..WINDOW_BYTES + 10).await.unwrap().len(), 20);
+        assert_eq!(*source.reads.lock().unwrap(), [0..WINDOW_BYTES, WINDOW_BYTES..2 * WINDOW_BYTES]);
+    }
+
+    #[tokio::test]
+    async fn a_short_rest_is_fetched_whole_and_reading_stops_at_the_end() {
+        let source = Zeros::new(SHORT_REST_BYTES);
+        let mut reader = Reader::new(&source);
+        assert_eq!(reader.read(0..8).await.unwrap().len(), 8);
+        assert_eq!(reader.read(SHORT_REST_BYTES - 3..u64::MAX).await.unwrap().len(), 3);
+        assert_eq!(reader.read(u64::MAX - 1..u64::MAX).await.unwrap().len(), 0);
+        assert_eq!(*source.reads.lock().unwrap(), [0..SHORT_REST_BYTES]);
+    }
+
+    #[tokio::test]
+    async fn the_budget_of_bytes_and_of_reads_ends() {
+        let source = Zeros::new(1 << 40);
+        let mut reader = Reader::new(&source);
+        let too_much = reader.read(0..MAX_BYTES + 1).await;
+        assert!(matches!(too_much, Err(ProbeError::LimitExceeded { .. })), "{too_much:?}");
+        reader.allow(1);
+        assert_eq!(reader.read(0..MAX_BYTES + 1).await.unwrap().len() as u64, MAX_BYTES + 1);
+
+        let mut reader = Reader::new(&source);
+        reader.set_window(1);
+        for read in 0..u64::from(MAX_READS) {
+            reader.read(read * 10..read * 10 + 1).await.unwrap();
+        }
+        let too_often = reader.read(1 << 30..(1 << 30) + 1).await;
+        assert!(matches!(too_often, Err(ProbeError::LimitExceeded { .. })), "{too_often:?}");
+    }
+
+    #[tokio::test]
+    async fn a_source_that_breaks_its_word_is_found_out() {
+        let source = Zeros { short: true, ..Zeros::new(100) };
+        let answer = Reader::new(&source).read(0..8).await;
+        assert!(matches!(answer, Err(ProbeError::ShortRead { wanted: 100, got: 99 })), "{answer:?}");
+    }
+}

@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# Makes the sample media in this folder, and truth.json: what ffprobe says of them, in the platform's field names.
+#
+#   ./generate.sh          encode everything anew, then write truth.json
+#   ./generate.sh truth    only write truth.json, for the files as they are
+#
+# Needs ffmpeg and ffprobe 5.1 or later with libx264, libx265, libopus and libmp3lame, and python3.
+# Two versions of ffmpeg seldom encode the same bytes; truth.json holds the checksums of the files beside it.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+encode() { ffmpeg -hide_banner -loglevel error -nostdin -y "$@"; }
+
+# A test picture: size, frames per second, seconds.
+picture() { printf '%s\n' -f lavfi -i "testsrc=size=$1:rate=$2:duration=$3"; }
+# A 600 Hz tone: samples per second, seconds.
+tone() { printf '%s\n' -f lavfi -i "sine=frequency=600:sample_rate=$1:duration=$2"; }
+
+media() {
+    local scratch
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' RETURN
+    local h264=(-c:v libx264 -preset medium -pix_fmt yuv420p)
+    local named=(-metadata title=Sample -metadata creation_time=2024-05-06T07:08:09Z)
+
+    # The index behind the media data, as ffmpeg writes by default; then in front of it.
+    encode $(picture 640x360 25 5) $(tone 44100 5) "${h264[@]}" -c:a aac -b:a 64k "${named[@]}" v_h264_aac_moovend.mp4
+    encode -i v_h264_aac_moovend.mp4 -c copy -movflags +faststart v_h264_aac_faststart.mp4
+
+    # Held upright: stored lying, to be turned 90 degrees clockwise. ffmpeg 5 takes the angle of the rotate tag
+    # counter-clockwise; later versions take it, also counter-clockwise, as an input option.
+    encode $(picture 640x360 30000/1001 4) "${h264[@]}" -an "$scratch/lying.mp4"
+    local turn=() tag=()
+    if ffmpeg -hide_banner -h full 2>/dev/null | grep -q -- -display_rotation; then
+        turn=(-display_rotation:v:0 -90)
+    else
+        tag=(-metadata:s:v:0 rotate=270)
+    fi
+    encode "${turn[@]}" -i "$scratch/lying.mp4" -c copy "${tag[@]}" -metadata location=+48.8577+002.2950/ \
+        v_rotated90_videoonly.mp4
+
+    # Fragments of a second, whose sum is nowhere said.
+    encode $(picture 320x240 30 4) $(tone 48000 4) "${h264[@]}" -g 30 -c:a aac -b:a 64k \
+        -movflags frag_keyframe+empty_moov+default_base_moof v_fragmented.mp4
+
+    # QuickTime, HEVC of 10 bit with the colours of HDR10.
+    encode $(picture 320x180 24 2) -c:v libx265 -preset fast -x265-params log-level=none -tag:v hvc1 \
+        -pix_fmt yuv420p10le -color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc v_hevc_hdr.mov
+
+    encode $(tone 44100 10) -c:a aac -b:a 64k "${named[@]}" v_aac.m4a
+    encode $(tone 44100 10) -c:a libmp3lame -q:a 6 -ac 2 "${named[@]}" -metadata artist=Nobody v_vbr.mp3
+
+    # Matroska with two languages and subtitles.
+    printf '1\n00:00:00,000 --> 00:00:02,000\nHello\n' > "$scratch/hello.srt"
+    encode $(picture 480x270 25 4) $(tone 44100 4) $(tone 48000 4) -i "$scratch/hello.srt" \
+        -map 0 -map 1 -map 2 -map 3 "${h264[@]}" -c:a:0 aac -ac:a:0 2 -c:a:1 libopus -c:s srt \
+        -metadata:s:a:0 language=eng -metadata:s:a:1 language=fra v_two_audio_subs.mkv
+
+    # Three that must be refused: cut off before the index, not media, and a box that claims 2^63 bytes.
+    head -c 20000 v_h264_aac_moovend.mp4 > v_bad_truncated.mp4
+    printf 'This is a text file with a video extension.\n' > v_bad_text.mp4
+    {
+        printf '\0\0\0\040ftypisom\0\0\002\0isomiso2avc1mp41'
+        printf '\0\0\0\001moov\200\0\0\0\0\0\0\0'
+        head -c 96 /dev/zero
+    } > v_bad_hugebox.mp4
+}
+
+truth() {
+    python3 - v_*.* <<'PYTHON'
+import hashlib, json, re, subprocess, sys
+from fractions import Fraction
+
+def ffprobe(name):
+    command = ["ffprobe", "-v", "error", "-show_format", "-show_streams", "-show_data", "-of", "json", name]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    found = json.loads(answer.stdout) if answer.returncode == 0 else {}
+    return found if found.get("streams") else None
+
+def extradata(stream):
+    lines = stream.get("extradata", "").strip().splitlines()
+    columns = (re.match(r"[0-9a-f]+: ((?:[0-9a-f]{2,4} ?)*)", line) for line in lines)
+    return bytes.fromhex("".join(match[1].replace(" ", "") for match in columns if match))
+
+def codec_string(stream):
+    """RFC 6381, for the codecs where the configuration tells it at a glance."""
+    if stream["codec_name"] == "h264" and extradata(stream)[:1] == b"\x01":
+        return "avc1." + extradata(stream)[1:4].hex()
+    if stream["codec_name"] == "aac":
+        return {"LC": "mp4a.40.2", "HE-AAC": "mp4a.40.5", "HE-AACv2": "mp4a.40.29"}.get(stream.get("profile"))
+    return {"opus": "opus"}.get(stream["codec_name"])
+
+def top_boxes(data):
+    """Types and order of the outermost boxes of an MP4."""
+    position, kinds = 0, []
+    while position + 8 <= len(data):
+        size, kind = int.from_bytes(data[position:position + 4], "big"), data[position + 4:position + 8]
+        if size == 1:
+            size = int.from_bytes(data[position + 8:position + 16], "big")
+        kinds.append(kind)
+        position += size if size >= 8 else len(data)
+    return kinds
+
+def known(**fields):
+    return {key: value for key, value in fields.items() if value not in (None, {}, "unknown")}
+
+def video(stream):
+    turned = [side["rotation"] for side in stream.get("side_data_list", []) if "rotation" in side]
+    return known(
+        codec=stream["codec_name"], codec_string=codec_string(stream), profile=stream.get("profile"),
+        level=stream.get("level"), width=stream["width"], height=stream["height"],
+        rotation=int(-turned[0] % 360) if turned else 0,
+        display_aspect_ratio=stream.get("display_aspect_ratio"),
+        frame_rate=round(float(Fraction(stream["avg_frame_rate"])), 3),
+        color=known(primaries=stream.get("color_primaries"), transfer=stream.get("color_transfer"),
+                    matrix=stream.get("color_space"), range=stream.get("color_range")))
+
+def audio(stream):
+    return known(
+        codec=stream["codec_name"], codec_string=codec_string(stream), profile=stream.get("profile"),
+        channels=stream["channels"], sample_rate=int(stream["sample_rate"]),
+        language=stream.get("tags", {}).get("language"))
+
+def subtitle(stream):
+    return known(codec=stream["codec_name"], language=stream.get("tags", {}).get("language"))
+
+def expected(data, answer):
+    form, kinds = answer["format"], top_boxes(data)
+    container = {"mov": "mp4"}.get(form["format_name"].split(",")[0], form["format_name"].split(",")[0])
+    tags = form.get("tags", {})
+    shown = {key.lower(): value for key, value in tags.items() if key.lower() in ("title", "artist", "location")}
+    of = lambda kind, row: [row(stream) for stream in answer["streams"] if stream["codec_type"] == kind]
+    fields = known(
+        container=container, format_name=form["format_name"], duration_seconds=float(form["duration"]),
+        bit_rate=int(form["bit_rate"]), size_bytes=len(data),
+        created_at=re.sub(r"\.0+Z$", "Z", tags["creation_time"]) if "creation_time" in tags else None)
+    if container == "mp4":
+        before = kinds[:kinds.index(b"mdat")] if b"mdat" in kinds else kinds
+        fields.update(fast_start=b"moov" in before, fragmented=b"moof" in kinds)
+    fields.update(tags=shown, video=of("video", video), audio=of("audio", audio), subtitles=of("subtitle", subtitle))
+    return fields
+
+rows = []
+for name in sorted(sys.argv[1:]):
+    data = open(name, "rb").read()
+    row = {"file": name, "sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
+    answer = ffprobe(name)
+    row.update({"expected": expected(data, answer)} if answer else {"expected_error": True})
+    rows.append(row)
+with open("truth.json", "w") as out:
+    json.dump(rows, out, indent=1)
+    out.write("\n")
+PYTHON
+}
+
+case "${1:-all}" in
+    all) media; truth ;;
+    truth) truth ;;
+    *) echo "usage: $0 [truth]" >&2; exit 2 ;;
+esac
