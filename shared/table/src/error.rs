@@ -1,0 +1,97 @@
+//! What can go wrong, told apart by what a caller can do about it.
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_smithy_runtime_api::client::result::SdkError;
+
+/// The table could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// It throttles, timed out or cannot be reached: later it may work.
+    #[error("the table is not available for {operation}: {reason}")]
+    Unavailable {
+        /// What was tried.
+        operation: &'static str,
+        /// What happened.
+        reason: String,
+    },
+    /// It refused the request: a missing permission or a malformed request.
+    #[error("the table refused {operation}: {reason}")]
+    Refused {
+        /// What was tried.
+        operation: &'static str,
+        /// What it said.
+        reason: String,
+    },
+    /// An item does not read as what it should be, or cannot be written.
+    #[error("an item of the table is malformed: {0}")]
+    Malformed(#[from] serde_dynamo::Error),
+}
+
+/// A change was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The record has changed since it was read: read it again and decide again.
+    #[error("the record has changed in the meantime")]
+    Outdated,
+    /// The table's own error.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+/// A user was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateUserError {
+    /// Another user has this e-mail.
+    #[error("the e-mail is taken")]
+    EmailTaken,
+    /// The table's own error.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+/// Error codes that pass by themselves.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>
+const PASSING: [&str; 8] = [
+    "InternalServerError",
+    "ItemCollectionSizeLimitExceededException",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "TransactionInProgressException",
+];
+
+impl TableError {
+    pub(crate) fn of<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug,
+    {
+        let (code, message) = match error.as_service_error() {
+            Some(service) => (service.code(), service.message()),
+            None => (None, None),
+        };
+        let reason = match (code, message) {
+            (Some(code), Some(message)) => format!("{code}: {message}"),
+            (Some(code), None) => code.to_owned(),
+            _ => causes(error),
+        };
+        match code {
+            Some(code) if !PASSING.contains(&code) => Self::Refused { operation, reason },
+            _ => Self::Unavailable { operation, reason },
+        }
+    }
+}
+
+/// An error with all that caused it.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,59 @@
+//! The DynamoDB table: its keys, its items, and every condition under which one is written.
+//!
+//! # What is guaranteed
+//!
+//! - A record that changes carries `version`, and is written on condition that the stored one still has the version
+//!   that was read ([`ChangeError::Outdated`] otherwise): no step overwrites what it has not seen.
+//! - What belongs together is one transaction: a media with its upload, its owner's usage and the work still owed; a
+//!   user with their e-mail.
+//! - An item whose `expires_at` has passed is not there, whether DynamoDB has deleted it yet or not.
+//!
+//! # How it fails
+//!
+//! [`TableError::Unavailable`] when DynamoDB throttles, times out or cannot be reached, after the client's own
+//! retries; trying again later is safe, because a transaction is all or nothing and conditional.
+//! [`TableError::Refused`] and [`TableError::Malformed`] are faults of ours. Their texts are for the log, never for a
+//! client.
+//!
+//! # Permissions
+//!
+//! | verb | actions, on the table's ARN |
+//! |---|---|
+//! | `user`, `user_id_by_email`, `media`, `upload`, `check` | `dynamodb:GetItem` |
+//! | `media_with_metadata` | `dynamodb:Query` |
+//! | `create_user`, `put_session` | `dynamodb:PutItem`, and for an admin `dynamodb:UpdateItem` |
+//! | `change_user` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
+//! | `create_media` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
+//! | `change_media` | `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem` |
+
+mod error;
+mod item;
+mod keys;
+mod media;
+mod transaction;
+mod users;
+
+use aws_sdk_dynamodb::Client;
+use aws_types::SdkConfig;
+
+pub use error::{ChangeError, CreateUserError, TableError};
+pub use media::{MediaChange, Record};
+
+/// The table.
+#[derive(Clone, Debug)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+impl Table {
+    /// The table of this name.
+    pub fn new(configuration: &SdkConfig, name: impl Into<String>) -> Self {
+        Self { client: Client::new(configuration), name: name.into() }
+    }
+
+    /// Whether the table answers: reads an item that is never there.
+    pub async fn check(&self) -> Result<(), TableError> {
+        self.get(&keys::Key::health()).await.map(drop)
+    }
+}

@@ -1,0 +1,152 @@
+//! Transactions: what is written together, each write with its condition.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
+
+use crate::Table;
+use crate::error::TableError;
+use crate::item::Item;
+use crate::keys::Key;
+
+/// How often a transaction that met another one is tried. The SDK's own retries leave `TransactionCanceledException`
+/// out, because some of its reasons are final.
+const ATTEMPTS: u32 = 8;
+
+/// The longest pause before the second attempt; it doubles with each one.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+
+/// Under which condition an item is written.
+pub(crate) enum Condition {
+    /// Whatever is there.
+    Always,
+    /// Nothing is there.
+    Absent,
+    /// The record that is there has this version.
+    Version(u64),
+}
+
+/// How a transaction ended, short of an error.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Committed {
+    /// All of it is written.
+    Yes,
+    /// None of it is: the condition of the write at this place was not met.
+    ConditionFailed(usize),
+}
+
+/// Writes that happen together or not at all. At most 100, and each to an item of its own.
+pub(crate) struct Transaction {
+    table_name: String,
+    writes: Vec<Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError>>,
+}
+
+impl Transaction {
+    pub(crate) fn put(mut self, item: Item, condition: &Condition) -> Self {
+        let put = Put::builder().table_name(&self.table_name).set_item(Some(item));
+        let put = match condition {
+            Condition::Always => put,
+            Condition::Absent => put.condition_expression("attribute_not_exists(PK)"),
+            Condition::Version(version) => put
+                .condition_expression("version = :version")
+                .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
+        };
+        self.writes.push(put.build().map(|put| TransactWriteItem::builder().put(put).build()));
+        self
+    }
+
+    pub(crate) fn delete(mut self, key: &Key) -> Self {
+        let delete = Delete::builder().table_name(&self.table_name).set_key(Some(key.attributes())).build();
+        self.writes.push(delete.map(|delete| TransactWriteItem::builder().delete(delete).build()));
+        self
+    }
+
+    /// Adds to a number that starts at zero.
+    pub(crate) fn add(mut self, key: &Key, attribute: &str, amount: i128) -> Self {
+        let update = Update::builder()
+            .table_name(&self.table_name)
+            .set_key(Some(key.attributes()))
+            .update_expression("ADD #attribute :amount")
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":amount", AttributeValue::N(amount.to_string()))
+            .build();
+        self.writes.push(update.map(|update| TransactWriteItem::builder().update(update).build()));
+        self
+    }
+}
+
+impl Table {
+    pub(crate) fn transaction(&self) -> Transaction {
+        Transaction { table_name: self.name.clone(), writes: Vec::new() }
+    }
+
+    /// Carries a transaction out. One that meets another one on an item is tried again after a random pause.
+    pub(crate) async fn commit(&self, transaction: Transaction) -> Result<Committed, TableError> {
+        const OPERATION: &str = "TransactWriteItems";
+        let writes = transaction.writes.into_iter().collect::<Result<Vec<_>, _>>().map_err(|error| {
+            TableError::Refused { operation: OPERATION, reason: format!("incomplete write: {error}") }
+        })?;
+        let mut pause = FIRST_PAUSE;
+        for attempt in 1.. {
+            let result =
+                self.client.transact_write_items().set_transact_items(Some(writes.clone())).send().await;
+            let Err(error) = result else { return Ok(Committed::Yes) };
+            let reasons = match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled
+                    .cancellation_reasons()
+                    .iter()
+                    .map(|reason| reason.code().unwrap_or("None"))
+                    .collect(),
+                _ => Vec::new(),
+            };
+            match outcome(&reasons) {
+                Outcome::ConditionFailed(index) => return Ok(Committed::ConditionFailed(index)),
+                Outcome::Passing if attempt < ATTEMPTS => {}
+                Outcome::Passing => {
+                    let reason = format!("cancelled {ATTEMPTS} times: {reasons:?}");
+                    return Err(TableError::Unavailable { operation: OPERATION, reason });
+                }
+                Outcome::Final => return Err(TableError::of(OPERATION, &error)),
+            }
+            tokio::time::sleep(pause.mul_f64(fastrand::f64())).await;
+            pause *= 2;
+        }
+        unreachable!("the loop ends by returning")
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    ConditionFailed(usize),
+    Passing,
+    Final,
+}
+
+/// What the cancellation reasons of a transaction, one for each write, amount to.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
+fn outcome(reasons: &[&str]) -> Outcome {
+    if let Some(index) = reasons.iter().position(|reason| *reason == "ConditionalCheckFailed") {
+        return Outcome::ConditionFailed(index);
+    }
+    let is_passing = |reason: &&str| {
+        matches!(*reason, "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
+    };
+    if reasons.iter().any(is_passing) { Outcome::Passing } else { Outcome::Final }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_told_apart() {
+        assert_eq!(outcome(&["None", "ConditionalCheckFailed"]), Outcome::ConditionFailed(1));
+        // A failed condition stays failed, whatever else happened.
+        assert_eq!(outcome(&["TransactionConflict", "ConditionalCheckFailed"]), Outcome::ConditionFailed(1));
+        assert_eq!(outcome(&["TransactionConflict", "None"]), Outcome::Passing);
+        assert_eq!(outcome(&["ThrottlingError"]), Outcome::Passing);
+        assert_eq!(outcome(&["ValidationError"]), Outcome::Final);
+        assert_eq!(outcome(&[]), Outcome::Final);
+    }
+}
