@@ -1,0 +1,63 @@
+//! What can go wrong, told apart by what a caller can do about it.
+
+use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+
+/// S3 or STS could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum BucketError {
+    /// It throttles, timed out or cannot be reached: later it may work.
+    #[error("{operation} is not available: {reason}")]
+    Unavailable {
+        /// What was tried.
+        operation: &'static str,
+        /// What happened.
+        reason: String,
+    },
+    /// It refused the request: a missing permission, or a malformed request.
+    #[error("{operation} was refused: {reason}")]
+    Refused {
+        /// What was tried.
+        operation: &'static str,
+        /// What it said.
+        reason: String,
+    },
+    /// The object is not there, or not in this version.
+    #[error("{operation} found no such object")]
+    Missing {
+        /// What was tried.
+        operation: &'static str,
+    },
+}
+
+impl BucketError {
+    pub(crate) fn of<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let service = error.as_service_error();
+        let reason = match service.and_then(|service| service.code().map(|code| (code, service.message()))) {
+            Some((code, message)) => format!("{code}: {}", message.unwrap_or_default()),
+            None => causes(error),
+        };
+        match status {
+            Some(404) => Self::Missing { operation },
+            Some(status @ 400..=499) if status != 408 && status != 429 => Self::Refused { operation, reason },
+            _ => Self::Unavailable { operation, reason },
+        }
+    }
+}
+
+/// An error with all that caused it.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

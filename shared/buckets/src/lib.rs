@@ -1,0 +1,42 @@
+//! The two S3 buckets, and the temporary credentials that clients' requests are signed with.
+//!
+//! The **ingest bucket** takes what users upload, under `uploads/{media_id}/{slot}`; nobody can read from it through
+//! the platform. The **media bucket** holds what was verified and published, under `media/{media_id}/…`. Both are
+//! versioned, and every step names the version that it means.
+//!
+//! # What is guaranteed
+//!
+//! - A presigned PUT covers key, exact length, content type, the declared SHA-256 and `If-None-Match: *`: S3 refuses
+//!   anything else, and a second object under the same key.
+//! - `expires_at` of a signed URL is never later than the end of the credentials that signed it.
+//! - What is read is pinned to one version of the object; publishing copies that version and no other, or nothing.
+//!
+//! # How it fails
+//!
+//! [`BucketError::Unavailable`] when S3 or STS throttles, times out or cannot be reached, after the client's own
+//! retries; [`BucketError::Refused`] is a fault of ours. Their texts are for the log, never for a client.
+//!
+//! # Permissions
+//!
+//! | verb | actions |
+//! |---|---|
+//! | `IngestBucket::head`, `source` | `s3:GetObjectVersion` on `uploads/*`, and `s3:ListBucket` so that a missing object is a 404 |
+//! | `IngestBucket::delete_version` | `s3:DeleteObjectVersion` on `uploads/*` |
+//! | `MediaBucket::publish` | `s3:GetObjectVersion` on the ingest bucket's `uploads/*`, `s3:PutObject` on the media bucket's `media/*` |
+//! | `IngestBucket::check`, `MediaBucket::check` | `s3:ListBucket` |
+//! | `UploadSigner` | `sts:AssumeRole` on a role with `s3:PutObject` on `uploads/*` |
+//! | `PlaybackSigner` | `sts:AssumeRole` on a role with `s3:GetObject` on `media/*` |
+
+mod assumed_role;
+mod error;
+mod ingest;
+mod media;
+mod playback;
+mod upload;
+
+pub use assumed_role::AssumedRole;
+pub use error::BucketError;
+pub use ingest::{IngestBucket, S3Source};
+pub use media::MediaBucket;
+pub use playback::{PlaybackSigner, SignedUrl};
+pub use upload::{PresignedPut, UploadSigner};
