@@ -1,0 +1,75 @@
+//! Answers of handlers.
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+
+use crate::problem::Problem;
+
+/// What a handler answers.
+#[derive(Debug)]
+pub struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<String>,
+}
+
+impl Answer {
+    /// Without a body.
+    pub fn empty(status: StatusCode) -> Self {
+        Self { status, headers: HeaderMap::new(), body: None }
+    }
+
+    /// With a JSON body. Not to be stored unless a later call says so: most answers are one user's.
+    pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
+        let body = serde_json::to_string(body).map_err(Problem::internal)?;
+        let mut answer = Self { body: Some(body), ..Self::empty(status) };
+        answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        answer.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(answer)
+    }
+
+    /// 200 with a JSON body.
+    pub fn ok(body: &impl Serialize) -> Result<Self, Problem> {
+        Self::json(StatusCode::OK, body)
+    }
+
+    /// 201 with a JSON body, and where the thing is.
+    pub fn created(location: &str, body: &impl Serialize) -> Result<Self, Problem> {
+        Self::json(StatusCode::CREATED, body)?.header(LOCATION, location)
+    }
+
+    /// With this header, in place of one of the same name.
+    pub fn header(mut self, name: HeaderName, value: &str) -> Result<Self, Problem> {
+        let value = HeaderValue::from_str(value).map_err(Problem::internal)?;
+        self.headers.insert(name, value);
+        Ok(self)
+    }
+
+    /// One record at this version: with a strong `ETag`, kept by the client but asked for every time, or 304 without
+    /// a body if the client has it.
+    pub fn versioned(self, version: u64, if_none_match: Option<&str>) -> Result<Self, Problem> {
+        let etag = format!("\"{version}\"");
+        let has_it = if_none_match.is_some_and(|tags| {
+            tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+        });
+        let answer = if has_it { Self::empty(StatusCode::NOT_MODIFIED) } else { self };
+        answer.header(ETAG, &etag)?.header(CACHE_CONTROL, "private, no-cache")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_version_is_not_sent_again() {
+        let answer = |if_none_match| Answer::ok(&1).unwrap().versioned(3, if_none_match).unwrap();
+        assert_eq!(answer(None).headers[ETAG], "\"3\"");
+        for known in ["\"3\"", "W/\"3\"", "\"2\", \"3\"", "*"] {
+            let answer = answer(Some(known));
+            assert_eq!((answer.status, answer.body), (StatusCode::NOT_MODIFIED, None), "{known}");
+        }
+        assert_eq!(answer(Some("\"2\"")).status, StatusCode::OK);
+    }
+}

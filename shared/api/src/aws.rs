@@ -1,0 +1,123 @@
+//! How AWS is called: the one place where credentials, connections, timeouts and retries are decided.
+//!
+//! Region and credentials come from the variables that Lambda sets, without a discovery chain. All clients of a
+//! function share one HTTP client, TLS by rustls over ring.
+
+use std::time::Duration;
+
+use auth::{KeyRing, SigningKey};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use buckets::{AssumedRole, IngestBucket, MediaBucket, PlaybackSigner, UploadSigner};
+use table::Table;
+
+use crate::environment::{Environment, EnvironmentError};
+use crate::function::StartError;
+use crate::queue::Queue;
+
+/// Opening a connection within a region takes milliseconds; longer means a host that does not answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// One attempt, up to the answer's head.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// A call with its retries. A request's own budget (`http_function`) bounds several calls.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
+/// Attempts at one call; the pauses between them grow, with jitter.
+const ATTEMPTS: u32 = 3;
+
+impl Environment {
+    /// The configuration that every client is made from. Clients made from one configuration share its connections.
+    pub fn aws(&self) -> Result<SdkConfig, EnvironmentError> {
+        let credentials = Credentials::new(
+            self.required("AWS_ACCESS_KEY_ID")?,
+            self.required("AWS_SECRET_ACCESS_KEY")?,
+            self.optional("AWS_SESSION_TOKEN").map(str::to_owned),
+            None,
+            "environment",
+        );
+        let http_client = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https();
+        let mut configuration = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.required("AWS_REGION")?.to_owned()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(http_client)
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                    .operation_timeout(OPERATION_TIMEOUT)
+                    .build(),
+            );
+        configuration.set_endpoint_url(self.optional("AWS_ENDPOINT_URL").map(str::to_owned));
+        Ok(configuration.build())
+    }
+
+    /// The table, `TABLE_NAME`.
+    pub fn table(&self, aws: &SdkConfig) -> Result<Table, EnvironmentError> {
+        Ok(Table::new(aws, self.required("TABLE_NAME")?))
+    }
+
+    /// The ingest bucket, `INGEST_BUCKET`.
+    pub fn ingest_bucket(&self, aws: &SdkConfig) -> Result<IngestBucket, EnvironmentError> {
+        Ok(IngestBucket::new(aws, self.required("INGEST_BUCKET")?))
+    }
+
+    /// The media bucket, `MEDIA_BUCKET`.
+    pub fn media_bucket(&self, aws: &SdkConfig) -> Result<MediaBucket, EnvironmentError> {
+        Ok(MediaBucket::new(aws, self.required("MEDIA_BUCKET")?))
+    }
+
+    /// The signer of uploads to `INGEST_BUCKET`, as `UPLOAD_ROLE_ARN`.
+    pub fn upload_signer(&self, aws: &SdkConfig) -> Result<UploadSigner, EnvironmentError> {
+        let role = self.assumed_role(aws, "UPLOAD_ROLE_ARN")?;
+        Ok(UploadSigner::new(aws, role, self.required("INGEST_BUCKET")?))
+    }
+
+    /// The signer of playback from `MEDIA_BUCKET`, as `PLAYBACK_ROLE_ARN`.
+    pub fn playback_signer(&self, aws: &SdkConfig) -> Result<PlaybackSigner, EnvironmentError> {
+        let role = self.assumed_role(aws, "PLAYBACK_ROLE_ARN")?;
+        Ok(PlaybackSigner::new(aws, role, self.required("MEDIA_BUCKET")?))
+    }
+
+    /// The queue of objects to be processed, `INGEST_QUEUE_URL`.
+    pub fn ingest_queue(&self, aws: &SdkConfig) -> Result<Queue, EnvironmentError> {
+        Ok(Queue::new(aws, self.required("INGEST_QUEUE_URL")?))
+    }
+
+    fn assumed_role(&self, aws: &SdkConfig, name: &'static str) -> Result<AssumedRole, EnvironmentError> {
+        // The session is named after the function, so that the audit log tells who signs.
+        let session_name = self.required("AWS_LAMBDA_FUNCTION_NAME")?.chars().take(64).collect::<String>();
+        Ok(AssumedRole::new(aws, self.required(name)?, session_name))
+    }
+
+    /// The private key that the variable `key_id` names, read from the secret that the variable `secret` names.
+    ///
+    /// Needs `secretsmanager:GetSecretValue` on that secret.
+    pub async fn signing_key(
+        &self,
+        aws: &SdkConfig,
+        secret: &'static str,
+        key_id: &'static str,
+    ) -> Result<SigningKey, StartError> {
+        let failed = |reason: String| StartError::Resource { resource: secret, reason };
+        let answer = aws_sdk_secretsmanager::Client::new(aws)
+            .get_secret_value()
+            .secret_id(self.required(secret)?)
+            .send()
+            .await
+            .map_err(|error| failed(aws_sdk_secretsmanager::error::DisplayErrorContext(error).to_string()))?;
+        let text = answer.secret_string.ok_or_else(|| failed("it holds no text".to_owned()))?;
+        let ring = KeyRing::parse(&text).map_err(|error| failed(error.to_string()))?;
+        ring.signing_key(self.required(key_id)?).map_err(|error| failed(error.to_string()))
+    }
+}

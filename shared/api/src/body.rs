@@ -1,0 +1,188 @@
+//! What clients get to see of a thing. The one spelling of each shape of the HTTP contract.
+
+use domain::{
+    ChecksumAlgorithm, Failure, Media, MediaKind, Role, Status, Timestamp, Upload, User, Visibility,
+};
+use probe::Metadata;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// A user.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = User)]
+pub struct UserBody<'a> {
+    /// Their id, a UUID of version 7.
+    #[schema(value_type = String, format = Uuid)]
+    pub id: domain::UserId,
+    /// Their e-mail, normalised.
+    #[schema(value_type = String, format = Email, max_length = 254)]
+    pub email: &'a domain::Email,
+    /// Their name as shown to others.
+    #[schema(value_type = Option<String>, max_length = 100)]
+    pub display_name: Option<&'a domain::DisplayName>,
+    /// What they may do.
+    #[schema(value_type = String, pattern = "^(viewer|operator|admin)$")]
+    pub role: Role,
+    /// Whether they are shut out.
+    pub disabled: bool,
+    /// When the account was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+impl<'a> From<&'a User> for UserBody<'a> {
+    fn from(user: &'a User) -> Self {
+        Self {
+            id: user.id,
+            email: &user.email,
+            display_name: user.display_name.as_ref(),
+            role: user.role,
+            disabled: user.disabled,
+            created_at: user.created_at,
+        }
+    }
+}
+
+/// Why a media is not to be had.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Failure)]
+pub struct FailureBody<'a> {
+    /// A stable code, for programs.
+    #[schema(example = "size_mismatch")]
+    pub code: &'a str,
+    /// What went wrong and what to do.
+    pub detail: &'a str,
+}
+
+impl<'a> From<&'a Failure> for FailureBody<'a> {
+    fn from(failure: &'a Failure) -> Self {
+        Self { code: &failure.code, detail: &failure.detail }
+    }
+}
+
+/// A media.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Media)]
+pub struct MediaBody<'a> {
+    /// Its id, a UUID of version 7.
+    #[schema(value_type = String, format = Uuid)]
+    pub id: domain::MediaId,
+    /// Its title.
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    pub title: &'a domain::Title,
+    /// Its description.
+    #[schema(value_type = String, max_length = 5000)]
+    pub description: &'a domain::Description,
+    /// Its tags.
+    #[schema(value_type = Vec<String>, max_items = 20)]
+    pub tags: &'a [domain::Tag],
+    /// Whether it is watched or listened to.
+    #[schema(value_type = String, pattern = "^(video|audio)$")]
+    pub kind: MediaKind,
+    /// The declared media type.
+    #[schema(value_type = String, example = "video/mp4")]
+    pub content_type: &'a domain::ContentType,
+    /// The client's name of the file.
+    #[schema(value_type = String, min_length = 1, max_length = 255)]
+    pub filename: &'a domain::Filename,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// SHA-256 of what was uploaded, in base64, where it was declared.
+    #[schema(value_type = Option<String>)]
+    pub checksum_sha256: Option<&'a domain::Sha256Checksum>,
+    /// CRC-64/NVME of what was uploaded, in base64.
+    #[schema(value_type = Option<String>)]
+    pub checksum_crc64nvme: Option<&'a domain::Crc64NvmeChecksum>,
+    /// Which of the declared checksums was compared with the object.
+    #[schema(value_type = Option<String>)]
+    pub checksum_verified: Option<ChecksumAlgorithm>,
+    /// Who may see it.
+    #[schema(value_type = String, pattern = "^(members|private)$")]
+    pub visibility: Visibility,
+    /// Its state.
+    #[schema(value_type = String, pattern = "^(awaiting_upload|completing|processing|ready|rejected|failed|expired)$")]
+    pub status: Status,
+    /// Why it was rejected or failed.
+    pub failure: Option<FailureBody<'a>>,
+    /// Whose it is.
+    #[schema(value_type = String, format = Uuid)]
+    pub owner_id: domain::UserId,
+    /// How long it plays, once measured.
+    pub duration_seconds: Option<f64>,
+    /// Where its thumbnail is.
+    #[schema(value_type = Option<String>, format = "uri", max_length = 2048)]
+    pub thumbnail_url: Option<&'a domain::ThumbnailUrl>,
+    /// What the file is, once read.
+    pub metadata: Option<&'a Metadata>,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it last changed.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+    /// Raised by every change.
+    pub version: u64,
+}
+
+impl<'a> MediaBody<'a> {
+    /// Of a media and its technical metadata.
+    pub fn new(media: &'a Media, metadata: Option<&'a Metadata>) -> Self {
+        Self {
+            id: media.id,
+            title: &media.title,
+            description: &media.description,
+            tags: &media.tags,
+            kind: media.kind,
+            content_type: &media.content_type,
+            filename: &media.filename,
+            size_bytes: media.size_bytes,
+            checksum_sha256: media.checksum_sha256.as_ref(),
+            checksum_crc64nvme: media.checksum_crc64nvme.as_ref(),
+            checksum_verified: media.checksum_verified,
+            visibility: media.visibility,
+            status: media.status(),
+            failure: media.failure().map(FailureBody::from),
+            owner_id: media.owner_id,
+            duration_seconds: media.duration_seconds,
+            thumbnail_url: media.thumbnail_url.as_ref(),
+            metadata,
+            created_at: media.created_at,
+            updated_at: media.updated_at,
+            version: media.version,
+        }
+    }
+}
+
+/// How to send the bytes of an upload.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "method", rename_all = "lowercase")]
+#[schema(as = Upload)]
+pub enum UploadBody {
+    /// One PUT of all bytes to `url`, with exactly these `headers`.
+    Put {
+        /// The upload's id, a UUID of version 7.
+        #[schema(value_type = String, format = Uuid)]
+        upload_id: domain::UploadId,
+        /// Where to send the bytes.
+        #[schema(format = "uri")]
+        url: String,
+        /// What to send with them; `Content-Length` is signed too, and set by the HTTP client.
+        headers: BTreeMap<String, String>,
+        /// When `url` ends.
+        #[schema(value_type = String, format = DateTime)]
+        expires_at: Timestamp,
+    },
+}
+
+impl UploadBody {
+    /// Of an upload by one PUT.
+    pub fn put(upload: &Upload, presigned: buckets::PresignedPut) -> Self {
+        Self::Put {
+            upload_id: upload.id,
+            url: presigned.url,
+            headers: presigned.headers,
+            expires_at: presigned.expires_at,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Taking a JSON object apart: every field is parsed into its type, and all that is wrong is told at once.
+//!
+//! ```
+//! # use api::{Fields, UnknownFields, integer, text};
+//! # use domain::Title;
+//! # let object = serde_json::json!({"title": "", "size_bytes": -1, "colour": "red"});
+//! let mut fields = Fields::new(object.as_object().unwrap().clone(), UnknownFields::Refused);
+//! let title: Option<Title> = fields.required("title", text);
+//! let size_bytes: Option<u64> = fields.required("size_bytes", |value| integer(value, 1..=100));
+//! let problem = fields.finish().unwrap_err();
+//! # let body = serde_json::to_value(problem.body("id")).unwrap();
+//! # assert_eq!(body["errors"].as_array().unwrap().len(), 3, "{body}");
+//! # assert!(title.is_none() && size_bytes.is_none());
+//! ```
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use domain::Invalid;
+use serde_json::{Map, Value};
+
+use crate::problem::{FieldError, Problem};
+
+/// What becomes of fields that nobody took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// Each is an error.
+    Refused,
+    /// They are passed over.
+    Ignored,
+}
+
+/// A JSON object, or a form, being taken apart.
+#[derive(Debug)]
+pub struct Fields {
+    object: Map<String, Value>,
+    unknown: UnknownFields,
+    errors: Vec<FieldError>,
+}
+
+impl Fields {
+    /// Of this object.
+    pub fn new(object: Map<String, Value>, unknown: UnknownFields) -> Self {
+        Self { object, unknown, errors: Vec::new() }
+    }
+
+    /// Takes a field that has to be there. `None` is noted as an error, so that `finish` fails.
+    pub fn required<T>(&mut self, name: &str, parse: impl FnOnce(&Value) -> Result<T, Invalid>) -> Option<T> {
+        match self.object.remove(name) {
+            None | Some(Value::Null) => {
+                self.refuse(name, "is required");
+                None
+            }
+            Some(value) => self.parse(name, &value, parse),
+        }
+    }
+
+    /// Takes a field that may be missing or `null`.
+    pub fn optional<T>(&mut self, name: &str, parse: impl FnOnce(&Value) -> Result<T, Invalid>) -> Option<T> {
+        match self.object.remove(name) {
+            None | Some(Value::Null) => None,
+            Some(value) => self.parse(name, &value, parse),
+        }
+    }
+
+    fn parse<T>(
+        &mut self,
+        name: &str,
+        value: &Value,
+        parse: impl FnOnce(&Value) -> Result<T, Invalid>,
+    ) -> Option<T> {
+        match parse(value) {
+            Ok(parsed) => Some(parsed),
+            Err(invalid) => {
+                self.refuse(name, invalid);
+                None
+            }
+        }
+    }
+
+    /// Notes an error in a field, e.g. one that depends on several.
+    pub fn refuse(&mut self, name: &str, detail: impl Display) {
+        let escaped = name.replace('~', "~0").replace('/', "~1");
+        self.errors.push(FieldError { pointer: format!("/{escaped}"), detail: detail.to_string() });
+    }
+
+    /// The required fields together, or all that was wrong.
+    pub fn finish_with<T>(self, required: Option<T>) -> Result<T, Problem> {
+        self.finish()?;
+        // A required field that is not there was noted, so `finish` has failed already.
+        required.ok_or_else(|| Problem::internal("a required field is missing, and was not noted"))
+    }
+
+    /// Fails with all that was wrong.
+    pub fn finish(mut self) -> Result<(), Problem> {
+        if self.unknown == UnknownFields::Refused {
+            let unknown: Vec<String> = self.object.keys().cloned().collect();
+            for name in unknown {
+                self.refuse(&name, "is not a field of this request");
+            }
+        }
+        if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid(self.errors)) }
+    }
+}
+
+/// A text, parsed.
+pub fn text<T>(value: &Value) -> Result<T, Invalid>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    let text = value.as_str().ok_or_else(|| Invalid::new("must be a text"))?;
+    text.parse().map_err(|error: T::Err| Invalid::new(error.to_string()))
+}
+
+/// A whole number within bounds.
+pub fn integer(value: &Value, bounds: RangeInclusive<u64>) -> Result<u64, Invalid> {
+    value.as_u64().filter(|number| bounds.contains(number)).ok_or_else(|| {
+        Invalid::new(format!("must be a whole number from {} to {}", bounds.start(), bounds.end()))
+    })
+}
+
+/// `true` or `false`.
+pub fn boolean(value: &Value) -> Result<bool, Invalid> {
+    value.as_bool().ok_or_else(|| Invalid::new("must be true or false"))
+}
+
+/// A list of at most `max_items`, each parsed by `item`.
+pub fn list<T>(
+    value: &Value,
+    max_items: usize,
+    item: impl Fn(&Value) -> Result<T, Invalid>,
+) -> Result<Vec<T>, Invalid> {
+    let items = value.as_array().ok_or_else(|| Invalid::new("must be a list"))?;
+    if items.len() > max_items {
+        return Err(Invalid::new(format!("must have at most {max_items} items")));
+    }
+    let numbered = items.iter().enumerate();
+    numbered
+        .map(|(index, value)| item(value).map_err(|invalid| Invalid::new(format!("item {index} {invalid}"))))
+        .collect()
+}

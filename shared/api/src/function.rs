@@ -1,0 +1,113 @@
+//! What a Lambda function is here, and how it runs.
+//!
+//! A function crate exports `build(environment)`, which makes the settings and the clients that it needs and returns a
+//! [`Function`]. Its binary is `fn main() { api::run(build) }`; the local stack calls the same `build` and feeds the
+//! same event JSON.
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use lambda_runtime::{Error, LambdaEvent};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::environment::{Environment, EnvironmentError};
+
+/// A Lambda function: one typed event in, one typed answer out. An error is an invocation that failed: Lambda records
+/// it, and an asynchronous caller tries again.
+pub trait Function: Send + Sync + 'static {
+    /// The event, as Lambda's JSON.
+    type Event: DeserializeOwned + Send + 'static;
+    /// The answer, as Lambda's JSON.
+    type Answer: Serialize + Send + 'static;
+
+    /// Handles one event.
+    fn call(
+        &self,
+        event: LambdaEvent<Self::Event>,
+    ) -> impl Future<Output = Result<Self::Answer, Error>> + Send;
+}
+
+/// Why a function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its environment is incomplete.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// A key or another resource that it needs at start could not be read.
+    #[error("{resource} could not be read: {reason}")]
+    Resource {
+        /// What was to be read, e.g. the name of the variable that points at it.
+        resource: &'static str,
+        /// Why not, for the log.
+        reason: String,
+    },
+}
+
+/// A function that is not behind HTTP: `handle(state, event)`.
+pub fn event_function<S, E, A, F, Fut>(state: S, handle: F) -> impl Function<Event = E, Answer = A>
+where
+    S: Send + Sync + 'static,
+    E: DeserializeOwned + Send + 'static,
+    A: Serialize + Send + 'static,
+    F: Fn(Arc<S>, E) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<A, Error>> + Send,
+{
+    EventFunction { state: Arc::new(state), handle, event: std::marker::PhantomData }
+}
+
+struct EventFunction<S, E, F> {
+    state: Arc<S>,
+    handle: F,
+    event: std::marker::PhantomData<fn(E)>,
+}
+
+impl<S, E, A, F, Fut> Function for EventFunction<S, E, F>
+where
+    S: Send + Sync + 'static,
+    E: DeserializeOwned + Send + 'static,
+    A: Serialize + Send + 'static,
+    F: Fn(Arc<S>, E) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<A, Error>> + Send,
+{
+    type Event = E;
+    type Answer = A;
+
+    async fn call(&self, event: LambdaEvent<E>) -> Result<A, Error> {
+        (self.handle)(Arc::clone(&self.state), event.payload).await
+    }
+}
+
+/// Runs a function on Lambda until the sandbox is shut down. A function that cannot start logs why and exits with 1,
+/// which Lambda reports as an init error.
+pub fn run<B, Fut, F>(build: B) -> ExitCode
+where
+    B: FnOnce(Environment) -> Fut,
+    Fut: Future<Output = Result<F, StartError>>,
+    F: Function,
+{
+    crate::log::initialise();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "the asynchronous runtime could not be started");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(async {
+        let function = Arc::new(build(Environment::of_process()).await?);
+        let service = lambda_runtime::service_fn(move |event| {
+            let function = Arc::clone(&function);
+            async move { function.call(event).await }
+        });
+        lambda_runtime::run(service).await
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the function stopped");
+            ExitCode::FAILURE
+        }
+    }
+}

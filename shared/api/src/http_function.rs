@@ -1,0 +1,107 @@
+//! Functions behind the HTTP API.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, StatusCode};
+use lambda_http::request::LambdaRequest;
+use lambda_runtime::{Error, LambdaEvent};
+
+use crate::answer::Answer;
+use crate::function::Function;
+use crate::problem::Problem;
+use crate::request::Request;
+
+/// What a request may take, all calls and retries included: less than API Gateway's 30 s, so that the client gets an
+/// answer of ours. <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
+const REQUEST_BUDGET: Duration = Duration::from_secs(25);
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A function behind the HTTP API: `handle(state, request)`.
+pub fn http_function<S, F, Fut>(
+    state: S,
+    handle: F,
+) -> impl Function<Event = LambdaRequest, Answer = ApiGatewayV2httpResponse>
+where
+    S: Send + Sync + 'static,
+    F: Fn(Arc<S>, Request) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Answer, Problem>> + Send,
+{
+    HttpFunction { state: Arc::new(state), handle, is_cold: AtomicBool::new(true) }
+}
+
+struct HttpFunction<S, F> {
+    state: Arc<S>,
+    handle: F,
+    is_cold: AtomicBool,
+}
+
+impl<S, F, Fut> Function for HttpFunction<S, F>
+where
+    S: Send + Sync + 'static,
+    F: Fn(Arc<S>, Request) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Answer, Problem>> + Send,
+{
+    type Event = LambdaRequest;
+    type Answer = ApiGatewayV2httpResponse;
+
+    async fn call(&self, event: LambdaEvent<LambdaRequest>) -> Result<ApiGatewayV2httpResponse, Error> {
+        let begun = Instant::now();
+        let request = Request::of(event.payload.into());
+        let (method, route) = (request.method().clone(), request.route().to_owned());
+        let request_id = request.request_id().to_owned();
+        let outcome = tokio::time::timeout(REQUEST_BUDGET, (self.handle)(Arc::clone(&self.state), request))
+            .await
+            .unwrap_or_else(|_| Err(Problem::unavailable("the request's time was used up")));
+        let problem_text = match &outcome {
+            Err(problem) => problem.internal_text().map(str::to_owned),
+            Ok(_) => None,
+        };
+        let answer = outcome.or_else(|problem| to_answer(&problem, &request_id))?;
+        if let Some(problem) = problem_text {
+            tracing::error!(request_id, %route, problem, "the request failed");
+        }
+        tracing::info!(
+            request_id,
+            lambda_request_id = event.context.request_id,
+            %method,
+            %route,
+            status = answer.status.as_u16(),
+            duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            cold_start = self.is_cold.swap(false, Ordering::Relaxed),
+            "request"
+        );
+        Ok(to_response(answer, &request_id))
+    }
+}
+
+fn to_answer(problem: &Problem, request_id: &str) -> Result<Answer, Error> {
+    let code = problem.code();
+    let mut answer = Answer::empty(code.status());
+    answer.body = Some(serde_json::to_string(&problem.body(request_id))?);
+    answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    answer.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(seconds) = problem.retry_after_seconds() {
+        answer.headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if code.status() == StatusCode::UNAUTHORIZED {
+        answer.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    Ok(answer)
+}
+
+fn to_response(answer: Answer, request_id: &str) -> ApiGatewayV2httpResponse {
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = i64::from(answer.status.as_u16());
+    response.headers = answer.headers;
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        response.headers.insert(X_REQUEST_ID, value);
+    }
+    response.body = answer.body.map(lambda_http::Body::Text);
+    response
+}

@@ -1,0 +1,31 @@
+//! Everything between Lambda and a handler: how a function is built from its environment and runs, how an API Gateway
+//! event becomes a typed request, and how a typed answer or a problem goes back.
+//!
+//! A handler is an asynchronous function of its state and a [`Request`] that returns an [`Answer`] or a [`Problem`].
+//! It never sees an event's JSON, and nothing that an SDK says reaches a client: a [`Problem`] has a text for the
+//! client and another one for the log.
+
+mod access;
+mod answer;
+mod aws;
+pub mod body;
+mod environment;
+mod event;
+mod fields;
+mod function;
+mod http_function;
+mod log;
+mod problem;
+mod queue;
+mod request;
+
+pub use access::{Access, playable, visible_media};
+pub use answer::Answer;
+pub use environment::{Clock, Environment, EnvironmentError};
+pub use event::{ObjectCreated, object_created};
+pub use fields::{Fields, UnknownFields, boolean, integer, list, text};
+pub use function::{Function, StartError, event_function, run};
+pub use http_function::http_function;
+pub use problem::{Code, FieldError, Problem, ProblemBody};
+pub use queue::{Queue, QueueError};
+pub use request::Request;

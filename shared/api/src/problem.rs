@@ -1,0 +1,272 @@
+//! Problems: every error that a client sees, as RFC 9457 `application/problem+json`.
+//!
+//! A problem has two texts. `detail` is for the client and says what to do next. The internal one is for the log, is
+//! written there once, at the boundary, and never sent.
+
+use std::fmt::Display;
+
+use buckets::BucketError;
+use domain::Decision;
+use http::StatusCode;
+use serde::Serialize;
+use table::{ChangeError, TableError};
+use utoipa::ToSchema;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])+ $variant:ident = $text:literal, $status:ident, $title:literal;)+) => {
+        /// The stable code of a problem. The one table of all of them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code {
+            $($(#[$doc])+ $variant,)+
+        }
+
+        impl Code {
+            /// All codes.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The text that clients compare.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            /// The status that it is answered with; always an error.
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)+ }
+            }
+
+            /// The problem's title, the same for every occurrence.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The body is no JSON.
+    MalformedJson = "malformed_json", BAD_REQUEST, "Malformed JSON";
+    /// The body is no form, or not the one that is expected.
+    MalformedForm = "malformed_form", BAD_REQUEST, "Malformed form";
+    /// There is no token.
+    TokenMissing = "token_missing", UNAUTHORIZED, "Not signed in";
+    /// The token is not one of ours, or not for this.
+    TokenInvalid = "token_invalid", UNAUTHORIZED, "Token not valid";
+    /// The token was good once.
+    TokenExpired = "token_expired", UNAUTHORIZED, "Token expired";
+    /// E-mail or password is wrong.
+    CredentialsInvalid = "credentials_invalid", UNAUTHORIZED, "Wrong e-mail or password";
+    /// The account is shut out.
+    AccountDisabled = "account_disabled", FORBIDDEN, "Account disabled";
+    /// The role does not suffice.
+    RoleInsufficient = "role_insufficient", FORBIDDEN, "Not allowed";
+    /// Sign-up is closed.
+    SignUpClosed = "sign_up_closed", FORBIDDEN, "Sign-up closed";
+    /// There is no such route.
+    RouteUnknown = "route_unknown", NOT_FOUND, "No such route";
+    /// There is no such thing, or not for the caller.
+    NotFound = "not_found", NOT_FOUND, "Not found";
+    /// Another user has this e-mail.
+    EmailTaken = "email_taken", CONFLICT, "E-mail taken";
+    /// The media is not ready to be played.
+    NotReady = "not_ready", CONFLICT, "Not ready";
+    /// Too many changes at the same time.
+    ChangedMeanwhile = "changed_meanwhile", CONFLICT, "Changed in the meantime";
+    /// The body is too large.
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
+    /// The body has a media type that is not taken.
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Media type not supported";
+    /// Fields are wrong; `errors` has all of them.
+    Invalid = "invalid", UNPROCESSABLE_ENTITY, "Not valid";
+    /// A fault of ours.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
+    /// Something that we depend on throttles or fails.
+    Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Temporarily unavailable";
+}
+
+/// One wrong field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// JSON pointer (RFC 6901) to the field in the body, or `?name` for a query parameter.
+    pub pointer: String,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+/// A problem.
+#[derive(Debug)]
+pub struct Problem {
+    code: Code,
+    detail: String,
+    errors: Vec<FieldError>,
+    retry_after_seconds: Option<u32>,
+    internal: Option<String>,
+}
+
+/// What a client sees of a problem.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody<'a> {
+    /// Where the code is explained.
+    #[serde(rename = "type")]
+    #[schema(example = "/docs#not_found")]
+    problem_type: String,
+    /// The same for every occurrence of the code.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What happened and what to do next.
+    detail: &'a str,
+    /// Stable, for programs.
+    code: &'static str,
+    /// Names this request in our logs.
+    request_id: &'a str,
+    /// Every wrong field.
+    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
+    errors: &'a [FieldError],
+}
+
+impl Problem {
+    /// A problem with this detail.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), errors: Vec::new(), retry_after_seconds: None, internal: None }
+    }
+
+    /// Fields are wrong.
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [one] => format!("{} {}.", one.pointer, one.detail.trim_end_matches('.')),
+            _ => format!("{} fields are wrong; see errors.", errors.len()),
+        };
+        Self { errors, ..Self::new(Code::Invalid, detail) }
+    }
+
+    /// One field is wrong.
+    pub fn invalid_field(pointer: impl Into<String>, detail: impl Display) -> Self {
+        Self::invalid(vec![FieldError { pointer: pointer.into(), detail: detail.to_string() }])
+    }
+
+    /// There is no such thing, or not for the caller: the two look the same.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(Code::NotFound, format!("There is no such {what}, or you may not see it."))
+    }
+
+    /// A fault of ours; `internal` is for the log.
+    pub fn internal(internal: impl Display) -> Self {
+        let detail = "Something went wrong on our side. Quote request_id when you report it.";
+        Self { internal: Some(internal.to_string()), ..Self::new(Code::Internal, detail) }
+    }
+
+    /// Something that we depend on throttles or fails; `internal` is for the log.
+    pub fn unavailable(internal: impl Display) -> Self {
+        Self {
+            internal: Some(internal.to_string()),
+            retry_after_seconds: Some(1),
+            ..Self::new(Code::Unavailable, "The service is busy. Try again in a moment.")
+        }
+    }
+
+    /// What is wrong, in one line, for functions that are not behind HTTP.
+    pub fn describe(&self) -> String {
+        if self.errors.is_empty() {
+            return self.detail.clone();
+        }
+        let errors = self.errors.iter().map(|error| format!("{} {}", error.pointer, error.detail));
+        errors.collect::<Vec<_>>().join("; ")
+    }
+
+    /// Its code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// After how many seconds to try again.
+    pub fn retry_after_seconds(&self) -> Option<u32> {
+        self.retry_after_seconds
+    }
+
+    /// The text for the log.
+    pub fn internal_text(&self) -> Option<&str> {
+        self.internal.as_deref()
+    }
+
+    /// What the client sees.
+    pub fn body<'a>(&'a self, request_id: &'a str) -> ProblemBody<'a> {
+        ProblemBody {
+            problem_type: format!("/docs#{}", self.code.as_str()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            detail: &self.detail,
+            code: self.code.as_str(),
+            request_id,
+            errors: &self.errors,
+        }
+    }
+}
+
+impl From<TableError> for Problem {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Unavailable { .. } => Self::unavailable(error),
+            TableError::Refused { .. } | TableError::Malformed(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Outdated => Self::new(
+                Code::ChangedMeanwhile,
+                "It was changed at the same time. Read it again, then try again.",
+            ),
+            ChangeError::Table(error) => error.into(),
+        }
+    }
+}
+
+impl From<BucketError> for Problem {
+    fn from(error: BucketError) -> Self {
+        match error {
+            BucketError::Unavailable { .. } => Self::unavailable(error),
+            BucketError::Refused { .. } | BucketError::Missing { .. } => Self::internal(error),
+        }
+    }
+}
+
+impl Problem {
+    /// Goes on if the decision is yes. `what` names the thing that may be hidden.
+    pub fn unless_allowed(decision: Decision, what: &str) -> Result<(), Self> {
+        match decision {
+            Decision::Allowed => Ok(()),
+            Decision::Forbidden => Err(Self::new(
+                Code::RoleInsufficient,
+                "Your role does not allow this. Ask an admin for another role.",
+            )),
+            Decision::Hidden => Err(Self::not_found(what)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_an_error_and_spelled_once() {
+        let mut texts: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert!(
+            Code::ALL.iter().all(|code| code.status().is_client_error() || code.status().is_server_error())
+        );
+        texts.sort_unstable();
+        texts.dedup();
+        assert_eq!(texts.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn the_internal_text_is_not_sent() {
+        let problem = Problem::internal("table media-prod refused GetItem");
+        let sent = serde_json::to_string(&problem.body("id")).unwrap();
+        assert!(!sent.contains("media-prod"), "{sent}");
+        assert_eq!(problem.internal_text(), Some("table media-prod refused GetItem"));
+    }
+}

@@ -1,0 +1,192 @@
+//! Requests, as handlers see them.
+
+use std::str::FromStr;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, Method};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, RequestExt as _};
+use serde_json::{Map, Value};
+
+use crate::fields::{Fields, UnknownFields};
+use crate::problem::{Code, Problem};
+
+/// The largest JSON body.
+const MAX_JSON_BYTES: usize = 1024 * 1024;
+/// How deep a JSON body may be nested.
+const MAX_JSON_DEPTH: usize = 32;
+
+/// A request that API Gateway passed on.
+#[derive(Debug)]
+pub struct Request {
+    inner: http::Request<Bytes>,
+    route: String,
+    request_id: String,
+    source_ip: String,
+    domain_name: String,
+}
+
+impl Request {
+    /// From the event of an HTTP API, payload format 2.0.
+    pub(crate) fn of(event: lambda_http::Request) -> Self {
+        let (route, request_id, source_ip, domain_name) = match event.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => (
+                context.route_key.clone().unwrap_or_default(),
+                context.request_id.clone().unwrap_or_default(),
+                context.http.source_ip.clone().unwrap_or_default(),
+                context.domain_name.clone().unwrap_or_default(),
+            ),
+            _ => Default::default(),
+        };
+        let inner = event.map(|body| match body {
+            Body::Text(text) => Bytes::from(text),
+            Body::Binary(bytes) => Bytes::from(bytes),
+            _ => Bytes::new(),
+        });
+        Self { inner, route, request_id, source_ip, domain_name }
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        self.inner.method()
+    }
+
+    /// The route that matched, e.g. `GET /media/{media_id}`, or `$default`.
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// The path as the client wrote it.
+    pub fn path(&self) -> &str {
+        self.inner.raw_http_path()
+    }
+
+    /// The query as the client wrote it, without the question mark.
+    pub fn query_string(&self) -> Option<&str> {
+        self.inner.uri().query()
+    }
+
+    /// API Gateway's id of the request.
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// The client's address, as API Gateway saw it; never what a header says.
+    pub fn source_ip(&self) -> &str {
+        &self.source_ip
+    }
+
+    /// A header's value.
+    pub fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
+        self.inner.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// All headers.
+    pub fn headers(&self) -> &HeaderMap {
+        self.inner.headers()
+    }
+
+    /// The URL of this API that the client used, without a slash at the end. On AWS it is always `https`; on a
+    /// loopback address, where the local stack listens, `http`.
+    pub fn api_url(&self) -> String {
+        let host = self.domain_name.rsplit_once(':').map_or(self.domain_name.as_str(), |(host, _)| host);
+        let is_loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+        format!("{}://{}", if is_loopback { "http" } else { "https" }, self.domain_name)
+    }
+
+    /// An id in the path. What is no id names nothing, so it is not found.
+    pub fn path_id<T: FromStr>(&self, name: &str, what: &str) -> Result<T, Problem> {
+        self.inner
+            .path_parameters_ref()
+            .and_then(|parameters| parameters.first(name))
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| Problem::not_found(what))
+    }
+
+    /// A query parameter; the first, if it is repeated.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.inner.query_string_parameters_ref().and_then(|parameters| parameters.first(name))
+    }
+
+    /// The token of `Authorization: Bearer …` (RFC 6750, section 2.1).
+    pub fn bearer_token(&self) -> Option<&str> {
+        let (scheme, token) = self.header(AUTHORIZATION)?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
+    /// The media type of the body, in lower case and without parameters.
+    pub fn content_type(&self) -> Option<String> {
+        let value = self.header(CONTENT_TYPE)?;
+        Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Bytes {
+        self.inner.body()
+    }
+
+    /// The body's JSON object, to be taken apart field by field. Fields that nobody takes are refused on the
+    /// `canonical` route and ignored on its aliases.
+    pub fn json_fields(&self, canonical: &str) -> Result<Fields, Problem> {
+        let is_json = |content_type: &str| {
+            content_type == "application/json"
+                || (content_type.starts_with("application/") && content_type.ends_with("+json"))
+        };
+        if self.content_type().is_some_and(|content_type| !is_json(&content_type)) {
+            return Err(Problem::new(Code::UnsupportedMediaType, "Send the body as application/json."));
+        }
+        if self.body().len() > MAX_JSON_BYTES {
+            return Err(Problem::new(Code::BodyTooLarge, "A JSON body may be 1 MiB at most."));
+        }
+        let unknown = if self.route == canonical { UnknownFields::Refused } else { UnknownFields::Ignored };
+        Ok(Fields::new(json_object(self.body())?, unknown))
+    }
+}
+
+fn json_object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        Problem::new(Code::MalformedJson, format!("The body is not JSON: it stops making sense at {place}."))
+    })?;
+    if depth(&value) > MAX_JSON_DEPTH {
+        return Err(Problem::new(
+            Code::MalformedJson,
+            format!("The body is nested deeper than {MAX_JSON_DEPTH} levels."),
+        ));
+    }
+    match value {
+        Value::Object(fields) => Ok(fields),
+        _ => Err(Problem::invalid_field("", "The body must be a JSON object")),
+    }
+}
+
+/// How deep a value is nested. The parser's own limit bounds the recursion.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_bounded_in_depth() {
+        let nested = |levels: usize| format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
+        assert!(json_object(nested(32).as_bytes()).is_ok());
+        for levels in [33, 127, 10_000] {
+            assert_eq!(
+                json_object(nested(levels).as_bytes()).unwrap_err().code(),
+                Code::MalformedJson,
+                "{levels}"
+            );
+        }
+        assert_eq!(json_object(b"[]").unwrap_err().code(), Code::Invalid);
+        assert_eq!(json_object(b"{").unwrap_err().code(), Code::MalformedJson);
+        assert_eq!(json_object(b"").unwrap_err().code(), Code::MalformedJson);
+    }
+}
