@@ -1,0 +1,7 @@
+//! The `check-health` function's binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    api::run(check_health::build)
+}

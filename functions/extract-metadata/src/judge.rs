@@ -1,0 +1,28 @@
+//! What is found in a file, and whether that is what was announced.
+
+use std::time::Duration;
+
+use domain::{Failure, Media, MediaKind};
+use probe::{ByteSource, Metadata, ProbeError, probe};
+
+/// Reads a file's metadata and compares it with what was announced. The outer error is the source's, the inner one the
+/// content's.
+pub(crate) async fn read_and_judge<S: ByteSource>(
+    source: &S,
+    media: &Media,
+    max_duration: Duration,
+) -> Result<Result<Metadata, Failure>, ProbeError<S::Error>> {
+    let metadata = match probe(source).await {
+        Ok(metadata) => metadata,
+        Err(error) => match error.rejection() {
+            Some(rejection) => return Ok(Err(Failure::new(rejection.code, rejection.detail))),
+            None => return Err(error),
+        },
+    };
+    let kind = match metadata.kind() {
+        probe::MediaKind::Video => MediaKind::Video,
+        probe::MediaKind::Audio => MediaKind::Audio,
+    };
+    let judgement = media.judge(kind, &metadata.container, metadata.duration_seconds, max_duration);
+    Ok(judgement.map(|()| metadata))
+}

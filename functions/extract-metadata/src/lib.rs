@@ -1,0 +1,128 @@
+//! Object created: verifies what was uploaded, reads its technical metadata, publishes it, and makes the media ready.
+//!
+//! S3 tells a queue, and Lambda hands over its messages in batches; a raw S3 event is taken too. Each object is
+//! processed by `process`, which may run twice, late, out of order, or die halfway. A message whose object could not
+//! be processed comes back after a pause that doubles with each attempt; after the last one the media is `failed`, and
+//! the message goes to the dead-letter queue, from where a redrive processes it again.
+
+mod judge;
+mod process;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{Clock, Environment, Function, Queue, StartError, event_function, object_created};
+use aws_lambda_events::s3::S3EventRecord;
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use buckets::{IngestBucket, MediaBucket};
+use lambda_runtime::Error;
+use serde::Deserialize;
+use serde_json::Value;
+use table::Table;
+
+use crate::process::{Attempt, process};
+
+struct State {
+    table: Table,
+    clock: Clock,
+    ingest: IngestBucket,
+    media: MediaBucket,
+    queue: Queue,
+    max_duration: Duration,
+    max_receive_count: u32,
+    retry: Duration,
+}
+
+/// An S3 event. S3's test event has no records.
+#[derive(Deserialize)]
+struct Notification {
+    #[serde(rename = "Records", default)]
+    records: Vec<S3EventRecord>,
+}
+
+/// The function, with `TABLE_NAME`, `INGEST_BUCKET`, `MEDIA_BUCKET`, `INGEST_QUEUE_URL`, `MAX_DURATION_SECONDS`,
+/// `MAX_RECEIVE_COUNT` and `RETRY_SECONDS`.
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let aws = environment.aws()?;
+    let state = State {
+        table: environment.table(&aws)?,
+        clock: environment.clock(),
+        ingest: environment.ingest_bucket(&aws)?,
+        media: environment.media_bucket(&aws)?,
+        queue: environment.ingest_queue(&aws)?,
+        max_duration: Duration::from_secs(environment.parsed("MAX_DURATION_SECONDS")?),
+        max_receive_count: environment.parsed("MAX_RECEIVE_COUNT")?,
+        retry: Duration::from_secs(environment.parsed("RETRY_SECONDS")?),
+    };
+    Ok(event_function(state, handle))
+}
+
+/// Processes a batch of the queue, or a raw S3 event.
+async fn handle(state: Arc<State>, event: Value) -> Result<SqsBatchResponse, Error> {
+    let is_from_queue = event.pointer("/Records/0/eventSource").and_then(Value::as_str) == Some("aws:sqs");
+    if is_from_queue {
+        let batch: SqsEvent = serde_json::from_value(event)?;
+        return Ok(handle_batch(&state, batch).await);
+    }
+    // Lambda tries an asynchronous event again by itself; this attempt cannot know whether it is the last.
+    handle_notification(&state, event, Attempt::NotLast).await?;
+    Ok(SqsBatchResponse::default())
+}
+
+/// The messages of a batch side by side: most of the time is spent waiting for S3.
+async fn handle_batch(state: &State, batch: SqsEvent) -> SqsBatchResponse {
+    let failures = futures::future::join_all(batch.records.iter().map(|message| async move {
+        let receive_count = receive_count(message);
+        let attempt = if receive_count >= state.max_receive_count { Attempt::Last } else { Attempt::NotLast };
+        let body = message.body.as_deref().unwrap_or_default();
+        let result = match serde_json::from_str(body) {
+            Ok(notification) => handle_notification(state, notification, attempt).await,
+            Err(error) => Err(error.into()),
+        };
+        let error = result.err()?;
+        tracing::error!(message_id = message.message_id, receive_count, %error, "the message was not processed");
+        retry_later(state, message, receive_count).await;
+        message.message_id.clone()
+    }))
+    .await;
+    let failures = failures.into_iter().flatten().map(|message_id| {
+        let mut failure = BatchItemFailure::default();
+        failure.item_identifier = message_id;
+        failure
+    });
+    let mut response = SqsBatchResponse::default();
+    response.batch_item_failures = failures.collect();
+    response
+}
+
+fn receive_count(message: &SqsMessage) -> u32 {
+    message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
+}
+
+/// Twice as long after each attempt. If the queue cannot be told, its own, longer time applies.
+async fn retry_later(state: &State, message: &SqsMessage, receive_count: u32) {
+    const LONGEST: Duration = Duration::from_hours(1);
+    let Some(receipt_handle) = &message.receipt_handle else { return };
+    let delay =
+        state.retry.saturating_mul(2_u32.saturating_pow(receive_count.saturating_sub(1))).min(LONGEST);
+    if let Err(error) = state.queue.retry_after(receipt_handle, delay).await {
+        tracing::warn!(%error, "the message comes back only after the queue's visibility timeout");
+    }
+}
+
+async fn handle_notification(state: &State, notification: Value, attempt: Attempt) -> Result<(), Error> {
+    let notification: Notification = serde_json::from_value(notification)?;
+    for record in &notification.records {
+        let Some(object) = object_created(record) else {
+            tracing::warn!(
+                event_name = record.event_name,
+                key = record.s3.object.key,
+                "the event is not about an upload"
+            );
+            continue;
+        };
+        let outcome = process(state, &object, attempt).await?;
+        tracing::info!(media_id = %object.key.media_id, version_id = object.version.version_id, ?outcome, "processed");
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! `GET /media/{media_id}`: one media with its technical metadata.
+
+use std::sync::Arc;
+
+use api::body::MediaBody;
+use api::{
+    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, visible_media,
+};
+use domain::MediaId;
+use table::Table;
+
+struct State {
+    table: Table,
+    access: Access,
+    clock: Clock,
+}
+
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let aws = environment.aws()?;
+    let state = State {
+        table: environment.table(&aws)?,
+        access: Access::of(&environment)?,
+        clock: environment.clock(),
+    };
+    Ok(http_function(state, handle))
+}
+
+/// Answers a media that the caller may see, with an `ETag`.
+#[utoipa::path(
+    get,
+    path = "/media/{media_id}",
+    tag = "media",
+    params(("media_id" = String, Path, format = Uuid)),
+    responses(
+        (status = 200, body = MediaBody),
+        (status = 304, description = "The client has it in this version."),
+        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
+        (status = 404, description = "`not_found`", body = api::ProblemBody),
+    )
+)]
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    let caller = state.access.caller(&request)?;
+    let media_id: MediaId = request.path_id("media_id", "media")?;
+    let (record, metadata) = state.table.media_with_metadata(media_id, state.clock.now()).await?;
+    let media = visible_media(record, &caller)?;
+    Answer::ok(&MediaBody::new(&media, metadata.as_ref()))?
+        .versioned(media.version, request.header("if-none-match"))
+}

@@ -1,0 +1,99 @@
+//! `POST /auth/signup`: makes an account.
+
+use std::sync::Arc;
+
+use api::body::UserBody;
+use api::{Answer, Clock, Code, Environment, Function, Problem, Request, StartError, http_function, text};
+use auth::NewPassword;
+use domain::{DisplayName, Email, Invalid, Role, User, UserId};
+use table::{CreateUserError, Table};
+use utoipa::ToSchema;
+
+const CANONICAL: &str = "POST /auth/signup";
+
+struct State {
+    table: Table,
+    clock: Clock,
+    is_open: bool,
+    role: Role,
+}
+
+/// What is asked for.
+#[derive(ToSchema)]
+struct SignUp {
+    #[schema(value_type = String, format = Email, max_length = 254)]
+    email: Email,
+    /// 12 to 128 characters, not easy to guess.
+    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128)]
+    password: NewPassword,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    display_name: Option<DisplayName>,
+}
+
+/// The function, with `TABLE_NAME`, `SIGNUP_ENABLED` and `SIGNUP_ROLE`.
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let aws = environment.aws()?;
+    let state = State {
+        table: environment.table(&aws)?,
+        clock: environment.clock(),
+        is_open: environment.parsed("SIGNUP_ENABLED")?,
+        role: environment.parsed("SIGNUP_ROLE")?,
+    };
+    Ok(http_function(state, handle))
+}
+
+/// Makes an account with the deployment's role for those who sign up.
+#[utoipa::path(
+    post,
+    path = "/auth/signup",
+    tag = "accounts",
+    request_body = SignUp,
+    responses(
+        (status = 201, body = UserBody),
+        (status = 403, description = "`sign_up_closed`", body = api::ProblemBody),
+        (status = 409, description = "`email_taken`", body = api::ProblemBody),
+        (status = 422, description = "`invalid`", body = api::ProblemBody),
+    )
+)]
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    if !state.is_open {
+        return Err(Problem::new(Code::SignUpClosed, "Accounts are made by an admin here. Ask one."));
+    }
+    let asked = parse(&request)?;
+    let now = state.clock.now();
+    let user = User {
+        id: UserId::new(state.clock.new_id()),
+        email: asked.email,
+        display_name: asked.display_name,
+        role: state.role,
+        disabled: false,
+        password_hash: asked.password.hash().map_err(Problem::internal)?,
+        created_at: now,
+        updated_at: now,
+        version: 1,
+    };
+    match state.table.create_user(&user).await {
+        Ok(()) => Answer::created("/users/me", &UserBody::from(&user)),
+        Err(CreateUserError::EmailTaken) => Err(Problem::new(
+            Code::EmailTaken,
+            "There is an account with this e-mail. Log in, or use another e-mail.",
+        )),
+        Err(CreateUserError::Table(error)) => Err(error.into()),
+    }
+}
+
+fn parse(request: &Request) -> Result<SignUp, Problem> {
+    let mut fields = request.json_fields(CANONICAL)?;
+    let email: Option<Email> = fields.required("email", text);
+    let display_name: Option<DisplayName> = fields.optional("display_name", text);
+    let user_words: Vec<&str> =
+        [email.as_ref().map(Email::as_str), display_name.as_ref().map(DisplayName::as_str)]
+            .into_iter()
+            .flatten()
+            .collect();
+    let password = fields.required("password", |value| {
+        let password = value.as_str().ok_or_else(|| Invalid::new("must be a text"))?;
+        NewPassword::judge(password, &user_words)
+    });
+    fields.finish_with(email.zip(password)).map(|(email, password)| SignUp { email, password, display_name })
+}

@@ -1,0 +1,83 @@
+//! `GET /media/stream/{media_id}`: redirects a player to a freshly signed URL of the file.
+//!
+//! Who asks is told by a stream token in the query, which a `<video>` tag can carry, or by an access token. Whether
+//! they may see the media is asked at each use, so a media that was deleted or made private stops playing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{
+    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, playable,
+    visible_media,
+};
+use auth::{StreamClaims, TokenError, TokenVerifier};
+use buckets::PlaybackSigner;
+use domain::{Caller, MediaId};
+use http::header::{CACHE_CONTROL, LOCATION};
+use http::{Method, StatusCode};
+use table::Table;
+
+/// How long the signed URL behind the redirect lives, if the credentials do.
+const SIGNED_URL_LIFE: Duration = Duration::from_hours(1);
+
+struct State {
+    table: Table,
+    access: Access,
+    clock: Clock,
+    playback: PlaybackSigner,
+    tokens: TokenVerifier<StreamClaims>,
+}
+
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, `CAPABILITY_JWKS`, `MEDIA_BUCKET` and
+/// `PLAYBACK_ROLE_ARN`.
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let aws = environment.aws()?;
+    let issuer = environment.required("TOKEN_ISSUER")?;
+    let state = State {
+        table: environment.table(&aws)?,
+        access: Access::of(&environment)?,
+        clock: environment.clock(),
+        playback: environment.playback_signer(&aws)?,
+        tokens: TokenVerifier::new(issuer, environment.parsed("CAPABILITY_JWKS")?),
+    };
+    Ok(http_function(state, handle))
+}
+
+/// Redirects to the file of a media that is ready.
+#[utoipa::path(
+    get,
+    path = "/media/stream/{media_id}",
+    tag = "streaming",
+    params(
+        ("media_id" = String, Path, format = Uuid),
+        ("token" = Option<String>, Query, description = "A stream token; without it the caller has to be signed in."),
+    ),
+    responses(
+        (status = 302, description = "To a signed URL, which answers `Range`.", headers(("Location" = String))),
+        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
+        (status = 404, description = "`not_found`", body = api::ProblemBody),
+        (status = 409, description = "`not_ready`", body = api::ProblemBody),
+    )
+)]
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    let media_id: MediaId = request.path_id("media_id", "media")?;
+    let viewer = viewer(&state, &request, media_id)?;
+    let now = state.clock.now();
+    let media = visible_media(state.table.media(media_id, now).await?, &viewer)?;
+    let published = playable(&media)?;
+    let signed = if request.method() == Method::HEAD {
+        state.playback.presign_head(published, SIGNED_URL_LIFE, now).await?
+    } else {
+        state.playback.presign_get(published, SIGNED_URL_LIFE, now).await?
+    };
+    Answer::empty(StatusCode::FOUND).header(LOCATION, &signed.url)?.header(CACHE_CONTROL, "no-store")
+}
+
+fn viewer(state: &State, request: &Request, media_id: MediaId) -> Result<Caller, Problem> {
+    let Some(token) = request.query("token") else { return state.access.caller(request) };
+    let claims = state.tokens.verify(token, state.clock.now())?;
+    if claims.sub != media_id {
+        return Err(TokenError::Invalid.into());
+    }
+    Ok(Caller { user_id: claims.viewer, role: claims.viewer_role })
+}

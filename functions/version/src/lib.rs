@@ -1,0 +1,28 @@
+//! `GET /version`: what is deployed.
+
+use std::sync::Arc;
+
+use api::{Answer, Environment, Function, Problem, Request, StartError, http_function};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What is answered.
+#[derive(Serialize, ToSchema)]
+struct Version {
+    /// The version of the source.
+    version: &'static str,
+    /// The commit that was deployed, or `unknown`.
+    commit: String,
+}
+
+/// The function; the commit comes from `COMMIT`.
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let commit = environment.required("COMMIT")?.to_owned();
+    Ok(http_function(Version { version: env!("CARGO_PKG_VERSION"), commit }, handle))
+}
+
+/// Tells the version.
+#[utoipa::path(get, path = "/version", tag = "service", responses((status = 200, body = Version)))]
+async fn handle(version: Arc<Version>, _request: Request) -> Result<Answer, Problem> {
+    Answer::ok(version.as_ref())
+}
