@@ -1,0 +1,38 @@
+//! The one SQLite file in which sessions, secrets, queues and the S3 index live.
+//!
+//! One file, so that what belongs together is one transaction: an object and the messages that announce it. Nothing
+//! is forced to disk (`synchronous = OFF`): a killed process loses nothing, a power cut may lose the last moments.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+/// A shared connection. Statements are short; they run on the caller's thread.
+#[derive(Clone)]
+pub(crate) struct Database {
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl Database {
+    /// Opens or creates the file and every table in it.
+    pub(crate) fn open(path: &Path) -> Result<Database, rusqlite::Error> {
+        let connection = Connection::open(path)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "OFF")?;
+        connection.execute_batch(include_str!("schema.sql"))?;
+        Ok(Database { connection: Arc::new(Mutex::new(connection)) })
+    }
+
+    /// Runs one transaction: all of it happens, or, on an error, nothing. Transactions never overlap.
+    pub(crate) fn transaction<T, E: From<rusqlite::Error>>(
+        &self,
+        run: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let value = run(&transaction)?;
+        transaction.commit()?;
+        Ok(value)
+    }
+}

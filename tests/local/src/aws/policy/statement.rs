@@ -1,0 +1,157 @@
+//! One statement of a policy: what it applies to.
+
+use serde_json::Value;
+
+use super::Access;
+use super::condition::{Condition, Context, substitute, wildcard_match};
+
+/// Whether a statement allows or denies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Allow,
+    Deny,
+}
+
+/// The `Principal` of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PrincipalMatch {
+    /// `"*"` or `{"AWS": "*"}`.
+    Anyone,
+    /// ARNs, account ids (`AWS`) and service names (`Service`).
+    Named {
+        /// Entries under `AWS`.
+        aws: Vec<String>,
+        /// Entries under `Service`.
+        services: Vec<String>,
+    },
+}
+
+#[derive(Debug, Clone)]
+enum Patterns {
+    /// `Action`, `Resource`.
+    Any(Vec<String>),
+    /// `NotAction`, `NotResource`.
+    NoneOf(Vec<String>),
+}
+
+/// A statement, read.
+#[derive(Debug, Clone)]
+pub(crate) struct Statement {
+    pub(crate) effect: Effect,
+    pub(crate) principal: Option<PrincipalMatch>,
+    actions: Patterns,
+    /// `None` only in trust policies, whose resource is the role.
+    resources: Option<Patterns>,
+    conditions: Vec<Condition>,
+}
+
+impl Statement {
+    pub(super) fn parse(statement: &Value) -> Result<Statement, String> {
+        let fields = statement.as_object().ok_or("a statement is an object")?;
+        for name in fields.keys() {
+            match name.as_str() {
+                "Sid" | "Effect" | "Principal" | "Action" | "NotAction" | "Resource" | "NotResource"
+                | "Condition" => {}
+                other => return Err(format!("{other} is not supported")),
+            }
+        }
+        let effect = match fields.get("Effect").and_then(Value::as_str) {
+            Some("Allow") => Effect::Allow,
+            Some("Deny") => Effect::Deny,
+            _ => return Err("Effect is Allow or Deny".to_owned()),
+        };
+        let principal = fields.get("Principal").map(parse_principal).transpose()?;
+        let actions = patterns(fields.get("Action"), fields.get("NotAction"), "Action")?
+            .ok_or("a statement needs Action or NotAction")?;
+        let resources = patterns(fields.get("Resource"), fields.get("NotResource"), "Resource")?;
+        if resources.is_none() && principal.is_none() {
+            return Err("a statement without Principal needs Resource or NotResource".to_owned());
+        }
+        if let Some(Patterns::Any(list) | Patterns::NoneOf(list)) = &resources {
+            for resource in list {
+                substitute(resource, &Context::default(), true)?;
+            }
+        }
+        let conditions = match fields.get("Condition") {
+            None => Vec::new(),
+            Some(Value::Object(operators)) => Condition::parse_all(operators)?,
+            Some(_) => return Err("Condition is an object".to_owned()),
+        };
+        Ok(Statement { effect, principal, actions, resources, conditions })
+    }
+
+    /// Every (action, resource) pattern pair it holds; negated ones are written with a leading `!`.
+    pub(crate) fn permissions(&self) -> Vec<(String, String)> {
+        let names = |patterns: &Patterns| match patterns {
+            Patterns::Any(list) => list.clone(),
+            Patterns::NoneOf(list) => vec![format!("!{}", list.join(","))],
+        };
+        let resources = self.resources.as_ref().map_or_else(|| vec!["*".to_owned()], names);
+        names(&self.actions)
+            .into_iter()
+            .flat_map(|action| resources.iter().map(move |resource| (action.clone(), resource.clone())))
+            .collect()
+    }
+
+    /// The patterns by which it applies to an access, if it does.
+    pub(super) fn matches(&self, access: &Access<'_>) -> Option<(String, String)> {
+        let action = find(&self.actions, |pattern| {
+            wildcard_match(&pattern.to_lowercase(), &access.action.to_lowercase())
+        })?;
+        let resource = match &self.resources {
+            None => "*".to_owned(),
+            Some(resources) => find(resources, |pattern| {
+                substitute(pattern, access.context, false)
+                    .is_ok_and(|pattern| wildcard_match(&pattern, access.resource))
+            })?,
+        };
+        self.conditions.iter().all(|condition| condition.holds(access.context)).then_some((action, resource))
+    }
+}
+
+fn find(patterns: &Patterns, matches: impl Fn(&str) -> bool) -> Option<String> {
+    match patterns {
+        Patterns::Any(list) => list.iter().find(|pattern| matches(pattern)).cloned(),
+        Patterns::NoneOf(list) => {
+            (!list.iter().any(|pattern| matches(pattern))).then(|| format!("!{}", list.join(",")))
+        }
+    }
+}
+
+fn patterns(any: Option<&Value>, none_of: Option<&Value>, name: &str) -> Result<Option<Patterns>, String> {
+    match (any, none_of) {
+        (Some(_), Some(_)) => Err(format!("{name} and Not{name} exclude each other")),
+        (Some(list), None) => Ok(Some(Patterns::Any(strings(list, name)?))),
+        (None, Some(list)) => Ok(Some(Patterns::NoneOf(strings(list, name)?))),
+        (None, None) => Ok(None),
+    }
+}
+
+fn parse_principal(principal: &Value) -> Result<PrincipalMatch, String> {
+    let fields = match principal {
+        Value::String(anyone) if anyone == "*" => return Ok(PrincipalMatch::Anyone),
+        Value::Object(fields) => fields,
+        _ => return Err("Principal is \"*\" or an object".to_owned()),
+    };
+    let (mut aws, mut services) = (Vec::new(), Vec::new());
+    for (kind, names) in fields {
+        match kind.as_str() {
+            "AWS" => aws = strings(names, "Principal.AWS")?,
+            "Service" => services = strings(names, "Principal.Service")?,
+            other => return Err(format!("Principal.{other} is not supported")),
+        }
+    }
+    if aws.iter().any(|name| name == "*") {
+        return Ok(PrincipalMatch::Anyone);
+    }
+    Ok(PrincipalMatch::Named { aws, services })
+}
+
+/// A string, or a list of strings.
+pub(super) fn strings(value: &Value, name: &str) -> Result<Vec<String>, String> {
+    let one = |value: &Value| value.as_str().map(str::to_owned).ok_or(format!("{name} holds strings"));
+    match value {
+        Value::Array(values) if !values.is_empty() => values.iter().map(one).collect(),
+        other => Ok(vec![one(other)?]),
+    }
+}

@@ -1,0 +1,383 @@
+//! What happens to an S3 request before and after s3s.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body as _, Incoming};
+use percent_encoding::percent_decode_str;
+use s3s::dto::Range;
+
+use super::access::{CallContext, query_value};
+use super::unread::SharedBody;
+use super::{S3, cors};
+use crate::aws::calls::{Call, Outcome, Transfer};
+use crate::aws::clock;
+use crate::aws::identity::{Caller, CredentialError, Principal};
+use crate::aws::installed::Installed;
+use crate::aws::policy::Context;
+use crate::aws::protocol::{Fault, Service, add_request_id, error_response};
+use crate::aws::server::{Cut, ResponseBody, boxed};
+use crate::aws::signature::{ALGORITHM, Authorization, CredentialScope, parse_time};
+use crate::stack::Bucket;
+
+/// The longest validity of a presigned URL: a week.
+const MAXIMUM_EXPIRES_SECONDS: u64 = 604_800;
+
+/// The parts of a signature that matter before it is verified.
+struct Signed {
+    scope: CredentialScope,
+    signed_headers: Vec<String>,
+    session_token: Option<String>,
+    context: Context,
+}
+
+impl S3 {
+    /// Answers one request and records it.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        request_id: &str,
+    ) -> Result<Response<ResponseBody>, Cut> {
+        let installed = self.state.current.get();
+        let (parts, body) = request.into_parts();
+        let (method, headers, path) =
+            (parts.method.clone(), parts.headers.clone(), parts.uri.path().to_owned());
+        let bucket = bucket_of(&installed, &path);
+        let mut context = CallContext::new(None, Arc::clone(&installed), request_id, Context::default());
+        let answered = if method == Method::OPTIONS {
+            cors::preflight(bucket, &headers).map(boxed)
+        } else {
+            let body = SharedBody::new(body);
+            let answered = self.pass_to_s3s(parts, body.clone(), &installed, request_id, &mut context).await;
+            if !answered.as_ref().is_ok_and(|response| response.status().is_success()) {
+                body.read_to_end().await;
+            }
+            answered
+        };
+        let progress = context.progress();
+        let (mut response, error_code) = match answered {
+            Ok(response) => complete(response, &path, request_id).await,
+            Err(fault) => (boxed(error_response(Service::S3, &fault, request_id)), Some(fault.code)),
+        };
+        if method != Method::OPTIONS {
+            cors::add_to_answer(bucket, &method, &headers, response.headers_mut());
+        }
+        let status = if progress.cut { 0 } else { response.status().as_u16() };
+        let operation = match progress.operation {
+            Some(operation) => operation.to_owned(),
+            None => method.to_string(),
+        };
+        self.state.calls.record(Call {
+            sequence: 0,
+            service: Service::S3.name(),
+            operation,
+            principal: context.caller().map_or(Principal::Anonymous, |caller| caller.principal.clone()),
+            actions: progress.actions,
+            outcome: Outcome { status, error_code: error_code.filter(|_| !progress.cut) },
+            transfer: transfer(&method, &headers, &response),
+        });
+        if progress.cut { Err(Cut) } else { Ok(response) }
+    }
+
+    async fn pass_to_s3s(
+        &self,
+        mut parts: Parts,
+        body: SharedBody,
+        installed: &Arc<Installed>,
+        request_id: &str,
+        context: &mut CallContext,
+    ) -> Result<Response<ResponseBody>, Fault> {
+        let content_type = text(&parts.headers, "content-type").unwrap_or_default();
+        if parts.method == Method::POST && content_type.starts_with("multipart/form-data") {
+            return Err(not_implemented("PostObject"));
+        }
+        refuse_repeated_parameters(parts.uri.query().unwrap_or_default())?;
+        if let Some(signed) = signature(&parts, installed.region())? {
+            check_signed_headers(&parts.headers, &signed)?;
+            let caller = self.identify(installed, &signed)?;
+            *context = CallContext::new(Some(caller), Arc::clone(installed), request_id, signed.context);
+            // S3 ignores ranges that it does not understand, where s3s refuses them.
+            let range = text(&parts.headers, "range");
+            if range.is_some_and(|range| Range::parse(range).is_err())
+                && !signed.signed_headers.iter().any(|name| name == "range")
+            {
+                parts.headers.remove(header::RANGE);
+            }
+        }
+        parts.extensions.insert(context.clone());
+        let request = Request::from_parts(parts, s3s::Body::http_body(body));
+        let response = self.service.call(request).await.map_err(|error| {
+            let reason: s3s::StdError = error.into();
+            Fault::internal(&*reason)
+        })?;
+        Ok(response.map(BodyExt::boxed_unsync))
+    }
+
+    fn identify(&self, installed: &Installed, signed: &Signed) -> Result<Caller, Fault> {
+        let (access_key_id, token) = (&signed.scope.access_key_id, signed.session_token.as_deref());
+        self.state.identities.authenticate(installed, access_key_id, token).map_err(|error| {
+            let message = error.to_string();
+            match error {
+                CredentialError::UnknownKey => {
+                    Fault::new(StatusCode::FORBIDDEN, "InvalidAccessKeyId", message)
+                }
+                CredentialError::InvalidToken => Fault::bad_request("InvalidToken", message),
+                CredentialError::Expired => Fault::bad_request("ExpiredToken", message),
+                CredentialError::Storage(_) => Fault::internal(&error),
+            }
+        })
+    }
+}
+
+/// The bucket of a path-style request.
+fn bucket_of<'a>(installed: &'a Installed, path: &str) -> Option<&'a Bucket> {
+    installed.bucket(path.trim_start_matches('/').split('/').next()?)
+}
+
+/// A parameter that is there twice could be read one way by the permission check and another way by the operation.
+fn refuse_repeated_parameters(query: &str) -> Result<(), Fault> {
+    let mut seen = BTreeSet::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let name = pair.split('=').next().unwrap_or(pair);
+        let name = percent_decode_str(name).decode_utf8_lossy().into_owned();
+        if seen.contains(&name) {
+            let message = format!("The query parameter {name} is there more than once.");
+            return Err(Fault::bad_request("InvalidArgument", message));
+        }
+        seen.insert(name);
+    }
+    Ok(())
+}
+
+/// Finds out how a request is signed; `None` where it is not.
+fn signature(parts: &Parts, region: Option<&str>) -> Result<Option<Signed>, Fault> {
+    let authorization = text(&parts.headers, "authorization");
+    let query = |name: &str| query_value(&parts.uri, name);
+    let in_query =
+        ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"].iter().any(|name| query(name).is_some());
+    let version_2 = query("Signature").is_some() || query("AWSAccessKeyId").is_some();
+    if version_2 || authorization.is_some_and(|header| header.starts_with("AWS ")) {
+        return Err(Fault::bad_request(
+            "InvalidRequest",
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+        ));
+    }
+    match (authorization, in_query) {
+        (Some(_), true) => Err(Fault::bad_request(
+            "InvalidArgument",
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string \
+             parameter or the Authorization header should be specified",
+        )),
+        (Some(header), false) if !header.starts_with(ALGORITHM) => {
+            Err(Fault::bad_request("InvalidArgument", "Unsupported Authorization Type"))
+        }
+        (Some(header), false) => header_signature(parts, header, region).map(Some),
+        (None, true) => query_signature(parts, region).map(Some),
+        (None, false) => Ok(None),
+    }
+}
+
+fn header_signature(parts: &Parts, header: &str, region: Option<&str>) -> Result<Signed, Fault> {
+    let malformed = |message: String| Fault::bad_request("AuthorizationHeaderMalformed", message);
+    let authorization = Authorization::parse(header)
+        .map_err(|error| malformed(format!("The authorization header is malformed; {error}")))?;
+    let scope = authorization.scope;
+    if let Some(expected) = region.filter(|region| *region != scope.region) {
+        return Err(malformed(format!(
+            "The authorization header is malformed; the region '{}' is wrong; expecting '{expected}'",
+            scope.region
+        )));
+    }
+    let signed_at = text(&parts.headers, "x-amz-date");
+    Ok(Signed {
+        scope,
+        signed_headers: authorization.signed_headers,
+        session_token: text(&parts.headers, "x-amz-security-token").map(str::to_owned),
+        context: signature_context("REST-HEADER", signed_at),
+    })
+}
+
+fn query_signature(parts: &Parts, region: Option<&str>) -> Result<Signed, Fault> {
+    let malformed = |message: &str| Fault::bad_request("AuthorizationQueryParametersError", message);
+    let required = |name: &str| {
+        query_value(&parts.uri, name).ok_or_else(|| {
+            malformed(
+                "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, \
+                 X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
+            )
+        })
+    };
+    let (algorithm, credential, date) =
+        (required("X-Amz-Algorithm")?, required("X-Amz-Credential")?, required("X-Amz-Date")?);
+    let (signed_headers, expires) = (required("X-Amz-SignedHeaders")?, required("X-Amz-Expires")?);
+    required("X-Amz-Signature")?;
+    if algorithm != ALGORITHM {
+        return Err(malformed("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""));
+    }
+    match expires.parse::<u64>() {
+        Ok(0..=MAXIMUM_EXPIRES_SECONDS) => {}
+        Ok(_) => {
+            return Err(malformed(
+                "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be \
+                 less than 604800 seconds",
+            ));
+        }
+        Err(_) => return Err(malformed("X-Amz-Expires should be a number")),
+    }
+    let scope = CredentialScope::parse(&credential).ok_or_else(|| {
+        malformed(
+            "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting \
+             \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".",
+        )
+    })?;
+    if let Some(expected) = region.filter(|region| *region != scope.region) {
+        return Err(malformed(&format!(
+            "Error parsing the X-Amz-Credential parameter; the region '{}' is wrong; expecting '{expected}'",
+            scope.region
+        )));
+    }
+    let token = query_value(&parts.uri, "X-Amz-Security-Token");
+    Ok(Signed {
+        scope,
+        signed_headers: signed_headers.split(';').map(str::to_owned).collect(),
+        session_token: token.or_else(|| text(&parts.headers, "x-amz-security-token").map(str::to_owned)),
+        context: signature_context("REST-QUERY-STRING", Some(&date)),
+    })
+}
+
+fn signature_context(kind: &str, signed_at: Option<&str>) -> Context {
+    let mut context = Context::default().with("s3:authType", kind).with("s3:signatureversion", ALGORITHM);
+    if let Some(signed_at) = signed_at.and_then(parse_time) {
+        let age_ms = clock::milliseconds(clock::now()) - clock::milliseconds(signed_at);
+        context.add("s3:signatureAge", age_ms.max(0).to_string());
+    }
+    context
+}
+
+/// `Host` and every `x-amz-` header must be signed: what is not could have been added by anybody.
+fn check_signed_headers(headers: &HeaderMap, signed: &Signed) -> Result<(), Fault> {
+    let is_signed = |name: &str| signed.signed_headers.iter().any(|one| one == name);
+    if !is_signed("host") {
+        return Err(Fault::new(
+            StatusCode::FORBIDDEN,
+            "SignatureDoesNotMatch",
+            "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
+        ));
+    }
+    let unsigned =
+        headers.keys().find(|name| name.as_str().starts_with("x-amz-") && !is_signed(name.as_str()));
+    if let Some(name) = unsigned {
+        return Err(Fault::new(
+            StatusCode::FORBIDDEN,
+            "AccessDenied",
+            format!("There were headers present in the request which were not signed: {name}"),
+        ));
+    }
+    // s3s leaves a signed header that is missing, or there twice, out of what it verifies.
+    if signed.signed_headers.iter().any(|name| headers.get_all(name.as_str()).iter().count() != 1) {
+        return Err(Fault::new(
+            StatusCode::FORBIDDEN,
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match the signature you provided. Check your key and \
+             signing method.",
+        ));
+    }
+    Ok(())
+}
+
+/// Gives an answer its ids, and an error the rest of its body.
+async fn complete(
+    response: Response<ResponseBody>,
+    path: &str,
+    request_id: &str,
+) -> (Response<ResponseBody>, Option<String>) {
+    let (mut parts, body) = response.into_parts();
+    add_request_id(&mut parts.headers, Service::S3, request_id);
+    parts.headers.insert("x-amz-id-2", HeaderValue::from_static("local"));
+    if parts.status == StatusCode::NOT_MODIFIED {
+        parts.headers.remove(header::CONTENT_TYPE);
+        return (boxed(Response::from_parts(parts, Full::default())), Some("NotModified".to_owned()));
+    }
+    if !(parts.status.is_client_error() || parts.status.is_server_error()) {
+        return (Response::from_parts(parts, body), None);
+    }
+    let written = match body.collect().await {
+        Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+        Err(_) => String::new(),
+    };
+    let code = element(&written, "Code").unwrap_or_else(|| "InternalError".to_owned());
+    let message = element(&written, "Message").unwrap_or_else(|| default_message(&code).to_owned());
+    let escaped = crate::aws::protocol::escape_xml;
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message>\
+         <Resource>{}</Resource><RequestId>{request_id}</RequestId><HostId>local</HostId></Error>",
+        escaped(&code),
+        escaped(&message),
+        escaped(path),
+    );
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    (boxed(Response::from_parts(parts, Full::new(Bytes::from(body)))), Some(code))
+}
+
+/// The text of an element that holds nothing else.
+fn element(xml: &str, name: &str) -> Option<String> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
+    Some(entities.iter().fold(text.to_owned(), |text, (entity, character)| text.replace(entity, character)))
+}
+
+fn default_message(code: &str) -> &'static str {
+    match code {
+        "AccessDenied" => "Access Denied",
+        "BadDigest" => {
+            "The Content-MD5 or checksum value that you specified did not match what the server received."
+        }
+        "InvalidAccessKeyId" => "The AWS Access Key Id you provided does not exist in our records.",
+        "InvalidArgument" => "Invalid Argument",
+        "InvalidBucketName" => "The specified bucket is not valid.",
+        "InvalidDigest" => "The Content-MD5 you specified was invalid.",
+        "InvalidURI" => "Couldn't parse the specified URI.",
+        "KeyTooLongError" => "Your key is too long",
+        "MethodNotAllowed" => "The specified method is not allowed against this resource.",
+        "MissingContentLength" => "You must provide the Content-Length HTTP header.",
+        "NoSuchKey" => "The specified key does not exist.",
+        "NoSuchVersion" => "The specified version does not exist.",
+        "SignatureDoesNotMatch" => {
+            "The request signature we calculated does not match the signature you provided. Check your key and \
+             signing method."
+        }
+        _ => "We encountered an internal error. Please try again.",
+    }
+}
+
+fn transfer(method: &Method, request: &HeaderMap, response: &Response<ResponseBody>) -> Transfer {
+    let length = |headers: &HeaderMap, name: &str| text(headers, name).and_then(|length| length.parse().ok());
+    let response_bytes = match length(response.headers(), "content-length") {
+        _ if method == Method::HEAD => 0,
+        Some(length) => length,
+        None => response.body().size_hint().exact().unwrap_or(0),
+    };
+    Transfer {
+        request_bytes: length(request, "x-amz-decoded-content-length")
+            .or_else(|| length(request, "content-length"))
+            .unwrap_or(0),
+        response_bytes,
+        range: text(request, "range").map(str::to_owned),
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn not_implemented(what: &str) -> Fault {
+    let mut fault = Fault::not_implemented(what);
+    fault.status = StatusCode::NOT_IMPLEMENTED;
+    fault
+}

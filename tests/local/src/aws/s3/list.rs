@@ -1,0 +1,198 @@
+//! `ListObjectsV2` and `ListBuckets`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use s3s::dto::{
+    Bucket, CommonPrefix, ETag, EncodingType, ListBucketsInput, ListBucketsOutput, ListObjectsV2Input,
+    ListObjectsV2Output, Object, ObjectStorageClass, Owner,
+};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
+
+use super::State;
+use super::access::context_of;
+use super::get::{last_modified, refuse_unsupported};
+use super::index::{self, Version};
+use crate::aws::clock;
+
+/// The longest page.
+const MAXIMUM_KEYS: i32 = 1000;
+
+/// What `encoding-type=url` leaves as it is.
+const KEY: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/').remove(b'~');
+
+/// A page being filled.
+#[derive(Default)]
+struct Page {
+    objects: Vec<Version>,
+    prefixes: Vec<String>,
+    /// The last key or common prefix on it.
+    last: Option<String>,
+    truncated: bool,
+}
+
+impl Page {
+    fn len(&self) -> usize {
+        self.objects.len() + self.prefixes.len()
+    }
+}
+
+impl State {
+    pub(super) fn list_objects(
+        &self,
+        request: S3Request<ListObjectsV2Input>,
+    ) -> S3Result<ListObjectsV2Output> {
+        let input = request.input;
+        refuse_unsupported(&[
+            ("x-amz-optional-object-attributes", input.optional_object_attributes.is_some()),
+            ("x-amz-expected-bucket-owner", input.expected_bucket_owner.is_some()),
+            ("x-amz-request-payer", input.request_payer.is_some()),
+            ("fetch-owner", input.fetch_owner == Some(true)),
+        ])?;
+        let max_keys = input.max_keys.unwrap_or(MAXIMUM_KEYS).min(MAXIMUM_KEYS);
+        let wanted = usize::try_from(max_keys).map_err(|_| {
+            S3Error::with_message(
+                S3ErrorCode::InvalidArgument,
+                "Argument maxKeys must be an integer between 0 and 2147483647",
+            )
+        })?;
+        let after = match &input.continuation_token {
+            Some(token) => continued_after(token)?,
+            None => input.start_after.clone().unwrap_or_default(),
+        };
+        let prefix = input.prefix.clone().unwrap_or_default();
+        let delimiter = input.delimiter.clone().unwrap_or_default();
+        let page = self.page(&input.bucket, &prefix, &delimiter, &after, wanted)?;
+        let url = input.encoding_type.as_ref().is_some_and(|kind| kind.as_str() == EncodingType::URL);
+        let encode = |text: String| if url { utf8_percent_encode(&text, KEY).to_string() } else { text };
+        Ok(ListObjectsV2Output {
+            name: Some(input.bucket),
+            prefix: Some(encode(prefix)),
+            max_keys: Some(max_keys),
+            key_count: Some(i32::try_from(page.len()).map_err(S3Error::internal_error)?),
+            is_truncated: Some(page.truncated),
+            next_continuation_token: page.last.filter(|_| page.truncated).map(|last| STANDARD.encode(last)),
+            contents: Some(page.objects.into_iter().filter_map(|version| object(version, &encode)).collect()),
+            common_prefixes: Some(
+                page.prefixes
+                    .into_iter()
+                    .map(|prefix| CommonPrefix { prefix: Some(encode(prefix)) })
+                    .collect(),
+            ),
+            continuation_token: input.continuation_token,
+            delimiter: input.delimiter.map(&encode),
+            encoding_type: input.encoding_type,
+            start_after: input.start_after.map(&encode),
+            ..ListObjectsV2Output::default()
+        })
+    }
+
+    fn page(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        delimiter: &str,
+        after: &str,
+        wanted: usize,
+    ) -> S3Result<Page> {
+        let mut page = Page::default();
+        if wanted == 0 {
+            return Ok(page);
+        }
+        // Keys from the prefix on; the prefix itself may be a key.
+        let from_prefix = prefix.char_indices().next_back().map_or("", |(last, _)| &prefix[..last]);
+        let start = if after < prefix { from_prefix } else { after };
+        self.database
+            .transaction(|transaction| {
+                index::scan(transaction, bucket, start, |version| {
+                    visit(&mut page, version, prefix, delimiter, after, wanted)
+                })
+            })
+            .map_err(|error: rusqlite::Error| S3Error::internal_error(error))?;
+        Ok(page)
+    }
+
+    pub(super) fn list_buckets(&self, request: S3Request<ListBucketsInput>) -> S3Result<ListBucketsOutput> {
+        let call = context_of(&request.extensions)?;
+        let input = request.input;
+        refuse_unsupported(&[
+            ("bucket-region", input.bucket_region.is_some()),
+            ("continuation-token", input.continuation_token.is_some()),
+            ("max-buckets", input.max_buckets.is_some()),
+            ("prefix", input.prefix.is_some()),
+        ])?;
+        let buckets = self
+            .database
+            .transaction(index::buckets)
+            .map_err(|error: rusqlite::Error| S3Error::internal_error(error))?;
+        let buckets = buckets
+            .into_iter()
+            .filter(|(name, _)| call.installed().bucket(name).is_some())
+            .map(|(name, created_at_ms)| Bucket {
+                name: Some(name),
+                creation_date: Some(clock::from_milliseconds(created_at_ms).into()),
+                ..Bucket::default()
+            })
+            .collect();
+        let owner = Owner { id: Some("LOCALOPERATOR".to_owned()), display_name: None };
+        Ok(ListBucketsOutput { buckets: Some(buckets), owner: Some(owner), ..ListBucketsOutput::default() })
+    }
+}
+
+/// Puts one object on the page, as itself or as its common prefix; `false` ends the scan.
+fn visit(
+    page: &mut Page,
+    version: Version,
+    prefix: &str,
+    delimiter: &str,
+    after: &str,
+    wanted: usize,
+) -> bool {
+    let Some(rest) = version.key.strip_prefix(prefix) else {
+        // Behind the prefix there is nothing left to find.
+        return version.key.as_str() < prefix;
+    };
+    let common = rest
+        .find(delimiter)
+        .filter(|_| !delimiter.is_empty())
+        .map(|at| version.key[..prefix.len() + at + delimiter.len()].to_owned());
+    if let Some(common) = &common {
+        // A page that ended with this prefix has shown all of it; one that starts inside it shows it again.
+        let shown = page.prefixes.last() == Some(common) || common.as_str() == after;
+        if shown {
+            return true;
+        }
+    } else if version.key.as_str() <= after {
+        return true;
+    }
+    if page.len() == wanted {
+        page.truncated = true;
+        return false;
+    }
+    page.last = Some(common.clone().unwrap_or_else(|| version.key.clone()));
+    match common {
+        Some(common) => page.prefixes.push(common),
+        None => page.objects.push(version),
+    }
+    true
+}
+
+fn object(version: Version, encode: &impl Fn(String) -> String) -> Option<Object> {
+    let last_modified = last_modified(&version);
+    let content = version.content?;
+    Some(Object {
+        key: Some(encode(version.key)),
+        last_modified: Some(last_modified),
+        e_tag: Some(ETag::Strong(content.e_tag)),
+        size: i64::try_from(content.size_bytes).ok(),
+        storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
+        ..Object::default()
+    })
+}
+
+fn continued_after(token: &str) -> S3Result<String> {
+    STANDARD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {
+        S3Error::with_message(S3ErrorCode::InvalidArgument, "The continuation token provided is incorrect")
+    })
+}

@@ -1,0 +1,67 @@
+CREATE TABLE IF NOT EXISTS setting (
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS session (
+    access_key_id     TEXT PRIMARY KEY,
+    secret_access_key TEXT NOT NULL,
+    session_token     TEXT NOT NULL,
+    role_arn          TEXT NOT NULL,
+    session_name      TEXT NOT NULL,
+    policy            TEXT,
+    expires_at_ms     INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS secret_version (
+    secret_arn    TEXT NOT NULL,
+    version_id    TEXT NOT NULL,
+    secret_string TEXT,
+    secret_binary TEXT,
+    created_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (secret_arn, version_id)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS secret_stage (
+    secret_arn TEXT NOT NULL,
+    stage      TEXT NOT NULL,
+    version_id TEXT NOT NULL,
+    PRIMARY KEY (secret_arn, stage)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS message (
+    id                   INTEGER PRIMARY KEY AUTOINCREMENT,
+    queue_arn            TEXT NOT NULL,
+    message_id           TEXT NOT NULL,
+    body                 TEXT NOT NULL,
+    sender_id            TEXT NOT NULL,
+    sent_at_ms           INTEGER NOT NULL,
+    visible_at_ms        INTEGER NOT NULL,
+    receive_count        INTEGER NOT NULL DEFAULT 0,
+    first_received_at_ms INTEGER,
+    receipt_handle       TEXT,
+    source_queue_arn     TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS message_by_queue ON message (queue_arn, visible_at_ms, id);
+
+CREATE TABLE IF NOT EXISTS bucket (
+    name          TEXT PRIMARY KEY,
+    created_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS object (
+    sequencer        INTEGER PRIMARY KEY AUTOINCREMENT,
+    bucket           TEXT NOT NULL,
+    key              TEXT NOT NULL,
+    version_id       TEXT NOT NULL,
+    is_latest        INTEGER NOT NULL,
+    is_delete_marker INTEGER NOT NULL,
+    file             TEXT,
+    size_bytes       INTEGER NOT NULL,
+    e_tag            TEXT NOT NULL,
+    checksums        TEXT NOT NULL,
+    headers          TEXT NOT NULL,
+    last_modified_ms INTEGER NOT NULL,
+    UNIQUE (bucket, key, version_id)
+) STRICT;
+CREATE INDEX IF NOT EXISTS object_latest ON object (bucket, key) WHERE is_latest;

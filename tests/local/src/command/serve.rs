@@ -1,0 +1,107 @@
+//! `cargo local serve`.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use super::{Serve, admin};
+use crate::aws::Credentials;
+use crate::{AwsEndpoint, DataDirectory, LocalStack, Options, StartError};
+
+/// Why `serve` ends with an error.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ServeError {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Admin(#[from] admin::AdminError),
+    #[error("{0} must be set to use another AWS endpoint")]
+    MissingVariable(&'static str),
+    #[error("signals cannot be received: {0}")]
+    Signal(#[from] std::io::Error),
+}
+
+/// The repository's own `target/local`, wherever the command is run.
+fn default_data_directory() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap_or(package).join("target/local")
+}
+
+/// Runs the platform until Ctrl-C or SIGTERM.
+pub(super) async fn serve(options: Serve) -> Result<(), ServeError> {
+    let data_directory = match (options.ephemeral, options.data_dir) {
+        (true, _) => DataDirectory::Ephemeral,
+        (false, Some(directory)) => DataDirectory::Persistent(directory),
+        (false, None) => DataDirectory::Persistent(default_data_directory()),
+    };
+    let stack = LocalStack::start(Options {
+        parameters: options.parameters.into_iter().collect(),
+        api_address: (Ipv4Addr::LOCALHOST, options.port).into(),
+        aws_address: (Ipv4Addr::LOCALHOST, options.aws_port).into(),
+        data_directory: data_directory.clone(),
+        aws_endpoint: options.aws_endpoint.map(endpoint).transpose()?,
+        ..Options::default()
+    })
+    .await?;
+    let served = async {
+        let admin = admin::ensure(&stack, options.admin_email, options.admin_password).await?;
+        announce(&stack, &admin, &data_directory);
+        stopped().await?;
+        Ok(())
+    }
+    .await;
+    stack.shut_down().await;
+    served
+}
+
+/// Another AWS, with the credentials and the region of this process.
+fn endpoint(url: http::Uri) -> Result<AwsEndpoint, ServeError> {
+    let variable = |name: &'static str| std::env::var(name).map_err(|_| ServeError::MissingVariable(name));
+    let credentials = Credentials {
+        access_key_id: variable("AWS_ACCESS_KEY_ID")?,
+        secret_access_key: variable("AWS_SECRET_ACCESS_KEY")?,
+        session_token: std::env::var("AWS_SESSION_TOKEN").ok(),
+    };
+    Ok(AwsEndpoint { url, region: variable("AWS_REGION")?, credentials })
+}
+
+fn announce(stack: &LocalStack, admin: &admin::Admin, data_directory: &DataDirectory) {
+    println!("API     {}", stack.api_url());
+    if stack.aws().is_some() {
+        let region = &stack.stack().region;
+        println!("AWS     {}  (access key local, secret key local-secret, region {region})", stack.aws_url());
+        println!(
+            "        AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local-secret aws --region {region} \
+             --endpoint-url {} s3 ls",
+            stack.aws_url()
+        );
+    } else {
+        println!("AWS     {}  (what the template declares must exist there)", stack.aws_url());
+    }
+    match admin {
+        admin::Admin::Made { email, password: Some(password) } => {
+            println!("Admin   {email}  password {password}  (shown this once)");
+        }
+        admin::Admin::Made { email, password: None } => println!("Admin   {email}  with the password given"),
+        admin::Admin::Kept { email } => println!("Admin   {email}  with the password of its first start"),
+    }
+    match data_directory {
+        DataDirectory::Persistent(path) => println!("Data    {}", path.display()),
+        DataDirectory::Ephemeral => println!("Data    none is kept"),
+    }
+    println!("Stop with Ctrl-C.");
+}
+
+#[cfg(unix)]
+async fn stopped() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn stopped() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

@@ -1,0 +1,121 @@
+//! Which crate implements which binary name.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use api::{Environment, StartError};
+use futures::future::BoxFuture;
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::Value;
+
+use super::InvocationError;
+
+/// A function that has been built, with its types erased: event JSON in, answer JSON out.
+pub type Instance = Arc<dyn Invoke>;
+
+/// Makes an instance from an environment.
+pub type Build = Arc<dyn Fn(Environment) -> BoxFuture<'static, Result<Instance, StartError>> + Send + Sync>;
+
+/// One invocation of an instance.
+pub trait Invoke: Send + Sync {
+    /// Hands the event over and waits for the answer.
+    fn invoke(
+        self: Arc<Self>,
+        event: Value,
+        context: Context,
+    ) -> BoxFuture<'static, Result<Value, InvocationError>>;
+}
+
+struct Erased<F>(F);
+
+impl<F: api::Function> Invoke for Erased<F> {
+    fn invoke(
+        self: Arc<Self>,
+        event: Value,
+        context: Context,
+    ) -> BoxFuture<'static, Result<Value, InvocationError>> {
+        Box::pin(async move {
+            let payload = serde_json::from_value(event).map_err(|error| InvocationError::Function {
+                error_type: "Runtime.UnmarshalError".to_owned(),
+                message: error.to_string(),
+            })?;
+            let answer = self.0.call(LambdaEvent::new(payload, context)).await.map_err(|error| {
+                InvocationError::Function { error_type: "Error".to_owned(), message: error.to_string() }
+            })?;
+            serde_json::to_value(answer).map_err(|error| InvocationError::Function {
+                error_type: "Runtime.MarshalError".to_owned(),
+                message: error.to_string(),
+            })
+        })
+    }
+}
+
+/// Function crates by binary name.
+#[derive(Clone, Default)]
+pub struct Registry(BTreeMap<String, Build>);
+
+impl Registry {
+    /// Adds a function crate: its binary name, and its `build`.
+    #[must_use]
+    pub fn with<B, Fut, F>(mut self, binary: &str, build: B) -> Self
+    where
+        B: Fn(Environment) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<F, StartError>> + Send + 'static,
+        F: api::Function,
+    {
+        self.0.insert(
+            binary.to_owned(),
+            Arc::new(move |environment| {
+                let function = build(environment);
+                Box::pin(async move { Ok(Arc::new(Erased(function.await?)) as Instance) })
+            }),
+        );
+        self
+    }
+
+    /// The crate behind a binary name.
+    pub fn get(&self, binary: &str) -> Option<&Build> {
+        self.0.get(binary)
+    }
+
+    /// All binary names.
+    pub fn binaries(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// One line a function crate: its binary name is the crate's name with hyphens.
+macro_rules! function_crates {
+    ($($name:ident),* $(,)?) => {
+        impl Registry {
+            /// Every function crate of the platform.
+            pub fn platform() -> Self {
+                Self::default()$(.with(&stringify!($name).replace('_', "-"), $name::build))*
+            }
+        }
+    };
+}
+
+function_crates!(
+    check_health,
+    create_admin,
+    create_media,
+    create_stream_url,
+    extract_metadata,
+    get_media,
+    log_in,
+    ping,
+    provision_keys,
+    sign_up,
+    stream_media,
+    unmatched_route,
+    version,
+);

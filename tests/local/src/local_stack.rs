@@ -1,0 +1,490 @@
+//! All of it, started and stopped as one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::{File, TryLockError};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use crate::aws::{Aws, AwsError, AwsOptions, Credentials};
+use crate::custom_resource::{ProvisionError, State};
+use crate::functions::{Functions, Invocation, InvocationError, Registry};
+use crate::gateway::Gateway;
+use crate::mapping::{MappingError, Mappings, Source};
+use crate::schedule::{Schedules, UnsupportedSchedule};
+use crate::stack::{Function, Stack};
+use crate::template::{Problem, Provisioned, Settings, Template, TemplateError, read};
+
+/// Changes a template's tree before it is interpreted.
+pub type TemplateEdit = Box<dyn FnOnce(&mut Value) + Send>;
+
+/// How to start.
+pub struct Options {
+    /// The template; the repository's own by default.
+    pub template: PathBuf,
+    /// Template parameters instead of their defaults.
+    pub parameters: BTreeMap<String, String>,
+    /// A change to the template: tests take a permission out.
+    pub template_edit: Option<TemplateEdit>,
+    /// Where the HTTP API listens; port 0 takes any free one.
+    pub api_address: SocketAddr,
+    /// Where AWS listens; port 0 takes any free one.
+    pub aws_address: SocketAddr,
+    /// Where the state is.
+    pub data_directory: DataDirectory,
+    /// Runs the functions against this endpoint instead of the built-in AWS. What the template declares must exist there.
+    pub aws_endpoint: Option<AwsEndpoint>,
+    /// The functions' clock.
+    pub clock: api::Clock,
+    /// The function crates.
+    pub functions: Registry,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            template: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml")),
+            parameters: BTreeMap::new(),
+            template_edit: None,
+            api_address: (Ipv4Addr::LOCALHOST, 0).into(),
+            aws_address: (Ipv4Addr::LOCALHOST, 0).into(),
+            data_directory: DataDirectory::Ephemeral,
+            aws_endpoint: None,
+            clock: api::Clock::system(),
+            functions: Registry::platform(),
+        }
+    }
+}
+
+/// An AWS that somebody else runs.
+#[derive(Debug, Clone)]
+pub struct AwsEndpoint {
+    /// Its URL, for all services.
+    pub url: http::Uri,
+    /// Its region.
+    pub region: String,
+    /// What all functions sign with.
+    pub credentials: Credentials,
+}
+
+/// Where the state is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DataDirectory {
+    /// Here, over restarts. One process at a time.
+    Persistent(PathBuf),
+    /// In a temporary directory that is removed at the end.
+    Ephemeral,
+}
+
+/// Why the local stack does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The API's port is in use.
+    #[error("port {0} is taken; choose another with --port")]
+    ApiPortTaken(u16),
+    /// The AWS port is in use.
+    #[error("port {0} is taken; choose another with --aws-port")]
+    AwsPortTaken(u16),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Another process uses the data directory.
+    #[error("{} is in use by another local stack; stop that one, or choose another with --data-dir", .0.display())]
+    DataDirectoryInUse(PathBuf),
+    /// The data directory cannot be used.
+    #[error("{}: {source}", path.display())]
+    DataDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The template cannot be run.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The built-in AWS does not start.
+    #[error(transparent)]
+    Aws(AwsError),
+    /// A custom resource could not be provisioned.
+    #[error(transparent)]
+    CustomResource(#[from] ProvisionError),
+    /// The template names a crate that there is not.
+    #[error("{function} is implemented by {binary}, and there is no such function crate")]
+    UnknownBinary {
+        /// Logical id of the function.
+        function: String,
+        /// Its binary.
+        binary: String,
+    },
+    /// A function cannot start with the environment that the template gives it.
+    #[error("{function} does not start: {source}")]
+    Function {
+        /// Logical id of the function.
+        function: String,
+        /// Why not.
+        source: api::StartError,
+    },
+    /// A schedule that is not interpreted.
+    #[error(transparent)]
+    Schedule(#[from] UnsupportedSchedule),
+    /// An event source mapping cannot be made.
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
+}
+
+/// Messages were still in a queue when the time was up.
+#[derive(Debug, thiserror::Error)]
+#[error("not idle after {waited:?}: {}", busy.join(", "))]
+pub struct NotIdle {
+    /// How long was waited.
+    pub waited: Duration,
+    /// The queues that are not empty, with their counts.
+    pub busy: Vec<String>,
+}
+
+/// The running stack.
+pub struct LocalStack {
+    api_url: String,
+    aws_url: String,
+    stack: Stack,
+    functions: Functions,
+    clock: api::Clock,
+    gateway: Gateway,
+    mappings: Mappings,
+    schedules: Schedules,
+    aws: Option<Aws>,
+    data: Data,
+}
+
+/// The data directory, locked.
+struct Data {
+    path: PathBuf,
+    _lock: File,
+    _temporary: Option<TempDir>,
+}
+
+impl Data {
+    fn open(directory: &DataDirectory) -> Result<Self, StartError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| StartError::DataDirectory { path, source }
+        };
+        let (path, temporary) = match directory {
+            DataDirectory::Persistent(path) => (path.clone(), None),
+            DataDirectory::Ephemeral => {
+                let temporary = TempDir::new().map_err(failed(&std::env::temp_dir()))?;
+                (temporary.path().to_owned(), Some(temporary))
+            }
+        };
+        std::fs::create_dir_all(&path).map_err(failed(&path))?;
+        let lock = File::create(path.join("in-use")).map_err(failed(&path))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path, _lock: lock, _temporary: temporary }),
+            Err(TryLockError::WouldBlock) => Err(StartError::DataDirectoryInUse(path)),
+            Err(TryLockError::Error(source)) => Err(StartError::DataDirectory { path, source }),
+        }
+    }
+}
+
+/// What runs once the stack is deployed.
+struct Started {
+    stack: Stack,
+    functions: Functions,
+    gateway: Gateway,
+    mappings: Mappings,
+    schedules: Schedules,
+}
+
+/// What makes functions from crates: where AWS is, and who they are there.
+struct Builder {
+    registry: Registry,
+    clock: api::Clock,
+    region: String,
+    aws: Option<Aws>,
+    aws_url: String,
+    /// Those of another endpoint.
+    credentials: Option<Credentials>,
+}
+
+impl LocalStack {
+    /// Reads the template, starts AWS, provisions custom resources, builds the functions, and serves.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let data = Data::open(&options.data_directory)?;
+        let mut tree = read(&options.template)?;
+        if let Some(edit) = options.template_edit {
+            edit(&mut tree);
+        }
+        let listener =
+            TcpListener::bind(options.api_address).await.map_err(|source| match source.kind() {
+                std::io::ErrorKind::AddrInUse => StartError::ApiPortTaken(options.api_address.port()),
+                _ => StartError::Listen { address: options.api_address, source },
+            })?;
+        let listening = |source| StartError::Listen { address: options.api_address, source };
+        let api_url = format!("http://{}", listener.local_addr().map_err(listening)?);
+        let mut settings =
+            Settings { api_url: api_url.clone(), parameters: options.parameters, ..Settings::default() };
+        if let Some(endpoint) = &options.aws_endpoint {
+            settings.region.clone_from(&endpoint.region);
+        }
+        let template = Template::new(&tree, settings)?;
+
+        let builder = Builder::start(
+            options.functions,
+            options.clock.clone(),
+            template.settings().region.clone(),
+            options.aws_endpoint,
+            AwsOptions { data_directory: data.path.join("aws"), address: options.aws_address },
+        )
+        .await?;
+        let started = Self::run(&template, &builder, &data, listener).await;
+        match started {
+            Ok(Started { stack, functions, gateway, mappings, schedules }) => Ok(Self {
+                api_url,
+                aws_url: builder.aws_url,
+                stack,
+                functions,
+                clock: options.clock,
+                gateway,
+                mappings,
+                schedules,
+                aws: builder.aws,
+                data,
+            }),
+            Err(error) => {
+                if let Some(aws) = builder.aws {
+                    aws.shut_down().await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn run(
+        template: &Template,
+        builder: &Builder,
+        data: &Data,
+        listener: TcpListener,
+    ) -> Result<Started, StartError> {
+        let stack = deploy(template, builder, &data.path).await?;
+        let functions = builder.functions(stack.functions.values()).await?;
+        let mappings = Mappings::start(builder.sources(&stack)?, &functions).await?;
+        let schedules = Schedules::start(&stack, &functions)?;
+        let address = listener.local_addr();
+        let gateway = Gateway::start(listener, &stack, &template.settings().api_id, functions.clone())
+            .map_err(|source| StartError::Listen {
+                address: address.unwrap_or_else(|_| ([127, 0, 0, 1], 0).into()),
+                source,
+            })?;
+        Ok(Started { stack, functions, gateway, mappings, schedules })
+    }
+
+    /// Where the HTTP API is, without a slash at the end.
+    pub fn api_url(&self) -> &str {
+        &self.api_url
+    }
+
+    /// Where AWS is: the built-in one, or the endpoint that was given.
+    pub fn aws_url(&self) -> &str {
+        &self.aws_url
+    }
+
+    /// The built-in AWS; `None` with another endpoint.
+    pub fn aws(&self) -> Option<&Aws> {
+        self.aws.as_ref()
+    }
+
+    /// What the template declares.
+    pub fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    /// The functions' clock.
+    pub fn clock(&self) -> &api::Clock {
+        &self.clock
+    }
+
+    /// Where the state is.
+    pub fn data_directory(&self) -> &Path {
+        &self.data.path
+    }
+
+    /// Lambda's Invoke API: a raw event in, the answer or the function's error out.
+    pub async fn invoke(&self, logical_id: &str, event: Value) -> Result<Value, InvocationError> {
+        self.functions.invoke(logical_id, event, Invocation::new()).await
+    }
+
+    /// The function that this crate implements.
+    pub fn function_of_binary(&self, binary: &str) -> Option<&Function> {
+        self.stack.functions.values().find(|function| function.binary == binary)
+    }
+
+    /// Waits until no message is left in a queue that feeds a function, neither to be received nor being worked on. With
+    /// another AWS endpoint nobody can tell, and it does not wait.
+    pub async fn idle(&self, timeout: Duration) -> Result<(), NotIdle> {
+        let Some(aws) = &self.aws else { return Ok(()) };
+        let mut changes = self.mappings.changes();
+        let empty = async {
+            while !self.busy_queues(aws).is_empty() {
+                if changes.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        // Elapsed or not, what counts is what is in the queues now.
+        let _ = tokio::time::timeout(timeout, empty).await;
+        let busy = self.busy_queues(aws);
+        if busy.is_empty() { Ok(()) } else { Err(NotIdle { waited: timeout, busy }) }
+    }
+
+    fn busy_queues(&self, aws: &Aws) -> Vec<String> {
+        let mut busy = Vec::new();
+        for mapping in &self.stack.event_source_mappings {
+            match aws.queues().counts(&mapping.queue_arn) {
+                Ok(counts) if counts.visible + counts.in_flight + counts.delayed == 0 => {}
+                Ok(counts) => busy.push(format!("{}: {counts:?}", mapping.queue_arn)),
+                Err(error) => busy.push(format!("{}: {error}", mapping.queue_arn)),
+            }
+        }
+        busy
+    }
+
+    /// Stops in the order in which work flows, each part finishing what it has begun.
+    pub async fn shut_down(self) {
+        self.gateway.shut_down().await;
+        self.schedules.shut_down().await;
+        self.mappings.shut_down().await;
+        drop(self.functions);
+        if let Some(aws) = self.aws {
+            aws.shut_down().await;
+        }
+    }
+}
+
+impl fmt::Debug for LocalStack {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("LocalStack")
+            .field("api_url", &self.api_url)
+            .field("aws_url", &self.aws_url)
+            .field("data_directory", &self.data.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Installs the stack, provisioning custom resources as soon as what they need is there.
+async fn deploy(template: &Template, builder: &Builder, data_directory: &Path) -> Result<Stack, StartError> {
+    let mut state = State::open(data_directory)?;
+    let mut provisioned = Provisioned::new();
+    loop {
+        let resolution = template.resolve(&provisioned)?;
+        if let Some(aws) = &builder.aws {
+            aws.install(&resolution.stack).await.map_err(StartError::Aws)?;
+        }
+        if resolution.pending.is_empty() {
+            return Ok(resolution.stack);
+        }
+        for pending in &resolution.pending {
+            let provider = resolution.stack.functions.get(&pending.function);
+            let functions = builder.functions(provider).await?;
+            let answer = state.provision(pending, &template.settings().stack_id(), &functions).await?;
+            provisioned.insert(pending.logical_id.clone(), answer);
+        }
+    }
+}
+
+impl Builder {
+    async fn start(
+        registry: Registry,
+        clock: api::Clock,
+        region: String,
+        endpoint: Option<AwsEndpoint>,
+        options: AwsOptions,
+    ) -> Result<Self, StartError> {
+        if let Some(endpoint) = endpoint {
+            let aws_url = endpoint.url.to_string().trim_end_matches('/').to_owned();
+            let credentials = Some(endpoint.credentials);
+            return Ok(Self { registry, clock, region, aws: None, aws_url, credentials });
+        }
+        let address = options.address;
+        let aws = Aws::start(options).await.map_err(|error| match error {
+            AwsError::PortTaken(_) => StartError::AwsPortTaken(address.port()),
+            other => StartError::Aws(other),
+        })?;
+        let aws_url = format!("http://{}", aws.address());
+        Ok(Self { registry, clock, region, aws: Some(aws), aws_url, credentials: None })
+    }
+
+    async fn functions(
+        &self,
+        functions: impl IntoIterator<Item = &Function>,
+    ) -> Result<Functions, StartError> {
+        let mut instances = Vec::new();
+        for function in functions {
+            let build = self.registry.get(&function.binary).ok_or_else(|| StartError::UnknownBinary {
+                function: function.logical_id.clone(),
+                binary: function.binary.clone(),
+            })?;
+            let instance = build(self.environment(function))
+                .await
+                .map_err(|source| StartError::Function { function: function.logical_id.clone(), source })?;
+            instances.push((function.clone(), instance));
+        }
+        Ok(Functions::new(instances))
+    }
+
+    /// The stack's event source mappings, each with the function's credentials.
+    fn sources(&self, stack: &Stack) -> Result<Vec<Source>, StartError> {
+        let mut sources = Vec::new();
+        for mapping in &stack.event_source_mappings {
+            let invalid = |problem| TemplateError::At { place: mapping.function.clone(), problem };
+            let unresolved = |name: &String| invalid(Problem::UnresolvedReference(name.clone()));
+            let queue = stack.queue(&mapping.queue_arn).ok_or_else(|| unresolved(&mapping.queue_arn))?;
+            let function =
+                stack.functions.get(&mapping.function).ok_or_else(|| unresolved(&mapping.function))?;
+            let configuration = self.environment(function).aws().map_err(|source| StartError::Function {
+                function: function.logical_id.clone(),
+                source: source.into(),
+            })?;
+            sources.push(Source {
+                mapping: mapping.clone(),
+                queue_url: queue.url.clone(),
+                region: stack.region.clone(),
+                configuration,
+            });
+        }
+        Ok(sources)
+    }
+
+    /// The environment that Lambda would give the function, with the endpoint of this AWS.
+    fn environment(&self, function: &Function) -> api::Environment {
+        let mut variables = function.environment.clone();
+        let credentials = match (&self.aws, &self.credentials) {
+            (Some(aws), _) => aws.function_credentials(&function.logical_id),
+            (None, Some(credentials)) => credentials.clone(),
+            (None, None) => Aws::operator_credentials(),
+        };
+        let mut set = |name: &str, value: String| variables.insert(name.to_owned(), value);
+        set("AWS_REGION", self.region.clone());
+        set("AWS_DEFAULT_REGION", self.region.clone());
+        set("AWS_ENDPOINT_URL", self.aws_url.clone());
+        set("AWS_ACCESS_KEY_ID", credentials.access_key_id);
+        set("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key);
+        if let Some(token) = credentials.session_token {
+            set("AWS_SESSION_TOKEN", token);
+        }
+        set("AWS_LAMBDA_FUNCTION_NAME", function.name.clone());
+        set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mib.to_string());
+        set("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned());
+        api::Environment::new(variables, self.clock.clone())
+    }
+}

@@ -1,0 +1,394 @@
+//! DynamoDB, SQS and Secrets Manager; hooks and the use of permissions.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
+use local::aws::{Answer, Aws};
+
+use crate::support::{DEAD_LETTER_QUEUE_ARN, Local, MEDIA, QUEUE_ARN, QUEUE_URL};
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+fn put(partition_key: &str) -> Put {
+    Put::builder()
+        .table_name("stack")
+        .item("PK", text(partition_key))
+        .item("SK", text("PROFILE"))
+        .condition_expression("attribute_not_exists(PK)")
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_transaction_needs_the_permission_of_each_part() {
+    let local = Local::start().await;
+    let writer = local.dynamodb(&local.function("Writer"));
+    let write =
+        |items: Vec<TransactWriteItem>| writer.transact_write_items().set_transact_items(Some(items)).send();
+    write(vec![TransactWriteItem::builder().put(put("USER#1")).build()]).await.unwrap();
+    let check = ConditionCheck::builder()
+        .table_name("stack")
+        .key("PK", text("USER#1"))
+        .key("SK", text("PROFILE"))
+        .condition_expression("attribute_exists(PK)")
+        .build()
+        .unwrap();
+    let both = vec![
+        TransactWriteItem::builder().put(put("USER#2")).build(),
+        TransactWriteItem::builder().condition_check(check).build(),
+    ];
+    let error = write(both).await.unwrap_err();
+    assert_eq!(error.code(), Some("AccessDeniedException"));
+    assert!(
+        error
+            .message()
+            .unwrap()
+            .contains("dynamodb:ConditionCheckItem on resource: arn:aws:dynamodb:us-east-1:")
+    );
+    let operator = local.dynamodb(&Aws::operator_credentials());
+    let scan = operator.scan().table_name("stack").send().await.unwrap();
+    assert_eq!(scan.count(), 1, "a refused transaction has no effect");
+}
+
+#[tokio::test]
+async fn leading_keys_bound_what_is_touched() {
+    let local = Local::start().await;
+    let writer = local.dynamodb(&local.function("Writer"));
+    let put_one = |partition_key: &str| {
+        let request =
+            writer.put_item().table_name("stack").item("SK", text("x")).item("PK", text(partition_key));
+        async move { request.send().await }
+    };
+    put_one("USER#1").await.unwrap();
+    assert_eq!(put_one("MEDIA#1").await.unwrap_err().code(), Some("AccessDeniedException"));
+    let mixed = vec![
+        TransactWriteItem::builder().put(put("USER#5")).build(),
+        TransactWriteItem::builder().put(put("MEDIA#5")).build(),
+    ];
+    let error = writer.transact_write_items().set_transact_items(Some(mixed)).send().await.unwrap_err();
+    assert_eq!(error.code(), Some("AccessDeniedException"));
+}
+
+#[tokio::test]
+async fn an_index_is_a_resource_of_its_own() {
+    let local = Local::start().await;
+    let writer = local.dynamodb(&local.function("Writer"));
+    let query = writer.query().table_name("stack").expression_attribute_values(":k", text("x"));
+    query.clone().index_name("GSI1").key_condition_expression("GSI1PK = :k").send().await.unwrap();
+    let error = query.key_condition_expression("PK = :k").send().await.unwrap_err();
+    assert_eq!(error.code(), Some("AccessDeniedException"));
+}
+
+#[tokio::test]
+async fn failed_conditions_come_back_with_the_item() {
+    let local = Local::start().await;
+    let operator = local.dynamodb(&Aws::operator_credentials());
+    let write = || {
+        let item = TransactWriteItem::builder().put(put("USER#1")).build();
+        operator.transact_write_items().transact_items(item).send()
+    };
+    write().await.unwrap();
+    let error = write().await.unwrap_err().into_service_error();
+    let aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(error) =
+        error
+    else {
+        panic!("{error:?}");
+    };
+    let reason = &error.cancellation_reasons()[0];
+    assert_eq!(reason.code(), Some("ConditionalCheckFailed"));
+    assert_eq!(reason.item().unwrap()["PK"], text("USER#1"));
+}
+
+#[tokio::test]
+async fn the_table_keeps_its_items_and_its_time_to_live_over_a_restart() {
+    let local = Local::start().await;
+    let request = local.dynamodb(&Aws::operator_credentials()).put_item().table_name("stack");
+    request.item("PK", text("a")).item("SK", text("b")).send().await.unwrap();
+    let local = local.restart().await;
+    let operator = local.dynamodb(&Aws::operator_credentials());
+    let answer =
+        operator.get_item().table_name("stack").key("PK", text("a")).key("SK", text("b")).send().await;
+    assert!(answer.unwrap().item().is_some());
+    let described = operator.describe_time_to_live().table_name("stack").send().await.unwrap();
+    assert_eq!(described.time_to_live_description().unwrap().attribute_name(), Some("expires_at"));
+}
+
+#[tokio::test]
+async fn other_operations_are_refused_by_name() {
+    let local = Local::start().await;
+    let operator = Aws::operator_credentials();
+    let error = local.dynamodb(&operator).delete_table().table_name("stack").send().await.unwrap_err();
+    assert_eq!(error.code(), Some("NotImplemented"));
+    assert!(error.message().unwrap().contains("DeleteTable"));
+    let error = local.sqs(&operator).purge_queue().queue_url(QUEUE_URL).send().await.unwrap_err();
+    assert!(error.message().unwrap().contains("PurgeQueue"));
+    let error = local.secrets(&operator).list_secrets().send().await.unwrap_err();
+    assert!(error.message().unwrap().contains("ListSecrets"));
+    let error = local.sts(&operator).get_session_token().send().await.unwrap_err();
+    assert!(error.message().unwrap().contains("GetSessionToken"));
+    let error = local.s3(&operator).get_bucket_policy().bucket(MEDIA).send().await.unwrap_err();
+    assert_eq!(error.code(), Some("NotImplemented"));
+    assert!(error.message().unwrap().contains("GetBucketPolicy"));
+}
+
+#[tokio::test]
+async fn a_message_is_received_deleted_and_otherwise_redriven() {
+    let local = Local::start().await;
+    let sqs = local.sqs(&Aws::operator_credentials());
+    local
+        .sqs(&local.function("Writer"))
+        .send_message()
+        .queue_url(QUEUE_URL)
+        .message_body("one")
+        .send()
+        .await
+        .unwrap();
+    let receive = || {
+        let request = sqs.receive_message().queue_url(QUEUE_URL).max_number_of_messages(10);
+        let name = aws_sdk_sqs::types::MessageSystemAttributeName::ApproximateReceiveCount;
+        let request = request.message_system_attribute_names(name.clone());
+        async move {
+            let messages = request.send().await.unwrap().messages.unwrap_or_default();
+            messages
+                .into_iter()
+                .map(|message| {
+                    let count = message.attributes.as_ref().unwrap()[&name].clone();
+                    (message.body.unwrap(), count, message.receipt_handle.unwrap())
+                })
+                .collect::<Vec<_>>()
+        }
+    };
+    let first = receive().await;
+    assert_eq!((first[0].0.as_str(), first[0].1.as_str()), ("one", "1"));
+    assert!(receive().await.is_empty(), "it is invisible now");
+    let counts = local.aws.queues().counts(QUEUE_ARN).unwrap();
+    assert_eq!((counts.visible, counts.in_flight), (0, 1));
+
+    let show = |handle: &str| {
+        sqs.change_message_visibility()
+            .queue_url(QUEUE_URL)
+            .visibility_timeout(0)
+            .receipt_handle(handle)
+            .send()
+    };
+    show(&first[0].2).await.unwrap();
+    let second = receive().await;
+    assert_eq!(second[0].1, "2");
+    assert_eq!(
+        show(&first[0].2).await.unwrap_err().code(),
+        Some("AWS.SimpleQueueService.MessageNotInflight"),
+        "an old receipt"
+    );
+    show(&second[0].2).await.unwrap();
+    assert!(receive().await.is_empty(), "received twice already: it moves");
+    let dead = local.aws.queues().receive(DEAD_LETTER_QUEUE_ARN, 10, None).unwrap();
+    assert_eq!(dead[0].body, "one");
+    assert_eq!(dead[0].source_queue_arn.as_deref(), Some(QUEUE_ARN));
+    local.aws.queues().delete(DEAD_LETTER_QUEUE_ARN, &dead[0].receipt_handle).unwrap();
+    assert_eq!(local.aws.queues().counts(DEAD_LETTER_QUEUE_ARN).unwrap(), local::aws::QueueCounts::default());
+}
+
+#[tokio::test]
+async fn waiting_ends_with_a_message_or_with_visibility() {
+    let local = Local::start().await;
+    let queues = local.aws.queues().clone();
+    let waiting = tokio::spawn({
+        let queues = queues.clone();
+        async move { queues.wait_for_message(QUEUE_ARN).await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    queues.send(QUEUE_ARN, "one").unwrap();
+    tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap().unwrap();
+    let received = queues.receive(QUEUE_ARN, 1, Some(Duration::from_millis(200))).unwrap();
+    assert_eq!(received.len(), 1);
+    assert!(queues.receive(QUEUE_ARN, 1, None).unwrap().is_empty());
+    tokio::time::timeout(Duration::from_secs(5), queues.wait_for_message(QUEUE_ARN)).await.unwrap().unwrap();
+    assert_eq!(queues.receive(QUEUE_ARN, 1, None).unwrap()[0].receive_count, 2);
+    // Messages survive a restart.
+    let local = local.restart().await;
+    assert_eq!(local.aws.queues().counts(QUEUE_ARN).unwrap().in_flight, 1);
+}
+
+#[tokio::test]
+async fn a_long_poll_ends_with_a_message_or_with_its_time() {
+    let local = Local::start().await;
+    let sqs = local.sqs(&Aws::operator_credentials());
+    let poll = |seconds: i32| {
+        let request = sqs.receive_message().queue_url(QUEUE_URL).wait_time_seconds(seconds);
+        tokio::spawn(async move { request.send().await.unwrap().messages.unwrap_or_default() })
+    };
+    assert!(poll(1).await.unwrap().is_empty());
+    let polling = poll(20);
+    let before = local.aws.calls().sequence();
+    assert_eq!(
+        local.sts(&Aws::operator_credentials()).get_caller_identity().send().await.unwrap().account(),
+        Some("000000000000")
+    );
+    assert_eq!(local.aws.calls().since(before)[0].operation, "GetCallerIdentity", "a poll holds nobody up");
+    local.aws.queues().send(QUEUE_ARN, "one").unwrap();
+    let received = tokio::time::timeout(Duration::from_secs(5), polling).await.unwrap().unwrap();
+    assert_eq!(received[0].body(), Some("one"));
+}
+
+#[tokio::test]
+async fn a_secret_has_no_value_until_one_is_put() {
+    let local = Local::start().await;
+    let (operator, writer) =
+        (local.secrets(&Aws::operator_credentials()), local.secrets(&local.function("Writer")));
+    let get = || writer.get_secret_value().secret_id("stack/keys").send();
+    assert_eq!(get().await.unwrap_err().code(), Some("ResourceNotFoundException"));
+    let put = |value: &str| operator.put_secret_value().secret_id("stack/keys").secret_string(value).send();
+    put("one").await.unwrap();
+    assert_eq!(get().await.unwrap().secret_string(), Some("one"));
+    put("two").await.unwrap();
+    assert_eq!(get().await.unwrap().secret_string(), Some("two"));
+    let previous =
+        writer.get_secret_value().secret_id("stack/keys").version_stage("AWSPREVIOUS").send().await;
+    assert_eq!(previous.unwrap().secret_string(), Some("one"));
+    let denied =
+        writer.put_secret_value().secret_id("stack/keys").secret_string("x").send().await.unwrap_err();
+    assert_eq!(denied.code(), Some("AccessDeniedException"));
+    let missing = writer.get_secret_value().secret_id("stack/other").send().await.unwrap_err();
+    assert_eq!(missing.code(), Some("ResourceNotFoundException"));
+    let local = local.restart().await;
+    let again =
+        local.secrets(&Aws::operator_credentials()).get_secret_value().secret_id("stack/keys").send().await;
+    assert_eq!(again.unwrap().secret_string(), Some("two"));
+}
+
+#[tokio::test]
+async fn a_hook_answers_delays_or_cuts_until_it_is_dropped() {
+    let local = Local::start().await;
+    let operator = local.dynamodb(&Aws::operator_credentials());
+    let list = || operator.list_tables().send();
+    let throttle = local.aws.calls().intercept(|attempt| {
+        (attempt.operation == "ListTables").then(|| Answer::Error {
+            status: 400,
+            code: "ThrottlingException".to_owned(),
+            message: "slow down".to_owned(),
+        })
+    });
+    assert_eq!(list().await.unwrap_err().code(), Some("ThrottlingException"));
+    drop(throttle);
+    list().await.unwrap();
+    let cut = local.aws.calls().intercept(|_| Some(Answer::Drop));
+    let error = list().await.unwrap_err();
+    assert!(error.as_service_error().is_none() && error.raw_response().is_none(), "{error:?}");
+    let error = local.operator_s3().put_object().bucket(MEDIA).key("a").send().await.unwrap_err();
+    assert!(error.raw_response().is_none(), "{error:?}");
+    drop(cut);
+    let delay = local.aws.calls().intercept(|_| Some(Answer::Delay(Duration::from_millis(50))));
+    let started = std::time::Instant::now();
+    list().await.unwrap();
+    assert!(started.elapsed() >= Duration::from_millis(50));
+    drop(delay);
+    assert_eq!(
+        local
+            .operator_s3()
+            .head_object()
+            .bucket(MEDIA)
+            .key("a")
+            .send()
+            .await
+            .unwrap_err()
+            .raw_response()
+            .unwrap()
+            .status()
+            .as_u16(),
+        404,
+        "a cut write is not carried out"
+    );
+}
+
+#[tokio::test]
+async fn a_dropped_answer_hides_what_was_carried_out() {
+    let local = Local::start().await;
+    let dynamodb = local.dynamodb(&Aws::operator_credentials());
+    let lost = local.aws.calls().intercept(|_| Some(Answer::DropAnswer));
+    let put = dynamodb.put_item().table_name("stack").item("PK", text("a")).item("SK", text("b"));
+    assert!(put.send().await.unwrap_err().raw_response().is_none());
+    let sqs = local.sqs(&Aws::operator_credentials());
+    assert!(sqs.send_message().queue_url(QUEUE_URL).message_body("x").send().await.is_err());
+    assert!(
+        local
+            .operator_s3()
+            .put_object()
+            .bucket(MEDIA)
+            .key("a")
+            .send()
+            .await
+            .unwrap_err()
+            .raw_response()
+            .is_none()
+    );
+    drop(lost);
+    assert_eq!(dynamodb.scan().table_name("stack").send().await.unwrap().count(), 1);
+    assert_eq!(local.aws.queues().counts(QUEUE_ARN).unwrap().visible, 1);
+    local.operator_s3().head_object().bucket(MEDIA).key("a").send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_hook_can_cancel_a_transaction_with_reasons() {
+    let local = Local::start().await;
+    let _conflict = local.aws.calls().intercept(|_| {
+        Some(Answer::Error {
+            status: 400,
+            code: "TransactionCanceledException".to_owned(),
+            message: "Transaction cancelled, please refer cancellation reasons for specific reasons \
+                      [TransactionConflict, None]"
+                .to_owned(),
+        })
+    });
+    let operator = local.dynamodb(&Aws::operator_credentials());
+    let item = TransactWriteItem::builder().put(put("USER#1")).build();
+    let error =
+        operator.transact_write_items().transact_items(item).send().await.unwrap_err().into_service_error();
+    let aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(error) =
+        error
+    else {
+        panic!("{error:?}");
+    };
+    let codes: Vec<_> = error.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect();
+    assert_eq!(codes, ["TransactionConflict", "None"]);
+}
+
+#[tokio::test]
+async fn the_use_of_each_permission_is_counted() {
+    let local = Local::start().await;
+    let used = |action: &str| {
+        let usage = local.aws.calls().permission_usage();
+        let permission = usage.iter().find(|permission| permission.action == action).unwrap();
+        (permission.source.clone(), permission.statement, permission.times)
+    };
+    assert_eq!(used("dynamodb:PutItem"), ("Writer.Policies[0]".to_owned(), 1, 0));
+    let writer = local.dynamodb(&local.function("Writer"));
+    for key in ["USER#1", "USER#2"] {
+        writer
+            .put_item()
+            .table_name("stack")
+            .item("PK", text(key))
+            .item("SK", text("x"))
+            .send()
+            .await
+            .unwrap();
+    }
+    writer
+        .put_item()
+        .table_name("stack")
+        .item("PK", text("X"))
+        .item("SK", text("x"))
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(used("dynamodb:PutItem").2, 2);
+    assert_eq!(used("dynamodb:Query").2, 0);
+    local.aws.install(&crate::support::stack()).await.unwrap();
+    assert_eq!(used("dynamodb:PutItem").2, 2, "a new install keeps the counts");
+}
