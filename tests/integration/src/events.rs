@@ -1,0 +1,99 @@
+//! The invoke events of `events/`: each is fed to its function, and answered as this table says.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::platform::Platform;
+
+crate::tests![every_event_is_answered];
+
+/// What an event is answered.
+enum Answered {
+    /// An HTTP answer with this status, and this `code` if it is a problem.
+    Http(u16, Option<&'static str>),
+    /// An answer that contains this.
+    With(Value),
+    /// An error of the function that contains this.
+    Error(&'static str),
+}
+use Answered::{Error, Http, With};
+
+/// In this order: some build on the ones before.
+fn expected() -> Vec<(&'static str, &'static str, Answered)> {
+    let nothing_failed = || With(json!({"batchItemFailures": []}));
+    vec![
+        ("ping", "ping", Http(200, None)),
+        ("version", "version", Http(200, None)),
+        ("check-health", "health", Http(200, None)),
+        ("unmatched-route", "unknown-route", Http(404, Some("route_unknown"))),
+        ("unmatched-route", "trailing-slash", Http(308, None)),
+        ("sign-up", "new-account", Http(201, None)),
+        ("sign-up", "weak-password", Http(422, Some("invalid"))),
+        ("sign-up", "unknown-field", Http(422, Some("invalid"))),
+        ("log-in", "json", Http(200, None)),
+        ("log-in", "oauth2-form", Http(200, None)),
+        ("log-in", "wrong-password", Http(401, Some("credentials_invalid"))),
+        ("create-media", "no-token", Http(401, Some("token_missing"))),
+        ("create-media", "invalid-token", Http(401, Some("token_invalid"))),
+        ("get-media", "no-token", Http(401, Some("token_missing"))),
+        ("create-stream-url", "no-token", Http(401, Some("token_missing"))),
+        ("stream-media", "no-token", Http(401, Some("token_missing"))),
+        ("stream-media", "invalid-token", Http(401, Some("token_invalid"))),
+        ("create-admin", "new-admin", With(json!({"email": "admin@example.com", "role": "admin"}))),
+        ("create-admin", "weak-password", Error("/password must be 12 to 128 characters long")),
+        ("extract-metadata", "object-created", nothing_failed()),
+        ("extract-metadata", "object-created-raw", nothing_failed()),
+        ("extract-metadata", "foreign-key", nothing_failed()),
+        ("extract-metadata", "s3-test-event", nothing_failed()),
+        // Nobody listens at their response URL.
+        ("provision-keys", "create", Error("")),
+        ("provision-keys", "rotate", Error("")),
+        ("provision-keys", "delete", Error("")),
+    ]
+}
+
+async fn every_event_is_answered(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
+    let mut files = BTreeSet::new();
+    for function in std::fs::read_dir(&root).unwrap() {
+        let function = function.unwrap();
+        for case in std::fs::read_dir(function.path()).unwrap() {
+            let case = case.unwrap().file_name().into_string().unwrap();
+            files.insert((function.file_name().into_string().unwrap(), case));
+        }
+    }
+    for (function, case, answered) in expected() {
+        assert!(
+            files.remove(&(function.to_owned(), format!("{case}.json"))),
+            "{function}/{case}.json is missing"
+        );
+        let event = std::fs::read(root.join(function).join(format!("{case}.json"))).unwrap();
+        let event: Value = serde_json::from_slice(&event).unwrap();
+        let logical_id = platform.stack.function_of_binary(function).unwrap().logical_id.clone();
+        let answer = platform.stack.invoke(&logical_id, event).await;
+        let place = format!("{function}/{case}: {answer:?}");
+        match answered {
+            Http(status, code) => {
+                let answer = answer.unwrap();
+                assert_eq!(answer["statusCode"], status, "{place}");
+                assert!(answer["headers"]["x-request-id"].is_string(), "{place}");
+                if let Some(code) = code {
+                    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+                    assert_eq!(body["code"], code, "{place}");
+                }
+            }
+            With(part) => {
+                let answer = answer.unwrap();
+                for (name, value) in part.as_object().unwrap() {
+                    assert_eq!(&answer[name], value, "{place}");
+                }
+            }
+            Error(part) => assert!(answer.unwrap_err().to_string().contains(part), "{place}"),
+        }
+    }
+    assert!(files.is_empty(), "no answer is expected of {files:?}");
+    platform.shut_down().await;
+}

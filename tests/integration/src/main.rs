@@ -1,0 +1,100 @@
+//! One integration-test binary: it starts the local stack once, and its tests talk to it over HTTP as a frontend does.
+//! Each test makes users of its own, so that they can run side by side; one that needs another deployment, another
+//! clock or faults starts a stack of its own.
+//!
+//! After a complete run it compares the permissions that the template grants with those that were used: one that no
+//! test needed is named, and the run fails.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
+
+mod accounts;
+mod events;
+mod faults;
+mod media_files;
+mod permissions;
+mod platform;
+mod processing;
+mod routes;
+mod streaming;
+mod tokens;
+mod uploads;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Trial};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::platform::Platform;
+
+/// Runs a test on the shared platform.
+type Run = fn(Arc<Platform>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A test: its name, and what it does with the shared platform.
+pub(crate) struct Test {
+    name: &'static str,
+    run: Run,
+}
+
+/// Lists the tests of a module; one that is left out is dead code, which does not compile here.
+macro_rules! tests {
+    ($($name:ident),+ $(,)?) => {
+        pub(crate) fn tests() -> Vec<crate::Test> {
+            vec![$(crate::Test {
+                name: concat!(module_path!(), "::", stringify!($name)),
+                run: |platform| Box::pin(async move { $name(&platform).await }),
+            }),+]
+        }
+    };
+}
+pub(crate) use tests;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let runtime = Arc::new(Builder::new_multi_thread().enable_all().build().unwrap());
+    let is_complete = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
+    let platform = (!arguments.list).then(|| Arc::new(runtime.block_on(Platform::start(|_| {}))));
+    let conclusion = libtest_mimic::run(&arguments, trials(&runtime, platform.as_ref()));
+
+    let Some(platform) = platform else { return ExitCode::SUCCESS };
+    let mut unused = Vec::new();
+    if is_complete && !conclusion.has_failed() {
+        unused = platform.unused_permissions();
+        for permission in &unused {
+            eprintln!("no test used this permission of the template: {permission}");
+        }
+    }
+    if let Ok(platform) = Arc::try_unwrap(platform) {
+        runtime.block_on(platform.shut_down());
+    }
+    if conclusion.has_failed() || !unused.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// All tests; without a platform they can only be listed.
+fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial> {
+    let modules = [
+        routes::tests(),
+        accounts::tests(),
+        tokens::tests(),
+        uploads::tests(),
+        media_files::tests(),
+        processing::tests(),
+        streaming::tests(),
+        faults::tests(),
+        permissions::tests(),
+        events::tests(),
+    ];
+    let tests = modules.into_iter().flatten();
+    tests
+        .map(|test| {
+            let (runtime, platform) = (Arc::clone(runtime), platform.map(Arc::clone));
+            let name = test.name.trim_start_matches("integration::");
+            Trial::test(name, move || {
+                let platform = platform.ok_or("the platform is not running")?;
+                runtime.block_on((test.run)(platform));
+                Ok(())
+            })
+        })
+        .collect()
+}

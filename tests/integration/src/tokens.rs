@@ -1,0 +1,95 @@
+//! Access tokens: which are accepted, and what is answered to the others.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::platform::{File, Platform, User, expect, expect_problem};
+
+crate::tests![
+    a_route_that_needs_a_token_says_so,
+    a_token_that_is_not_ours_is_refused,
+    a_token_ends,
+    a_token_without_its_account_changes_nothing,
+];
+
+fn protected() -> [(Method, String); 4] {
+    let id = uuid::Uuid::now_v7();
+    [
+        (Method::POST, "/media".to_owned()),
+        (Method::GET, format!("/media/{id}")),
+        (Method::GET, format!("/media/{id}/stream-url")),
+        (Method::GET, format!("/content/{id}/stream")),
+    ]
+}
+
+async fn a_route_that_needs_a_token_says_so(platform: &Platform) {
+    for (method, path) in protected() {
+        let answer = platform.request(method.clone(), &path).send().await.unwrap();
+        expect_problem(answer, StatusCode::UNAUTHORIZED, "token_missing").await;
+        let answer = platform.request(method, &path).basic_auth("ada", Some("secret")).send().await.unwrap();
+        expect_problem(answer, StatusCode::UNAUTHORIZED, "token_missing").await;
+    }
+}
+
+async fn a_token_that_is_not_ours_is_refused(platform: &Platform) {
+    let user = platform.sign_up().await;
+    let parts: Vec<&str> = user.token.split('.').collect();
+    let claims = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
+    let as_admin = BASE64_URL_SAFE_NO_PAD.encode(claims.replace("operator", "admin"));
+    let unsigned = BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"at+jwt"}"#);
+    let forgeries = [
+        "x".to_owned(),
+        format!("{}.{as_admin}.{}", parts[0], parts[2]),
+        format!("{unsigned}.{as_admin}."),
+        format!("{}.{}.{}", parts[0], parts[1], &parts[2][1..]),
+    ];
+    for token in forgeries {
+        for (method, path) in protected() {
+            let answer = platform.request(method, &path).bearer_auth(&token).send().await.unwrap();
+            expect_problem(answer, StatusCode::UNAUTHORIZED, "token_invalid").await;
+        }
+    }
+}
+
+async fn a_token_ends(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
+    platform.set_clock_offset(-1801);
+    let user = platform.sign_up().await;
+    expect(platform.post_as(&user, "/media", &File::video().announcement()).await, StatusCode::CREATED).await;
+    platform.set_clock_offset(0);
+    for (method, path) in protected() {
+        let answer = platform.request(method, &path).bearer_auth(&user.token).send().await.unwrap();
+        expect_problem(answer, StatusCode::UNAUTHORIZED, "token_expired").await;
+    }
+    platform.shut_down().await;
+}
+
+async fn a_token_without_its_account_changes_nothing(platform: &Platform) {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    let announce =
+        |user: User| async move { platform.post_as(&user, "/media", &File::video().announcement()).await };
+    let set = |user: User, name: &'static str, value: AttributeValue| async move {
+        platform
+            .dynamodb()
+            .update_item()
+            .table_name(&platform.stack.stack().tables[0].name)
+            .key("PK", AttributeValue::S(format!("USER#{}", user.id)))
+            .key("SK", AttributeValue::S("PROFILE".to_owned()))
+            .update_expression("SET #name = :value")
+            .expression_attribute_names("#name", name)
+            .expression_attribute_values(":value", value)
+            .send()
+            .await
+            .unwrap();
+    };
+    let user = platform.sign_up().await;
+    set(user.clone(), "role", AttributeValue::S("viewer".to_owned())).await;
+    expect_problem(announce(user.clone()).await, StatusCode::FORBIDDEN, "role_insufficient").await;
+    set(user.clone(), "disabled", AttributeValue::Bool(true)).await;
+    expect_problem(announce(user.clone()).await, StatusCode::FORBIDDEN, "account_disabled").await;
+    let credentials = json!({"email": user.email, "password": crate::platform::PASSWORD});
+    let log_in = platform.post("/auth/login", &credentials).await;
+    expect_problem(log_in, StatusCode::FORBIDDEN, "account_disabled").await;
+}
