@@ -11,7 +11,7 @@ use api::{
     visible_media,
 };
 use auth::{StreamClaims, TokenSigner};
-use buckets::PlaybackSigner;
+use buckets::{PlaybackMethod, PlaybackSigner};
 use domain::{Caller, EXPIRES_IN_SECONDS, MediaId, Timestamp};
 use serde::Serialize;
 use table::Table;
@@ -96,8 +96,9 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let expires_in = expires_in(&request)?;
     let now = state.clock.now();
     let media = visible_media(state.table.media(media_id, now).await?, &caller)?;
-    let signed = state.playback.presign_get(playable(&media)?, Duration::from_secs(expires_in), now).await?;
-    let expires_at = now.plus(Duration::from_secs(expires_in));
+    let life = Duration::from_secs(expires_in);
+    let signed = state.playback.presign(PlaybackMethod::Get, playable(&media)?, life, now).await?;
+    let expires_at = now.plus(life);
     let token = state
         .tokens
         .sign(claims(&caller, media_id, &state.clock, now, expires_at))

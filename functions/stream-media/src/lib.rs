@@ -11,7 +11,7 @@ use api::{
     visible_media,
 };
 use auth::{StreamClaims, TokenError, TokenVerifier};
-use buckets::PlaybackSigner;
+use buckets::{PlaybackMethod, PlaybackSigner};
 use domain::{Caller, MediaId};
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{Method, StatusCode};
@@ -65,11 +65,8 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let now = state.clock.now();
     let media = visible_media(state.table.media(media_id, now).await?, &viewer)?;
     let published = playable(&media)?;
-    let signed = if request.method() == Method::HEAD {
-        state.playback.presign_head(published, SIGNED_URL_LIFE, now).await?
-    } else {
-        state.playback.presign_get(published, SIGNED_URL_LIFE, now).await?
-    };
+    let method = if request.method() == Method::HEAD { PlaybackMethod::Head } else { PlaybackMethod::Get };
+    let signed = state.playback.presign(method, published, SIGNED_URL_LIFE, now).await?;
     Answer::empty(StatusCode::FOUND).header(LOCATION, &signed.url)?.header(CACHE_CONTROL, "no-store")
 }
 

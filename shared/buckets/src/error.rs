@@ -1,6 +1,6 @@
 //! What can go wrong, told apart by what a caller can do about it.
 
-use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 
@@ -40,7 +40,7 @@ impl BucketError {
         let service = error.as_service_error();
         let reason = match service.and_then(|service| service.code().map(|code| (code, service.message()))) {
             Some((code, message)) => format!("{code}: {}", message.unwrap_or_default()),
-            None => causes(error),
+            None => DisplayErrorContext(error).to_string(),
         };
         match status {
             Some(404) => Self::Missing { operation },
@@ -48,16 +48,4 @@ impl BucketError {
             _ => Self::Unavailable { operation, reason },
         }
     }
-}
-
-/// An error with all that caused it.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

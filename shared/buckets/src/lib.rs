@@ -38,5 +38,5 @@ pub use assumed_role::AssumedRole;
 pub use error::BucketError;
 pub use ingest::{IngestBucket, S3Source};
 pub use media::MediaBucket;
-pub use playback::{PlaybackSigner, SignedUrl};
+pub use playback::{PlaybackMethod, PlaybackSigner, SignedUrl};
 pub use upload::{PresignedPut, UploadSigner};

@@ -18,6 +18,15 @@ pub struct SignedUrl {
     pub expires_at: Timestamp,
 }
 
+/// What a URL is signed for: a signature covers the method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlaybackMethod {
+    /// The file, or ranges of it.
+    Get,
+    /// Its headers.
+    Head,
+}
+
 /// Signs playback with the credentials of `PlaybackRole`.
 #[derive(Debug)]
 pub struct PlaybackSigner {
@@ -32,43 +41,29 @@ impl PlaybackSigner {
         Self { role, configuration: signing_configuration(configuration), bucket: bucket.into() }
     }
 
-    /// A URL to GET a published file for up to `life`. It answers `Range`.
-    pub async fn presign_get(
+    /// A URL to fetch a published file for up to `life`. It answers `Range`.
+    pub async fn presign(
         &self,
+        method: PlaybackMethod,
         object: &PublishedObject,
         life: Duration,
         now: Timestamp,
     ) -> Result<SignedUrl, BucketError> {
-        const OPERATION: &str = "presigning GetObject";
+        const OPERATION: &str = "presigning playback";
         let session = self.role.session().await?;
         let (presigning, expires_at) = presigning(OPERATION, &session, life, now)?;
-        let request = signing_client(&self.configuration, session)
-            .get_object()
-            .bucket(&self.bucket)
-            .key(&object.key)
-            .presigned(presigning)
-            .await
-            .map_err(|error| BucketError::of(OPERATION, &error))?;
-        Ok(SignedUrl { url: request.uri().to_owned(), expires_at })
-    }
-
-    /// The same for HEAD: a signature covers the method.
-    pub async fn presign_head(
-        &self,
-        object: &PublishedObject,
-        life: Duration,
-        now: Timestamp,
-    ) -> Result<SignedUrl, BucketError> {
-        const OPERATION: &str = "presigning HeadObject";
-        let session = self.role.session().await?;
-        let (presigning, expires_at) = presigning(OPERATION, &session, life, now)?;
-        let request = signing_client(&self.configuration, session)
-            .head_object()
-            .bucket(&self.bucket)
-            .key(&object.key)
-            .presigned(presigning)
-            .await
-            .map_err(|error| BucketError::of(OPERATION, &error))?;
-        Ok(SignedUrl { url: request.uri().to_owned(), expires_at })
+        let client = signing_client(&self.configuration, session);
+        let (bucket, key) = (&self.bucket, &object.key);
+        let url = match method {
+            PlaybackMethod::Get => {
+                let request = client.get_object().bucket(bucket).key(key).presigned(presigning).await;
+                request.map_err(|error| BucketError::of(OPERATION, &error))?.uri().to_owned()
+            }
+            PlaybackMethod::Head => {
+                let request = client.head_object().bucket(bucket).key(key).presigned(presigning).await;
+                request.map_err(|error| BucketError::of(OPERATION, &error))?.uri().to_owned()
+            }
+        };
+        Ok(SignedUrl { url, expires_at })
     }
 }

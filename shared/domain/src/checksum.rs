@@ -1,12 +1,9 @@
 //! Checksums of an uploaded object, as S3 writes them: the digest's bytes in base64.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
-use crate::{Invalid, serde_as_text};
+use crate::{Invalid, text};
 
 /// The algorithm of a checksum that was compared with the object's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,46 +15,19 @@ pub enum ChecksumAlgorithm {
     Crc64nvme,
 }
 
-macro_rules! checksum {
-    ($($(#[$doc:meta])+ $name:ident: $bytes:literal bytes),+ $(,)?) => {$(
-        $(#[$doc])+
-        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub struct $name(String);
-
-        impl $name {
-            /// The base64 text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(&self.0)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = Invalid;
-
-            fn from_str(text: &str) -> Result<Self, Invalid> {
-                if is_base64_of(text, $bytes) {
-                    Ok(Self(text.to_owned()))
-                } else {
-                    Err(Invalid::new(concat!("must be the ", $bytes, " bytes of the digest in padded base64")))
-                }
-            }
-        }
-
-        serde_as_text!($name);
-    )+};
+text! {
+    /// A SHA-256 digest in base64, as in `x-amz-checksum-sha256`.
+    Sha256Checksum = |text| digest(text, 32),
+    /// A CRC-64/NVME in base64, big-endian, as in `x-amz-checksum-crc64nvme`.
+    Crc64NvmeChecksum = |text| digest(text, 8),
 }
 
-checksum! {
-    /// A SHA-256 digest in base64, as in `x-amz-checksum-sha256`.
-    Sha256Checksum: 32 bytes,
-    /// A CRC-64/NVME in base64, big-endian, as in `x-amz-checksum-crc64nvme`.
-    Crc64NvmeChecksum: 8 bytes,
+fn digest(text: &str, length_bytes: usize) -> Result<String, Invalid> {
+    if is_base64_of(text, length_bytes) {
+        Ok(text.to_owned())
+    } else {
+        Err(Invalid::new(format!("must be the {length_bytes} bytes of the digest in padded base64")))
+    }
 }
 
 /// Whether `text` is the one canonical padded base64 spelling (RFC 4648, section 4) of `length` bytes. `length` is not

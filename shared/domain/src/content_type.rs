@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Container, Invalid, serde_as_text};
+use crate::{Container, Invalid, text};
 
 /// Whether a media is watched or listened to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,16 +26,12 @@ impl fmt::Display for MediaKind {
     }
 }
 
-/// A declared `video/…` or `audio/…` media type without parameters, in lower case (RFC 6838).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ContentType(String);
+text! {
+    /// A declared `video/…` or `audio/…` media type without parameters, in lower case (RFC 6838).
+    ContentType = content_type,
+}
 
 impl ContentType {
-    /// The text, e.g. `video/mp4`.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// What it declares.
     pub fn kind(&self) -> MediaKind {
         if self.0.starts_with("video/") { MediaKind::Video } else { MediaKind::Audio }
@@ -61,29 +57,17 @@ impl ContentType {
     }
 }
 
-impl fmt::Display for ContentType {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+fn content_type(text: &str) -> Result<String, Invalid> {
+    let text = text.to_ascii_lowercase();
+    let is_restricted_name = |name: &str| {
+        (1..=127).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+    };
+    match text.split_once('/') {
+        Some(("video" | "audio", subtype)) if is_restricted_name(subtype) => Ok(text),
+        _ => Err(Invalid::new("must be a video/… or audio/… media type without parameters")),
     }
 }
-
-impl FromStr for ContentType {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let text = text.to_ascii_lowercase();
-        let is_restricted_name = |name: &str| {
-            (1..=127).contains(&name.len())
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
-        };
-        match text.split_once('/') {
-            Some(("video" | "audio", subtype)) if is_restricted_name(subtype) => Ok(Self(text)),
-            _ => Err(Invalid::new("must be a video/… or audio/… media type without parameters")),
-        }
-    }
-}
-
-serde_as_text!(ContentType);
 
 /// The media types that a deployment takes: a comma-separated list of types and of `video/*`, `audio/*`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ mod limits;
 mod media;
 mod object;
 mod permission;
-mod text;
+mod texts;
 mod timestamp;
 mod upload;
 mod user;
@@ -26,7 +26,7 @@ pub use limits::{EXPIRES_IN_SECONDS, MAX_PUT_SIZE_BYTES, MAX_TAGS, SizeBytes};
 pub use media::{Arrival, Failure, Measurement, Media, PublishedObject, State, Status, Visibility};
 pub use object::{Container, ObjectVersion, Slot, SourceKey};
 pub use permission::{Caller, Decision, may_upload, may_view};
-pub use text::{Description, DisplayName, Filename, Tag, ThumbnailUrl, Title};
+pub use texts::{Description, DisplayName, Filename, Tag, ThumbnailUrl, Title};
 pub use timestamp::Timestamp;
 pub use upload::{ObjectHead, Upload, UploadMethod, UploadState};
 pub use user::{Email, Role, Session, User};
@@ -55,10 +55,44 @@ macro_rules! serde_as_text {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
                 text.parse().map_err(serde::de::Error::custom)
             }
         }
     )+};
 }
 pub(crate) use serde_as_text;
+
+/// Types that are a text with rules: each is made by parsing, with a function that answers the text to keep.
+macro_rules! text {
+    ($($(#[$doc:meta])+ $name:ident = $parse:expr),+ $(,)?) => {$(
+        $(#[$doc])+
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::Invalid;
+
+            fn from_str(text: &str) -> Result<Self, $crate::Invalid> {
+                let parse: fn(&str) -> Result<String, $crate::Invalid> = $parse;
+                parse(text).map(Self)
+            }
+        }
+
+        $crate::serde_as_text!($name);
+    )+};
+}
+pub(crate) use text;

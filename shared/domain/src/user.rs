@@ -1,12 +1,11 @@
 //! Users, their roles and their sessions.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::{DisplayName, Invalid, SessionId, Timestamp, UserId, serde_as_text};
+use crate::{DisplayName, Invalid, SessionId, Timestamp, UserId, text};
 
 /// What a user may do. Ordered: each role may do all that the ones before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,50 +32,33 @@ impl FromStr for Role {
     }
 }
 
-/// An e-mail address in its normal form: NFKC, lower case, no white space around it. Two spellings of one address
-/// compare equal.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Email(String);
-
-impl Email {
-    /// The normalised address.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+text! {
+    /// An e-mail address in its normal form: NFKC, lower case, no white space around it. Two spellings of one address
+    /// compare equal.
+    Email = email,
 }
 
-impl fmt::Display for Email {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
+/// Checks what every address has: one `@` between a local part of at most 64 bytes and a domain of labels, 254 bytes
+/// in all (RFC 5321, section 4.5.3.1). Whether mail arrives there is not known.
+fn email(text: &str) -> Result<String, Invalid> {
+    let normal: String = text.trim().nfkc().flat_map(char::to_lowercase).nfkc().collect();
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|character| character.is_alphanumeric() || character == '-')
+    };
+    let is_address = normal.len() <= 254
+        && normal.split_once('@').is_some_and(|(local, domain)| {
+            (1..=64).contains(&local.len())
+                && local.chars().all(|character| {
+                    character.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(character)
+                })
+                && domain.contains('.')
+                && domain.split('.').all(is_label)
+        });
+    if is_address { Ok(normal) } else { Err(Invalid::new("must be an e-mail address")) }
 }
-
-impl FromStr for Email {
-    type Err = Invalid;
-
-    /// Checks what every address has: one `@` between a local part of at most 64 bytes and a domain of labels, 254
-    /// bytes in all (RFC 5321, section 4.5.3.1). Whether mail arrives there is not known.
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let normal: String = text.trim().nfkc().flat_map(char::to_lowercase).nfkc().collect();
-        let is_address = normal.len() <= 254
-            && normal.split_once('@').is_some_and(|(local, domain)| {
-                (1..=64).contains(&local.len())
-                    && domain.contains('.')
-                    && domain.split('.').all(|label| {
-                        (1..=63).contains(&label.len())
-                            && !label.starts_with('-')
-                            && !label.ends_with('-')
-                            && label.chars().all(|character| character.is_alphanumeric() || character == '-')
-                    })
-                    && local.chars().all(|character| {
-                        character.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(character)
-                    })
-            });
-        if is_address { Ok(Self(normal)) } else { Err(Invalid::new("must be an e-mail address")) }
-    }
-}
-
-serde_as_text!(Email);
 
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

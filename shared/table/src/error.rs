@@ -1,6 +1,6 @@
 //! What can go wrong, told apart by what a caller can do about it.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_smithy_runtime_api::client::result::SdkError;
 
 /// The table could not do what was asked.
@@ -75,23 +75,11 @@ impl TableError {
         let reason = match (code, message) {
             (Some(code), Some(message)) => format!("{code}: {message}"),
             (Some(code), None) => code.to_owned(),
-            _ => causes(error),
+            _ => DisplayErrorContext(error).to_string(),
         };
         match code {
             Some(code) if !PASSING.contains(&code) => Self::Refused { operation, reason },
             _ => Self::Unavailable { operation, reason },
         }
     }
-}
-
-/// An error with all that caused it.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -13,6 +13,7 @@ use s3s::path::S3Path;
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use super::State;
+use super::known_headers::refuse_unknown;
 use crate::aws::calls::{Answer, Attempt};
 use crate::aws::identity::{Caller, Principal};
 use crate::aws::installed::{Decision, Installed, Requirement};
@@ -122,6 +123,7 @@ impl S3Access for Permissions {
             return Err(not_implemented(request.s3_op().name()));
         };
         context.lock().operation = Some(operation);
+        refuse_unknown(operation, request.headers())?;
         let Some(caller) = context.caller().filter(|_| request.credentials().is_some()) else {
             return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "Access Denied"));
         };

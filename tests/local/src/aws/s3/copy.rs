@@ -29,7 +29,6 @@ impl State {
             }
         }
         let mut input = request.input;
-        refuse_unsupported_copy(&input)?;
         let Found { version: source, content } = self.copy_source(&call, &mut input)?;
         let replace = replaces_metadata(&input)?;
         let file = self.files.link(&content.file).map_err(S3Error::internal_error)?;
@@ -94,15 +93,7 @@ impl State {
     ) -> S3Result<DeleteObjectOutput> {
         let call = context_of(&request.extensions)?;
         let input = request.input;
-        refuse_unsupported(&[
-            ("If-Match of DeleteObject", input.if_match.is_some()),
-            ("x-amz-if-match-last-modified-time", input.if_match_last_modified_time.is_some()),
-            ("x-amz-if-match-size", input.if_match_size.is_some()),
-            ("x-amz-mfa", input.mfa.is_some()),
-            ("x-amz-bypass-governance-retention", input.bypass_governance_retention.is_some()),
-            ("x-amz-expected-bucket-owner", input.expected_bucket_owner.is_some()),
-            ("x-amz-request-payer", input.request_payer.is_some()),
-        ])?;
+        refuse_unsupported(&[("If-Match of DeleteObject", input.if_match.is_some())])?;
         let bucket = call.installed().bucket(&input.bucket).ok_or_else(no_such_bucket)?;
         let version_id = match &input.version_id {
             Some(version_id) if !index::is_version_id(version_id) => {
@@ -163,41 +154,4 @@ fn replaced_headers(input: &mut CopyObjectInput) -> StoredHeaders {
         expires_seconds: input.expires.take().map(seconds),
         metadata: input.metadata.take().map(|metadata| metadata.into_iter().collect()).unwrap_or_default(),
     }
-}
-
-fn refuse_unsupported_copy(input: &CopyObjectInput) -> S3Result<()> {
-    refuse_unsupported(&[
-        ("x-amz-acl", input.acl.is_some()),
-        ("x-amz-checksum-algorithm of CopyObject", input.checksum_algorithm.is_some()),
-        (
-            "x-amz-copy-source-server-side-encryption-customer-algorithm",
-            input.copy_source_sse_customer_algorithm.is_some(),
-        ),
-        ("x-amz-expected-bucket-owner", input.expected_bucket_owner.is_some()),
-        ("x-amz-source-expected-bucket-owner", input.expected_source_bucket_owner.is_some()),
-        ("x-amz-grant-full-control", input.grant_full_control.is_some()),
-        ("x-amz-grant-read", input.grant_read.is_some()),
-        ("x-amz-grant-read-acp", input.grant_read_acp.is_some()),
-        ("x-amz-grant-write-acp", input.grant_write_acp.is_some()),
-        ("x-amz-object-lock-legal-hold", input.object_lock_legal_hold_status.is_some()),
-        ("x-amz-object-lock-mode", input.object_lock_mode.is_some()),
-        ("x-amz-object-lock-retain-until-date", input.object_lock_retain_until_date.is_some()),
-        ("x-amz-request-payer", input.request_payer.is_some()),
-        ("x-amz-server-side-encryption-customer-algorithm", input.sse_customer_algorithm.is_some()),
-        ("x-amz-server-side-encryption-aws-kms-key-id", input.ssekms_key_id.is_some()),
-        ("x-amz-tagging", input.tagging.is_some()),
-        ("x-amz-tagging-directive", input.tagging_directive.is_some()),
-        ("x-amz-website-redirect-location", input.website_redirect_location.is_some()),
-        (
-            "x-amz-server-side-encryption other than AES256",
-            input
-                .server_side_encryption
-                .as_ref()
-                .is_some_and(|kind| kind.as_str() != ServerSideEncryption::AES256),
-        ),
-        (
-            "x-amz-storage-class other than STANDARD",
-            input.storage_class.as_ref().is_some_and(|class| class.as_str() != "STANDARD"),
-        ),
-    ])
 }

@@ -38,12 +38,7 @@ impl State {
     ) -> S3Result<GetObjectOutput> {
         let call = context_of(&request.extensions)?;
         let input = request.input;
-        refuse_unsupported(&[
-            ("partNumber", input.part_number.is_some()),
-            ("x-amz-request-payer", input.request_payer.is_some()),
-            ("x-amz-expected-bucket-owner", input.expected_bucket_owner.is_some()),
-            ("x-amz-server-side-encryption-customer-algorithm", input.sse_customer_algorithm.is_some()),
-        ])?;
+        refuse_unsupported(&[("partNumber", input.part_number.is_some())])?;
         let conditions = ReadConditions {
             if_match: input.if_match,
             if_none_match: input.if_none_match,
@@ -89,9 +84,6 @@ impl State {
         let input = request.input;
         refuse_unsupported(&[
             ("partNumber", input.part_number.is_some()),
-            ("x-amz-request-payer", input.request_payer.is_some()),
-            ("x-amz-expected-bucket-owner", input.expected_bucket_owner.is_some()),
-            ("x-amz-server-side-encryption-customer-algorithm", input.sse_customer_algorithm.is_some()),
             ("response-cache-control", input.response_cache_control.is_some()),
             ("response-content-disposition", input.response_content_disposition.is_some()),
             ("response-content-encoding", input.response_content_encoding.is_some()),

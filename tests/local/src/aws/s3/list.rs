@@ -44,12 +44,7 @@ impl State {
         request: S3Request<ListObjectsV2Input>,
     ) -> S3Result<ListObjectsV2Output> {
         let input = request.input;
-        refuse_unsupported(&[
-            ("x-amz-optional-object-attributes", input.optional_object_attributes.is_some()),
-            ("x-amz-expected-bucket-owner", input.expected_bucket_owner.is_some()),
-            ("x-amz-request-payer", input.request_payer.is_some()),
-            ("fetch-owner", input.fetch_owner == Some(true)),
-        ])?;
+        refuse_unsupported(&[("fetch-owner", input.fetch_owner == Some(true))])?;
         let max_keys = input.max_keys.unwrap_or(MAXIMUM_KEYS).min(MAXIMUM_KEYS);
         let wanted = usize::try_from(max_keys).map_err(|_| {
             S3Error::with_message(

@@ -18,6 +18,7 @@ mod files;
 mod front;
 mod get;
 mod index;
+mod known_headers;
 mod list;
 mod put;
 mod unread;

@@ -48,7 +48,6 @@ impl State {
             request.headers.get("x-amz-trailer").and_then(|name| name.to_str().ok()).map(str::to_owned);
         let trailers = request.trailing_headers.take();
         let mut input = request.input;
-        refuse_unsupported(&input)?;
         let conditions =
             WriteConditions { if_match: input.if_match.take(), if_none_match: input.if_none_match.take() };
         conditions.check_supported()?;
@@ -336,42 +335,6 @@ fn stream_error(error: &StdError) -> S3Error {
         return S3ErrorCode::SignatureDoesNotMatch.into();
     }
     S3Error::with_message(S3ErrorCode::IncompleteBody, text)
-}
-
-/// What S3 would store or enforce and this one does not must not pass silently.
-fn refuse_unsupported(input: &PutObjectInput) -> S3Result<()> {
-    let unsupported = [
-        ("x-amz-acl", input.acl.is_some()),
-        ("x-amz-grant-full-control", input.grant_full_control.is_some()),
-        ("x-amz-grant-read", input.grant_read.is_some()),
-        ("x-amz-grant-read-acp", input.grant_read_acp.is_some()),
-        ("x-amz-grant-write-acp", input.grant_write_acp.is_some()),
-        ("x-amz-object-lock-legal-hold", input.object_lock_legal_hold_status.is_some()),
-        ("x-amz-object-lock-mode", input.object_lock_mode.is_some()),
-        ("x-amz-object-lock-retain-until-date", input.object_lock_retain_until_date.is_some()),
-        ("x-amz-request-payer", input.request_payer.is_some()),
-        ("x-amz-server-side-encryption-customer-algorithm", input.sse_customer_algorithm.is_some()),
-        ("x-amz-server-side-encryption-aws-kms-key-id", input.ssekms_key_id.is_some()),
-        ("x-amz-tagging", input.tagging.is_some()),
-        ("x-amz-website-redirect-location", input.website_redirect_location.is_some()),
-        ("x-amz-write-offset-bytes", input.write_offset_bytes.is_some()),
-        ("x-amz-expected-bucket-owner", input.expected_bucket_owner.is_some()),
-        (
-            "x-amz-server-side-encryption other than AES256",
-            input
-                .server_side_encryption
-                .as_ref()
-                .is_some_and(|kind| kind.as_str() != ServerSideEncryption::AES256),
-        ),
-        (
-            "x-amz-storage-class other than STANDARD",
-            input.storage_class.as_ref().is_some_and(|class| class.as_str() != "STANDARD"),
-        ),
-    ];
-    match unsupported.iter().find(|(_, given)| *given) {
-        Some((name, _)) => Err(not_implemented(name)),
-        None => Ok(()),
-    }
 }
 
 fn stored_headers(input: &mut PutObjectInput) -> StoredHeaders {

@@ -1,41 +1,6 @@
 //! Texts that people write: titles, descriptions, tags, names. Each type holds the bounds of the HTTP contract.
 
-use std::fmt;
-use std::str::FromStr;
-
-use crate::{Invalid, serde_as_text};
-
-macro_rules! text {
-    ($($(#[$doc:meta])+ $name:ident = $parse:expr),+ $(,)?) => {$(
-        $(#[$doc])+
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
-
-        impl $name {
-            /// The text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(&self.0)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = Invalid;
-
-            fn from_str(text: &str) -> Result<Self, Invalid> {
-                let parse: fn(&str) -> Result<String, Invalid> = $parse;
-                parse(text).map(Self)
-            }
-        }
-
-        serde_as_text!($name);
-    )+};
-}
+use crate::{Invalid, text};
 
 text! {
     /// A media's title: 1–200 characters, on one line.

@@ -1,0 +1,64 @@
+//! Which `x-amz-` headers each operation honours. What S3 would store or enforce and this one does not must not pass
+//! silently, so any other is refused by name.
+
+use http::HeaderMap;
+use s3s::S3Result;
+
+use super::access::not_implemented;
+
+/// What signing and sending need, whatever the operation.
+const EVERYWHERE: [&str; 5] = [
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-decoded-content-length",
+    "x-amz-security-token",
+    "x-amz-user-agent",
+];
+
+const PUT_OBJECT: [&str; 9] = [
+    "x-amz-checksum-algorithm",
+    "x-amz-checksum-crc32",
+    "x-amz-checksum-crc32c",
+    "x-amz-checksum-crc64nvme",
+    "x-amz-checksum-sha1",
+    "x-amz-checksum-sha256",
+    "x-amz-sdk-checksum-algorithm",
+    "x-amz-te",
+    "x-amz-trailer",
+];
+
+const COPY_OBJECT: [&str; 6] = [
+    "x-amz-copy-source",
+    "x-amz-copy-source-if-match",
+    "x-amz-copy-source-if-modified-since",
+    "x-amz-copy-source-if-none-match",
+    "x-amz-copy-source-if-unmodified-since",
+    "x-amz-metadata-directive",
+];
+
+/// Headers of writes that are known with one value, which asks for what is done anyway.
+const ONLY_VALUES: [(&str, &str); 2] =
+    [("x-amz-server-side-encryption", "AES256"), ("x-amz-storage-class", "STANDARD")];
+
+/// Refuses a request whose headers ask for more than `operation` does here.
+pub(super) fn refuse_unknown(operation: &str, headers: &HeaderMap) -> S3Result<()> {
+    let of_operation: &[&str] = match operation {
+        "PutObject" => &PUT_OBJECT,
+        "CopyObject" => &COPY_OBJECT,
+        "GetObject" | "HeadObject" => &["x-amz-checksum-mode"],
+        _ => &[],
+    };
+    let is_write = matches!(operation, "PutObject" | "CopyObject");
+    for (name, value) in headers {
+        let name = name.as_str();
+        let is_known = !name.starts_with("x-amz-")
+            || EVERYWHERE.contains(&name)
+            || of_operation.contains(&name)
+            || (is_write && name.starts_with("x-amz-meta-"))
+            || (is_write && ONLY_VALUES.iter().any(|(known, only)| name == *known && value == only));
+        if !is_known {
+            return Err(not_implemented(&format!("{name} of {operation}")));
+        }
+    }
+    Ok(())
+}
