@@ -1,0 +1,208 @@
+//! The machine of a media's states, by example and by property.
+
+use super::*;
+use crate::WorkKind;
+use uuid::Uuid;
+
+const NOW: i64 = 1_000;
+
+fn now() -> Timestamp {
+    Timestamp::from_unix_seconds(NOW)
+}
+
+fn object(version_id: &str) -> ObjectVersion {
+    ObjectVersion { version_id: version_id.to_owned(), etag: "e".to_owned(), sequencer: "01".to_owned() }
+}
+
+fn work() -> Work {
+    Work { kind: WorkKind::Upload, due: now() }
+}
+
+fn media(state: State) -> Media {
+    Media {
+        id: MediaId::new(Uuid::from_u128(1)),
+        owner_id: UserId::new(Uuid::from_u128(2)),
+        title: "T".parse().unwrap(),
+        description: Description::empty(),
+        tags: Vec::new(),
+        kind: MediaKind::Video,
+        content_type: "video/mp4".parse().unwrap(),
+        filename: "a.mp4".parse().unwrap(),
+        size_bytes: 10,
+        checksum_sha256: None,
+        checksum_crc64nvme: None,
+        checksum_verified: None,
+        visibility: Visibility::Members,
+        state,
+        duration_seconds: None,
+        thumbnail_url: None,
+        created_at: now(),
+        updated_at: now(),
+        version: 1,
+        upload_id: UploadId::new(Uuid::from_u128(3)),
+        work: Some(work()),
+        reserved_bytes: 10,
+        extract_metadata_attempts: 0,
+        upload_to_cdn_attempts: 0,
+    }
+}
+
+fn every_state(source: &ObjectVersion) -> Vec<State> {
+    let failure = Failure::new("code", "detail");
+    let published = PublishedObject { key: "media/1/source".to_owned(), etag: "e".to_owned() };
+    vec![
+        State::AwaitingUpload,
+        State::Completing,
+        State::Processing { source: source.clone() },
+        State::Ready { source: source.clone(), published },
+        State::Rejected { source: source.clone(), failure: failure.clone() },
+        State::Failed { source: source.clone(), failure },
+        State::Expired,
+        State::Deleting,
+    ]
+}
+
+#[test]
+fn the_first_accepted_object_wins() {
+    use Arrival::{Discard, Process, Settled};
+    let (first, second) = (object("1"), object("2"));
+    let arrivals = |object| every_state(&first).into_iter().map(move |state| media(state).on_arrival(object));
+    // In the order of the states: awaiting_upload, completing, processing, ready, rejected, failed, expired, deleting.
+    let again = [Process, Process, Process, Settled, Settled, Process, Discard, Discard];
+    let another = [Process, Process, Discard, Discard, Discard, Discard, Discard, Discard];
+    assert!(arrivals(&first).eq(again));
+    assert!(arrivals(&second).eq(another));
+}
+
+#[test]
+fn each_step_raises_the_version_and_settles_what_is_owed() {
+    let source = object("1");
+    let processing = media(State::AwaitingUpload).begin_processing(source.clone(), work(), now());
+    assert_eq!((processing.version, processing.attempt(JobType::ExtractMetadata)), (2, 1));
+    assert!(processing.work.is_some() && processing.is_processing(&source));
+    assert!(!processing.is_processing(&object("2")));
+
+    let publishing = processing.begin_publishing(now());
+    assert_eq!((publishing.version, publishing.attempt(JobType::UploadToCdn)), (3, 1));
+
+    let published = PublishedObject { key: "k".to_owned(), etag: "e".to_owned() };
+    let measurement = Measurement {
+        duration_seconds: 1.5,
+        size_bytes: 12,
+        checksum_crc64nvme: None,
+        checksum_verified: Some(ChecksumAlgorithm::Sha256),
+    };
+    let ready = publishing.publish(source.clone(), published, measurement, now());
+    assert_eq!((ready.version, ready.status(), ready.work), (4, Status::Ready, None));
+    assert_eq!((ready.size_bytes, ready.reserved_bytes), (12, 12));
+
+    let rejected = processing.reject(source.clone(), Failure::new("c", "d"), now());
+    assert_eq!((rejected.status(), rejected.work, rejected.reserved_bytes), (Status::Rejected, None, 0));
+    // What failed is kept for a redrive, and still counts.
+    let failed = processing.fail(source, Failure::new("c", "d"), now());
+    assert_eq!((failed.status(), failed.work, failed.reserved_bytes), (Status::Failed, None, 10));
+}
+
+#[test]
+fn a_file_has_to_be_what_was_announced() {
+    let media = media(State::AwaitingUpload);
+    let day = Duration::from_hours(24);
+    let code = |kind, container, duration| {
+        media.judge(kind, container, duration, day).err().map(|failure| failure.code)
+    };
+    assert_eq!(code(MediaKind::Video, "mp4", 86_400.0), None);
+    assert_eq!(code(MediaKind::Audio, "mp4", 1.0).as_deref(), Some("kind_mismatch"));
+    assert_eq!(code(MediaKind::Video, "matroska", 1.0).as_deref(), Some("content_type_mismatch"));
+    assert_eq!(code(MediaKind::Video, "mp4", 86_400.5).as_deref(), Some("too_long"));
+}
+
+#[test]
+fn a_record_reads_back_in_every_state() {
+    for state in every_state(&object("1")) {
+        let media = media(state);
+        let written = serde_json::to_value(&media).unwrap();
+        assert_eq!(written["status"], serde_json::to_value(media.status()).unwrap());
+        assert_eq!(serde_json::from_value::<Media>(written).unwrap(), media);
+    }
+}
+
+/// One thing that happens to a media: an event tells of an object, or a run that processes one takes a step.
+#[derive(Clone, Debug)]
+enum Happening {
+    Arrival(u8),
+    Publish(u8),
+    Reject(u8),
+    Fail(u8),
+}
+
+fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {
+    use proptest::prelude::*;
+    prop_oneof![
+        (0..3_u8).prop_map(Happening::Arrival),
+        (0..3_u8).prop_map(Happening::Publish),
+        (0..3_u8).prop_map(Happening::Reject),
+        (0..3_u8).prop_map(Happening::Fail),
+    ]
+}
+
+/// What a step writes: only while its object is the one in processing, as `extract-metadata` does.
+fn next(media: &Media, happening: &Happening) -> Option<Media> {
+    let (Happening::Arrival(number)
+    | Happening::Publish(number)
+    | Happening::Reject(number)
+    | Happening::Fail(number)) = happening;
+    let source = object(&number.to_string());
+    if matches!(happening, Happening::Arrival(_)) {
+        let is_processed = media.on_arrival(&source) == Arrival::Process;
+        return is_processed.then(|| media.begin_processing(source, work(), now()));
+    }
+    if !media.is_processing(&source) {
+        return None;
+    }
+    let failure = Failure::new("code", "detail");
+    Some(match happening {
+        Happening::Publish(_) => {
+            let published = PublishedObject { key: "k".to_owned(), etag: "e".to_owned() };
+            let measurement = Measurement {
+                duration_seconds: 1.0,
+                size_bytes: 12,
+                checksum_crc64nvme: None,
+                checksum_verified: None,
+            };
+            media.begin_publishing(now()).publish(source, published, measurement, now())
+        }
+        Happening::Reject(_) => media.reject(source, failure, now()),
+        _ => media.fail(source, failure, now()),
+    })
+}
+
+fn accepted(media: &Media) -> Option<&ObjectVersion> {
+    match &media.state {
+        State::Processing { source }
+        | State::Ready { source, .. }
+        | State::Rejected { source, .. }
+        | State::Failed { source, .. } => Some(source),
+        _ => None,
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_happens_one_object_is_accepted_and_ends_stay(
+        happenings in proptest::collection::vec(happening(), 0..20),
+    ) {
+        let mut media = media(State::AwaitingUpload);
+        for happening in happenings {
+            let Some(changed) = next(&media, &happening) else { continue };
+            proptest::prop_assert!(changed.version > media.version);
+            if let Some(first) = accepted(&media) {
+                proptest::prop_assert_eq!(accepted(&changed), Some(first));
+            }
+            let was_at_an_end = matches!(media.status(), Status::Ready | Status::Rejected);
+            proptest::prop_assert!(!was_at_an_end, "{:?} became {:?}", media.status(), changed.status());
+            let is_owed = changed.status() == Status::Processing;
+            proptest::prop_assert_eq!(changed.work.is_some(), is_owed);
+            media = changed;
+        }
+    }
+}
