@@ -13,6 +13,7 @@ crate::tests![
     a_failing_step_is_tried_again,
     a_function_that_dies_after_each_call_is_made_up_for,
     what_fails_too_often_waits_for_a_redrive,
+    a_transaction_that_meets_another_is_tried_again,
     throttling_is_answered_with_503,
     a_failing_part_shows_in_the_health,
 ];
@@ -110,6 +111,29 @@ async fn what_fails_too_often_waits_for_a_redrive(_shared: &Platform) {
     queues.send(&platform.queue("IngestQueue"), &waiting[0].body).unwrap();
     let media = platform.wait_for(&user, media_id, |media| media["status"] == "ready").await;
     assert_eq!(media["failure"], Value::Null);
+    platform.shut_down().await;
+}
+
+async fn a_transaction_that_meets_another_is_tried_again(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    let met = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&met);
+    let interception = platform.calls().intercept(move |attempt| {
+        let is_conflict =
+            attempt.operation == "TransactWriteItems" && seen.fetch_add(1, Ordering::SeqCst) < 3;
+        is_conflict.then(|| Answer::Error {
+            status: 400,
+            code: "TransactionCanceledException".to_owned(),
+            message: "Transaction cancelled [None, None, TransactionConflict, None]".to_owned(),
+        })
+    });
+    let answer = platform.post_as(&user, "/media", &File::video().announcement()).await;
+    expect(answer, StatusCode::CREATED).await;
+    assert_eq!(met.load(Ordering::SeqCst), 4, "three conflicts, and then it is written");
+    drop(interception);
+    let usage = platform.item(&format!("USER#{}", user.id), "USAGE").await.unwrap();
+    assert_eq!(usage["size_bytes"].as_n().unwrap(), &File::video().bytes.len().to_string());
     platform.shut_down().await;
 }
 
