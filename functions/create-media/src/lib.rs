@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::body::{MediaBody, UploadBody};
-use api::{Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function};
+use api::{
+    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, warm_up,
+};
 use buckets::UploadSigner;
 use domain::{
     AllowedContentTypes, Caller, MAX_PUT_SIZE_BYTES, Media, MediaId, SizeBytes, Slot, State as MediaState,
@@ -55,6 +57,10 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
             upload_deadline: Duration::from_secs(environment.parsed("UPLOAD_DEADLINE_SECONDS")?),
         },
     };
+    tokio::join!(
+        warm_up("table", state.table.open_for_users()),
+        warm_up("credentials", state.signer.prepare()),
+    );
     Ok(http_function(state, handle))
 }
 

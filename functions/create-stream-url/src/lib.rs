@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, playable,
-    visible_media,
+    visible_media, warm_up,
 };
 use auth::{StreamClaims, TokenSigner};
 use buckets::{PlaybackMethod, PlaybackSigner};
@@ -70,6 +70,10 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         playback: environment.playback_signer(&aws)?,
         tokens: TokenSigner::new(environment.required("TOKEN_ISSUER")?, key),
     };
+    tokio::join!(
+        warm_up("table", state.table.open_for_media()),
+        warm_up("credentials", state.playback.prepare()),
+    );
     Ok(http_function(state, handle))
 }
 

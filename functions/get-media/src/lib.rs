@@ -5,6 +5,7 @@ use std::sync::Arc;
 use api::body::MediaBody;
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, visible_media,
+    warm_up,
 };
 use domain::MediaId;
 use table::Table;
@@ -23,6 +24,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         access: Access::of(&environment)?,
         clock: environment.clock(),
     };
+    warm_up("table", state.table.open_for_metadata()).await;
     Ok(http_function(state, handle))
 }
 

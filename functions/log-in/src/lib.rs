@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use api::{
     Answer, Clock, Code, Environment, Fields, Function, Problem, Request, StartError, UnknownFields,
-    http_function, text,
+    http_function, text, warm_up,
 };
 use auth::{AccessClaims, PasswordCheck, RefreshToken, TokenSigner, UNKNOWN_USER_HASH, check_password};
 use domain::{Email, Session, SessionId, Timestamp, User, UserId};
@@ -59,6 +59,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         clock: environment.clock(),
         signer: TokenSigner::new(environment.required("TOKEN_ISSUER")?, key),
     };
+    warm_up("table", state.table.open_for_users()).await;
     Ok(http_function(state, handle))
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, playable,
-    visible_media,
+    visible_media, warm_up,
 };
 use auth::{StreamClaims, TokenError, TokenVerifier};
 use buckets::{PlaybackMethod, PlaybackSigner};
@@ -40,6 +40,10 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         playback: environment.playback_signer(&aws)?,
         tokens: TokenVerifier::new(issuer, environment.parsed("CAPABILITY_JWKS")?),
     };
+    tokio::join!(
+        warm_up("table", state.table.open_for_media()),
+        warm_up("credentials", state.playback.prepare()),
+    );
     Ok(http_function(state, handle))
 }
 

@@ -18,6 +18,7 @@ mod log;
 mod problem;
 mod queue;
 mod request;
+mod warm_up;
 
 pub use access::{Access, playable, visible_media};
 pub use answer::Answer;
@@ -29,3 +30,4 @@ pub use http_function::http_function;
 pub use problem::{Code, FieldError, Problem, ProblemBody};
 pub use queue::{Queue, QueueError};
 pub use request::Request;
+pub use warm_up::warm_up;

@@ -41,6 +41,11 @@ impl PlaybackSigner {
         Self { role, configuration: signing_configuration(configuration), bucket: bucket.into() }
     }
 
+    /// Has credentials ready, so that the first signature needs no call.
+    pub async fn prepare(&self) -> Result<(), BucketError> {
+        self.role.session().await.map(drop)
+    }
+
     /// A URL to fetch a published file for up to `life`. It answers `Range`.
     pub async fn presign(
         &self,

@@ -41,6 +41,11 @@ impl UploadSigner {
         Self { role, configuration: signing_configuration(configuration), bucket: bucket.into() }
     }
 
+    /// Has credentials ready, so that the first signature needs no call.
+    pub async fn prepare(&self) -> Result<(), BucketError> {
+        self.role.session().await.map(drop)
+    }
+
     /// Signs the PUT of an upload's object.
     pub async fn presign_put(&self, upload: &Upload, now: Timestamp) -> Result<PresignedPut, BucketError> {
         const OPERATION: &str = "presigning PutObject";

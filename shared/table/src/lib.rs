@@ -19,8 +19,8 @@
 //!
 //! | verb | actions, on the table's ARN |
 //! |---|---|
-//! | `user`, `user_id_by_email`, `media`, `upload`, `check` | `dynamodb:GetItem` |
-//! | `media_with_metadata` | `dynamodb:Query` |
+//! | `user`, `user_id_by_email`, `media`, `upload`, `open_for_users`, `open_for_media`, `check` | `dynamodb:GetItem` |
+//! | `media_with_metadata`, `open_for_metadata` | `dynamodb:Query` |
 //! | `create_user`, `put_session` | `dynamodb:PutItem`, and for an admin `dynamodb:UpdateItem` |
 //! | `change_user` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
 //! | `create_media` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
@@ -35,6 +35,8 @@ mod users;
 
 use aws_sdk_dynamodb::Client;
 use aws_types::SdkConfig;
+use domain::{MediaId, Timestamp, UserId};
+use uuid::Uuid;
 
 pub use error::{ChangeError, CreateUserError, TableError};
 pub use media::{MediaChange, Record};
@@ -50,6 +52,22 @@ impl Table {
     /// The table of this name.
     pub fn new(configuration: &SdkConfig, name: impl Into<String>) -> Self {
         Self { client: Client::new(configuration), name: name.into() }
+    }
+
+    /// Opens a connection, by reading a user who is never there. Needs what [`Self::user`] needs.
+    pub async fn open_for_users(&self) -> Result<(), TableError> {
+        self.user(UserId::new(Uuid::nil())).await.map(drop)
+    }
+
+    /// Opens a connection, by reading a media that is never there. Needs what [`Self::media`] needs.
+    pub async fn open_for_media(&self) -> Result<(), TableError> {
+        self.get(&keys::Key::media(MediaId::new(Uuid::nil()))).await.map(drop)
+    }
+
+    /// Opens a connection, by querying a media that is never there. Needs what [`Self::media_with_metadata`] needs.
+    pub async fn open_for_metadata(&self) -> Result<(), TableError> {
+        let long_ago = Timestamp::from_unix_seconds(0);
+        self.media_with_metadata(MediaId::new(Uuid::nil()), long_ago).await.map(drop)
     }
 
     /// Whether the table answers: reads an item that is never there.

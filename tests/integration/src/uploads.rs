@@ -206,8 +206,7 @@ async fn a_url_without_its_session_is_refused(platform: &Platform) {
 async fn creating_makes_no_more_calls_than_needed(_shared: &Platform) {
     let platform = Platform::start(|_| {}).await;
     let user = platform.sign_up().await;
-    // Warm: the role's credentials are there.
-    platform.announce(&user, &File::video()).await;
+    // The role's credentials are there from the start.
     let sequence = platform.calls().sequence();
     platform.announce(&user, &File::video()).await;
     let calls: Vec<String> =
