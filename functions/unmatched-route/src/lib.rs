@@ -8,6 +8,7 @@ use std::sync::Arc;
 use api::{Answer, Code, Environment, Function, Problem, Request, StartError, http_function};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, LOCATION};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// The function.
 pub async fn build(_environment: Environment) -> Result<impl Function, StartError> {
@@ -27,18 +28,33 @@ async fn handle(_state: Arc<()>, request: Request) -> Result<Answer, Problem> {
     }
 }
 
-/// The path without the slashes at its end, and the query. Slashes at its beginning become one: `//host/` must not
-/// redirect to another host.
-fn without_trailing_slash(path: &str, query: Option<&str>) -> Option<String> {
+/// What a path cannot have unescaped (RFC 3986, section 3.3).
+const NOT_IN_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// The path without the slashes at its end, and the query. API Gateway hands over the path decoded and the query as it
+/// came. Slashes at the path's beginning become one: `//host/` must not redirect to another host.
+fn without_trailing_slash(path: &str, query: &str) -> Option<String> {
     let target = path.strip_suffix('/')?.trim_matches('/');
-    // A browser reads a backslash as a slash, and drops control characters.
-    if target.is_empty() || !target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+    if target.is_empty() {
         return None;
     }
-    Some(match query {
-        Some(query) if !query.is_empty() => format!("/{target}?{query}"),
-        _ => format!("/{target}"),
-    })
+    let target = utf8_percent_encode(target, NOT_IN_PATH);
+    Some(if query.is_empty() { format!("/{target}") } else { format!("/{target}?{query}") })
 }
 
 #[cfg(test)]
@@ -48,16 +64,17 @@ mod tests {
     #[test]
     fn only_the_slash_at_the_end_goes() {
         let redirect = without_trailing_slash;
-        assert_eq!(redirect("/media/", None).as_deref(), Some("/media"));
-        assert_eq!(redirect("/media//", Some("a=%2F&b")).as_deref(), Some("/media?a=%2F&b"));
-        assert_eq!(redirect("/media/%2e%2e/", Some("")).as_deref(), Some("/media/%2e%2e"));
-        assert_eq!(redirect("/media", None), None);
-        assert_eq!(redirect("/", None), None);
+        assert_eq!(redirect("/media/", "").as_deref(), Some("/media"));
+        assert_eq!(redirect("/media//", "a=%2F&b").as_deref(), Some("/media?a=%2F&b"));
+        assert_eq!(redirect("/a b/50%/é?/", "").as_deref(), Some("/a%20b/50%25/%C3%A9%3F"));
+        assert_eq!(redirect("/media", ""), None);
+        assert_eq!(redirect("/", ""), None);
     }
 
     #[test]
-    fn never_to_another_host() {
-        assert_eq!(without_trailing_slash("//evil.example/", None).as_deref(), Some("/evil.example"));
-        assert_eq!(without_trailing_slash("/\\evil.example/", None), None);
+    fn never_to_another_host_and_never_into_another_header() {
+        assert_eq!(without_trailing_slash("//evil.example/", "").as_deref(), Some("/evil.example"));
+        assert_eq!(without_trailing_slash("/\\evil.example/", "").as_deref(), Some("/%5Cevil.example"));
+        assert_eq!(without_trailing_slash("/a\r\nb/", "").as_deref(), Some("/a%0D%0Ab"));
     }
 }

@@ -52,7 +52,7 @@ where
 
     async fn call(&self, event: LambdaEvent<LambdaRequest>) -> Result<ApiGatewayV2httpResponse, Error> {
         let begun = Instant::now();
-        let request = Request::of(event.payload.into());
+        let request = Request::of(event.payload);
         let (method, route) = (request.method().clone(), request.route().to_owned());
         let request_id = request.request_id().to_owned();
         let outcome = tokio::time::timeout(REQUEST_BUDGET, (self.handle)(Arc::clone(&self.state), request))

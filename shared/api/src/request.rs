@@ -5,7 +5,7 @@ use std::str::FromStr;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method};
-use lambda_http::request::RequestContext;
+use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Body, RequestExt as _};
 use serde_json::{Map, Value};
 
@@ -22,6 +22,7 @@ const MAX_JSON_DEPTH: usize = 32;
 pub struct Request {
     inner: http::Request<Bytes>,
     route: String,
+    query_string: String,
     request_id: String,
     source_ip: String,
     domain_name: String,
@@ -29,7 +30,14 @@ pub struct Request {
 
 impl Request {
     /// From the event of an HTTP API, payload format 2.0.
-    pub(crate) fn of(event: lambda_http::Request) -> Self {
+    pub(crate) fn of(event: LambdaRequest) -> Self {
+        // Taken before `lambda_http` puts path and query together into one URI: API Gateway hands over the path decoded,
+        // and a `?` or `#` in it would be read as the path's end.
+        let query_string = match &event {
+            LambdaRequest::ApiGatewayV2(event) => event.raw_query_string.clone().unwrap_or_default(),
+            _ => String::new(),
+        };
+        let event: lambda_http::Request = event.into();
         let (route, request_id, source_ip, domain_name) = match event.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => (
                 context.route_key.clone().unwrap_or_default(),
@@ -44,7 +52,7 @@ impl Request {
             Body::Binary(bytes) => Bytes::from(bytes),
             _ => Bytes::new(),
         });
-        Self { inner, route, request_id, source_ip, domain_name }
+        Self { inner, route, query_string, request_id, source_ip, domain_name }
     }
 
     /// The method.
@@ -57,14 +65,14 @@ impl Request {
         &self.route
     }
 
-    /// The path as the client wrote it.
+    /// The path, decoded: API Gateway hands it over so.
     pub fn path(&self) -> &str {
         self.inner.raw_http_path()
     }
 
-    /// The query as the client wrote it, without the question mark.
-    pub fn query_string(&self) -> Option<&str> {
-        self.inner.uri().query()
+    /// The query as the client wrote it, without the question mark; empty if there is none.
+    pub fn query_string(&self) -> &str {
+        &self.query_string
     }
 
     /// API Gateway's id of the request.

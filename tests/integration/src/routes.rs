@@ -40,6 +40,7 @@ async fn a_slash_at_the_end_is_redirected(platform: &Platform) {
         ("/media/", "/media"),
         ("/media/?limit=5&tag=a%2Fb", "/media?limit=5&tag=a%2Fb"),
         ("/auth/login/", "/auth/login"),
+        ("/50%25%20%23%C3%A9%3F/?a=%3F", "/50%25%20%23%C3%A9%3F?a=%3F"),
         ("//example.com/", "/example.com"),
     ] {
         let answer = platform.request(Method::POST, path).send().await.unwrap();
