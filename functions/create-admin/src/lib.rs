@@ -1,13 +1,16 @@
 //! Makes an admin. Invoked directly by whoever may invoke functions of this AWS account, never over HTTP.
 //!
-//! Event: `{"email", "password", "display_name"?}` makes an account that is admin; where there is an account with this
-//! e-mail already, `{"email"}` makes that one admin, enabled, its password unchanged. Either may be repeated.
+//! Event: `{"email", "password", "display_name"?}` makes an account that is admin. `{"email"}` alone makes the account
+//! that has this e-mail admin, enabled, its password unchanged. Either may be repeated.
+//!
+//! E-mails are not verified, so an account that is there already may be a stranger's: with a password it is made admin
+//! only if that is its password.
 
 use std::sync::Arc;
 
 use api::body::UserBody;
 use api::{Clock, Environment, Fields, Function, Problem, StartError, UnknownFields, event_function, text};
-use auth::NewPassword;
+use auth::{NewPassword, PasswordCheck, check_password};
 use domain::{DisplayName, Email, Invalid, Role, User, UserId};
 use lambda_runtime::Error;
 use serde_json::Value;
@@ -23,8 +26,18 @@ struct State {
 
 struct CreateAdmin {
     email: Email,
-    password: Option<NewPassword>,
+    /// Judged, and as it was given.
+    password: Option<(NewPassword, String)>,
     display_name: Option<DisplayName>,
+}
+
+impl CreateAdmin {
+    /// Whether the password is the user's, or none was given.
+    fn knows_password_of(&self, user: &User) -> bool {
+        self.password
+            .as_ref()
+            .is_none_or(|(_, password)| check_password(password, &user.password_hash) == PasswordCheck::Right)
+    }
 }
 
 /// Why there is no admin.
@@ -34,6 +47,11 @@ enum CreateAdminError {
     Invalid(String),
     #[error("there is no account with this e-mail; give a password to make one")]
     PasswordMissing,
+    #[error(
+        "there is an account with this e-mail and another password; make sure whose it is, and give the e-mail alone \
+         to make it admin"
+    )]
+    PasswordWrong,
     #[error("the account kept changing; try again")]
     Contended,
     #[error("{0}")]
@@ -67,6 +85,7 @@ async fn try_once(state: &State, asked: &CreateAdmin) -> Result<Option<User>, Cr
         None => None,
     };
     match existing {
+        Some(user) if !asked.knows_password_of(&user) => Err(CreateAdminError::PasswordWrong),
         Some(user) if user.role == Role::Admin && !user.disabled => Ok(Some(user)),
         Some(user) => promote(state, user).await,
         None => create(state, asked).await,
@@ -89,7 +108,7 @@ async fn promote(state: &State, user: User) -> Result<Option<User>, CreateAdminE
 }
 
 async fn create(state: &State, asked: &CreateAdmin) -> Result<Option<User>, CreateAdminError> {
-    let password = asked.password.as_ref().ok_or(CreateAdminError::PasswordMissing)?;
+    let (password, _) = asked.password.as_ref().ok_or(CreateAdminError::PasswordMissing)?;
     let now = state.clock.now();
     let admin = User {
         id: UserId::new(state.clock.new_id()),
@@ -117,10 +136,10 @@ fn parse(event: Value) -> Result<CreateAdmin, CreateAdminError> {
     let mut fields = Fields::new(object, UnknownFields::Refused);
     let email: Option<Email> = fields.required("email", text);
     let display_name: Option<DisplayName> = fields.optional("display_name", text);
-    let user_words: Vec<&str> = email.as_ref().map(Email::as_str).into_iter().collect();
     let password = fields.optional("password", |value| {
         let password = value.as_str().ok_or_else(|| Invalid::new("must be a text"))?;
-        NewPassword::judge(password, &user_words)
+        NewPassword::judge(password, email.as_ref(), display_name.as_ref())
+            .map(|new| (new, password.to_owned()))
     });
     let email = fields.finish_with(email).map_err(invalid)?;
     Ok(CreateAdmin { email, password, display_name })

@@ -1,12 +1,14 @@
 //! Object created: verifies what was uploaded, reads its technical metadata, publishes it, and makes the media ready.
 //!
 //! S3 tells a queue, and Lambda hands over its messages in batches; a raw S3 event is taken too. Each object is
-//! processed by `process`, which may run twice, late, out of order, or die halfway. A message whose object could not
-//! be processed comes back after a pause that doubles with each attempt; after the last one the media is `failed`, and
-//! the message goes to the dead-letter queue, from where a redrive processes it again.
+//! processed by `process`, which may run twice, late, out of order, or die halfway. A message whose object could not be
+//! processed comes back after a pause that doubles with each attempt; after the last one the media is `failed`, and the
+//! message goes to the dead-letter queue, from where a redrive processes it again. The messages of a function that was
+//! killed come back after the queue's visibility timeout.
 
 mod judge;
 mod process;
+mod run;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,8 +105,10 @@ fn receive_count(message: &SqsMessage) -> u32 {
 async fn retry_later(state: &State, message: &SqsMessage, receive_count: u32) {
     const LONGEST: Duration = Duration::from_hours(1);
     let Some(receipt_handle) = &message.receipt_handle else { return };
-    let delay =
-        state.retry.saturating_mul(2_u32.saturating_pow(receive_count.saturating_sub(1))).min(LONGEST);
+    // After the last attempt it goes on to the dead-letter queue at once.
+    let is_last = receive_count >= state.max_receive_count;
+    let doubled = state.retry.saturating_mul(2_u32.saturating_pow(receive_count.saturating_sub(1)));
+    let delay = if is_last { Duration::ZERO } else { doubled.min(LONGEST) };
     if let Err(error) = state.queue.retry_after(receipt_handle, delay).await {
         tracing::warn!(%error, "the message comes back only after the queue's visibility timeout");
     }
@@ -113,7 +117,7 @@ async fn retry_later(state: &State, message: &SqsMessage, receive_count: u32) {
 async fn handle_notification(state: &State, notification: Value, attempt: Attempt) -> Result<(), Error> {
     let notification: Notification = serde_json::from_value(notification)?;
     for record in &notification.records {
-        let Some(object) = object_created(record) else {
+        let Some(object) = object_created(record)? else {
             tracing::warn!(
                 event_name = record.event_name,
                 key = record.s3.object.key,

@@ -9,7 +9,10 @@ use api::{
     Answer, Clock, Code, Environment, Fields, Function, Problem, Request, StartError, UnknownFields,
     http_function, text, warm_up,
 };
-use auth::{AccessClaims, PasswordCheck, RefreshToken, TokenSigner, UNKNOWN_USER_HASH, check_password};
+use auth::{
+    ACCESS_TOKEN_LIFE, AccessClaims, PasswordCheck, RefreshToken, TokenSigner, UNKNOWN_USER_HASH,
+    check_password,
+};
 use domain::{Email, Session, SessionId, Timestamp, User, UserId};
 use serde::Serialize;
 use serde_json::Value;
@@ -19,7 +22,6 @@ use uuid::Uuid;
 
 const CANONICAL: &str = "POST /auth/login";
 
-const ACCESS_TOKEN_LIFE: Duration = Duration::from_mins(30);
 const SESSION_LIFE: Duration = Duration::from_hours(30 * 24);
 
 struct State {

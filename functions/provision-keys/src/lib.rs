@@ -4,7 +4,7 @@
 //! `CapabilityKeysSecret`). Attributes: the public keys of the previous, the present and the next generation
 //! (`AccessJwks`, `CapabilityJwks`), and the id of the key that signs (`AccessSigningKid`, `CapabilitySigningKid`).
 //!
-//! Asked again for a generation it answers the same; a higher one promotes the keys that were *next*; a rollback finds
+//! Asked again for a generation it answers the same; the next one promotes the keys that were *next*; a rollback finds
 //! its keys still there. A secret is written under the request's id, so that of two runs of one request one writes and
 //! both answer what was written. Deleting does nothing: the secrets belong to the template. CloudFormation is always
 //! answered, also when something failed.
@@ -14,16 +14,20 @@
 mod response;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::{Environment, Function, StartError, event_function};
 use auth::{KeyError, KeyRing};
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::error::DisplayErrorContext;
+use aws_sdk_secretsmanager::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use lambda_runtime::Error;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::response::{Provisioned, answer};
+
+/// Leaves time to answer CloudFormation before the function's own time is up.
+const PROVISIONING_TIMEOUT: Duration = Duration::from_secs(25);
 
 struct State {
     secrets: Client,
@@ -66,6 +70,8 @@ enum RequestType {
 enum ProvisionError {
     #[error("the resource's properties are malformed: {0}")]
     Properties(String),
+    #[error("Secrets Manager did not answer in time; try again")]
+    TimedOut,
     #[error("{operation} failed: {reason}")]
     Secret { operation: &'static str, reason: String },
     #[error(transparent)]
@@ -81,7 +87,10 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
 async fn handle(state: Arc<State>, request: Request) -> Result<(), Error> {
     let outcome = match request.request_type {
         RequestType::Create | RequestType::Update => {
-            provision(&state.secrets, &request.request_id, &request.resource_properties).await
+            let provisioning = provision(&state.secrets, &request.request_id, &request.resource_properties);
+            tokio::time::timeout(PROVISIONING_TIMEOUT, provisioning)
+                .await
+                .unwrap_or(Err(ProvisionError::TimedOut))
         }
         RequestType::Delete => Ok(Provisioned {
             physical_id: request.physical_resource_id.clone().unwrap_or_default(),
@@ -166,6 +175,16 @@ async fn read(secrets: &Client, secret: &str) -> Result<Option<String>, Provisio
     }
 }
 
-fn failed<E: std::error::Error + Send + Sync + 'static>(operation: &'static str, error: E) -> ProvisionError {
-    ProvisionError::Secret { operation, reason: DisplayErrorContext(error).to_string() }
+/// The reason goes to CloudFormation, which takes no more than a few hundred words: code and message, not the answer.
+fn failed<E>(operation: &'static str, error: SdkError<E>) -> ProvisionError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let reason = match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        _ => "Secrets Manager cannot be reached".to_owned(),
+    };
+    tracing::error!(operation, error = %DisplayErrorContext(error), "Secrets Manager refused");
+    ProvisionError::Secret { operation, reason }
 }

@@ -86,14 +86,9 @@ fn parse(request: &Request) -> Result<SignUp, Problem> {
     let mut fields = request.json_fields(CANONICAL)?;
     let email: Option<Email> = fields.required("email", text);
     let display_name: Option<DisplayName> = fields.optional("display_name", text);
-    let user_words: Vec<&str> =
-        [email.as_ref().map(Email::as_str), display_name.as_ref().map(DisplayName::as_str)]
-            .into_iter()
-            .flatten()
-            .collect();
     let password = fields.required("password", |value| {
         let password = value.as_str().ok_or_else(|| Invalid::new("must be a text"))?;
-        NewPassword::judge(password, &user_words)
+        NewPassword::judge(password, email.as_ref(), display_name.as_ref())
     });
     fields.finish_with(email.zip(password)).map(|(email, password)| SignUp { email, password, display_name })
 }

@@ -1,7 +1,8 @@
 //! `GET /media/stream/{media_id}`: redirects a player to a freshly signed URL of the file.
 //!
 //! Who asks is told by a stream token in the query, which a `<video>` tag can carry, or by an access token. Whether
-//! they may see the media is asked at each use, so a media that was deleted or made private stops playing.
+//! they may see the media is asked at each use, so a media that was deleted or made private stops playing, and so does
+//! one whose viewer was shut out.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +11,9 @@ use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, playable,
     visible_media, warm_up,
 };
-use auth::{StreamClaims, TokenError, TokenVerifier};
+use auth::{ACCESS_TOKEN_LIFE, StreamClaims, TokenError, TokenVerifier};
 use buckets::{PlaybackMethod, PlaybackSigner};
-use domain::{Caller, MediaId};
+use domain::{Caller, MediaId, Timestamp};
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{Method, StatusCode};
 use table::Table;
@@ -65,8 +66,8 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let media_id: MediaId = request.path_id("media_id", "media")?;
-    let viewer = viewer(&state, &request, media_id)?;
     let now = state.clock.now();
+    let viewer = viewer(&state, &request, media_id, now).await?;
     let media = visible_media(state.table.media(media_id, now).await?, &viewer)?;
     let published = playable(&media)?;
     let method = if request.method() == Method::HEAD { PlaybackMethod::Head } else { PlaybackMethod::Get };
@@ -74,11 +75,25 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     Answer::empty(StatusCode::FOUND).header(LOCATION, &signed.url)?.header(CACHE_CONTROL, "no-store")
 }
 
-fn viewer(state: &State, request: &Request, media_id: MediaId) -> Result<Caller, Problem> {
+/// Who plays. A stream token may live a day; what it says of its viewer's role is believed no longer than an access token
+/// would be.
+async fn viewer(
+    state: &State,
+    request: &Request,
+    media_id: MediaId,
+    now: Timestamp,
+) -> Result<Caller, Problem> {
     let Some(token) = request.query("token") else { return state.access.caller(request) };
-    let claims = state.tokens.verify(token, state.clock.now())?;
+    let claims = state.tokens.verify(token, now)?;
     if claims.sub != media_id {
         return Err(TokenError::Invalid.into());
     }
-    Ok(Caller { user_id: claims.viewer, role: claims.viewer_role })
+    let user_id = claims.viewer;
+    if Timestamp::from_unix_seconds(claims.iat).until(now) < ACCESS_TOKEN_LIFE {
+        return Ok(Caller { user_id, role: claims.viewer_role });
+    }
+    match state.table.user(user_id).await? {
+        Some(user) if !user.disabled => Ok(Caller { user_id, role: user.role }),
+        _ => Err(TokenError::Invalid.into()),
+    }
 }

@@ -23,7 +23,7 @@ async fn handle(_state: Arc<()>, request: Request) -> Result<Answer, Problem> {
             .header(CACHE_CONTROL, "no-store"),
         None => Err(Problem::new(
             Code::RouteUnknown,
-            format!("There is no {} on this path. The routes are listed at /docs.", request.method()),
+            format!("There is no {} on this path. Compare it with the list of routes.", request.method()),
         )),
     }
 }

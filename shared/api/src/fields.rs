@@ -121,11 +121,6 @@ pub fn integer(value: &Value, bounds: RangeInclusive<u64>) -> Result<u64, Invali
     })
 }
 
-/// `true` or `false`.
-pub fn boolean(value: &Value) -> Result<bool, Invalid> {
-    value.as_bool().ok_or_else(|| Invalid::new("must be true or false"))
-}
-
 /// A list of at most `max_items`, each parsed by `item`.
 pub fn list<T>(
     value: &Value,

@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use bytes::Bytes;
+use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, Method};
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Body, RequestExt as _};
 use serde_json::{Map, Value};
@@ -24,7 +24,6 @@ pub struct Request {
     route: String,
     query_string: String,
     request_id: String,
-    source_ip: String,
     domain_name: String,
 }
 
@@ -38,11 +37,10 @@ impl Request {
             _ => String::new(),
         };
         let event: lambda_http::Request = event.into();
-        let (route, request_id, source_ip, domain_name) = match event.request_context_ref() {
+        let (route, request_id, domain_name) = match event.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => (
                 context.route_key.clone().unwrap_or_default(),
                 context.request_id.clone().unwrap_or_default(),
-                context.http.source_ip.clone().unwrap_or_default(),
                 context.domain_name.clone().unwrap_or_default(),
             ),
             _ => Default::default(),
@@ -52,7 +50,7 @@ impl Request {
             Body::Binary(bytes) => Bytes::from(bytes),
             _ => Bytes::new(),
         });
-        Self { inner, route, query_string, request_id, source_ip, domain_name }
+        Self { inner, route, query_string, request_id, domain_name }
     }
 
     /// The method.
@@ -80,19 +78,9 @@ impl Request {
         &self.request_id
     }
 
-    /// The client's address, as API Gateway saw it; never what a header says.
-    pub fn source_ip(&self) -> &str {
-        &self.source_ip
-    }
-
     /// A header's value.
     pub fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
         self.inner.headers().get(name).and_then(|value| value.to_str().ok())
-    }
-
-    /// All headers.
-    pub fn headers(&self) -> &HeaderMap {
-        self.inner.headers()
     }
 
     /// The URL of this API that the client used, without a slash at the end. On AWS it is always `https`; on a

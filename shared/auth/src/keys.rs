@@ -24,6 +24,9 @@ pub enum KeyError {
     /// The set has no key of that id.
     #[error("the key set has no key {0}")]
     Unknown(String),
+    /// The generation is neither one that the ring knows nor its first.
+    #[error("generation {0} is not known yet, or not any more: go on by one at a time")]
+    Generation(u32),
     /// The system gave no randomness.
     #[error("no randomness to be had")]
     Randomness,
@@ -130,8 +133,12 @@ impl KeyRing {
     }
 
     /// The ring with the keys of `generation` and of the one after it, made if they are not there, and without those
-    /// that no longer verify. Asked again for the same generation it changes nothing.
+    /// that no longer verify. Asked again for the same generation it changes nothing. A ring goes on by one generation at
+    /// a time, since what it skips nobody could verify; an empty one begins anywhere.
     pub fn advance_to(mut self, generation: u32) -> Result<Self, KeyError> {
+        if !self.0.is_empty() && !self.0.contains_key(&generation) {
+            return Err(KeyError::Generation(generation));
+        }
         for needed in [generation, generation.saturating_add(1)] {
             if let std::collections::btree_map::Entry::Vacant(vacant) = self.0.entry(needed) {
                 vacant.insert(Jwk::generate(needed)?);
@@ -241,8 +248,17 @@ mod tests {
         let rolled_back = second.advance_to(1).unwrap();
         assert_eq!(rolled_back.signing_key_id(1).unwrap(), first.signing_key_id(1).unwrap());
         // Two rotations later it is gone.
-        let third = rolled_back.advance_to(3).unwrap();
+        let third = rolled_back.advance_to(2).unwrap().advance_to(3).unwrap();
         assert!(!ids(&third.public_set(3).unwrap()).contains(&first.signing_key_id(1).unwrap().to_owned()));
+    }
+
+    #[test]
+    fn no_generation_is_skipped() {
+        let ring = || KeyRing::new().advance_to(3).unwrap();
+        for skipping in [1, 2, 5, u32::MAX] {
+            assert!(matches!(ring().advance_to(skipping), Err(KeyError::Generation(_))), "{skipping}");
+        }
+        assert!(ring().advance_to(4).is_ok());
     }
 
     #[test]

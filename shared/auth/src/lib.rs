@@ -15,4 +15,6 @@ pub use keys::{KeyError, KeyRing, PublicKeys, SigningKey};
 pub use password::NewPassword;
 pub use password::{PasswordCheck, UNKNOWN_USER_HASH, check_password};
 pub use refresh_token::RefreshToken;
-pub use token::{AccessClaims, Audience, StreamClaims, TokenError, TokenSigner, TokenVerifier};
+pub use token::{
+    ACCESS_TOKEN_LIFE, AccessClaims, Audience, StreamClaims, TokenError, TokenSigner, TokenVerifier,
+};

@@ -52,7 +52,7 @@ mod strength {
     use std::fmt;
 
     use argon2::password_hash::PasswordHasher as _;
-    use domain::Invalid;
+    use domain::{DisplayName, Email, Invalid};
     use zxcvbn::Score;
 
     use super::{argon2, normalised};
@@ -66,13 +66,19 @@ mod strength {
     pub struct NewPassword(String);
 
     impl NewPassword {
-        /// Judges `password`, knowing that the user is called `user_words` (e-mail, name), which make poor passwords.
-        pub fn judge(password: &str, user_words: &[&str]) -> Result<Self, Invalid> {
+        /// Judges `password`, knowing its user's e-mail and name, which make poor passwords.
+        pub fn judge(
+            password: &str,
+            email: Option<&Email>,
+            display_name: Option<&DisplayName>,
+        ) -> Result<Self, Invalid> {
             let length = password.chars().count();
             if !(12..=128).contains(&length) {
                 return Err(Invalid::new("must be 12 to 128 characters long"));
             }
-            let judgement = zxcvbn::zxcvbn(password, user_words);
+            let user_words = [email.map(Email::as_str), display_name.map(DisplayName::as_str)];
+            let user_words: Vec<&str> = user_words.into_iter().flatten().collect();
+            let judgement = zxcvbn::zxcvbn(password, &user_words);
             if judgement.score() >= Score::Three {
                 return Ok(Self(normalised(password)));
             }
@@ -121,7 +127,7 @@ mod tests {
     #[cfg(feature = "password-strength")]
     #[test]
     fn a_hash_knows_its_password_and_its_parameters() {
-        let hash = NewPassword::judge("correct horse battery staple", &[]).unwrap().hash().unwrap();
+        let hash = NewPassword::judge("correct horse battery staple", None, None).unwrap().hash().unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert_eq!(check_password("correct horse battery staple", &hash), PasswordCheck::Right);
         assert_eq!(check_password("correct horse battery stapl", &hash), PasswordCheck::Wrong);
@@ -132,22 +138,21 @@ mod tests {
     #[cfg(feature = "password-strength")]
     #[test]
     fn one_password_on_any_keyboard() {
-        let hash = NewPassword::judge("Zu\u{308}richer Seegang 47 Möwen", &[]).unwrap().hash().unwrap();
+        let hash =
+            NewPassword::judge("Zu\u{308}richer Seegang 47 Möwen", None, None).unwrap().hash().unwrap();
         assert_eq!(check_password("Züricher Seegang 47 Möwen", &hash), PasswordCheck::Right);
     }
 
     #[cfg(feature = "password-strength")]
     #[test]
     fn weak_passwords_come_with_advice() {
-        for (password, user_words) in [
-            ("short", &[][..]),
-            ("passwordpassword", &[]),
-            ("111111111111111", &[]),
-            ("ada.lovelace@example.com", &["ada.lovelace@example.com"]),
-        ] {
-            assert!(NewPassword::judge(password, user_words).is_err(), "{password}");
+        let email = "ada.lovelace@example.com".parse().unwrap();
+        for password in ["short", "passwordpassword", "111111111111111", "ada.lovelace@example.com"] {
+            assert!(NewPassword::judge(password, Some(&email), None).is_err(), "{password}");
         }
-        let advice = NewPassword::judge("passwordpassword", &[]).unwrap_err().to_string();
+        let name = "Augusta Ada King".parse().unwrap();
+        assert!(NewPassword::judge("augusta ada king", None, Some(&name)).is_err());
+        let advice = NewPassword::judge("passwordpassword", None, None).unwrap_err().to_string();
         assert!(advice.starts_with("is too easy to guess. "), "{advice}");
     }
 }

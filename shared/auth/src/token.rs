@@ -2,6 +2,7 @@
 //! names a known key, an explicit `typ`, issuer and audience checked, and one kind of claims for each audience.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use domain::{MediaId, Role, SessionId, Timestamp, UserId};
 use jsonwebtoken::{Algorithm, Header, Validation};
@@ -48,6 +49,9 @@ impl Audience for AccessClaims {
     }
 }
 
+/// How long an access token lives: for so long a demotion or a disabled account may not show on what only reads.
+pub const ACCESS_TOKEN_LIFE: Duration = Duration::from_mins(30);
+
 /// What a stream token says: whoever has it may play this media until it ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamClaims {
@@ -55,7 +59,7 @@ pub struct StreamClaims {
     pub sub: MediaId,
     /// For whom it was made.
     pub viewer: UserId,
-    /// Their role then. Whether they may see the media is asked again at each use.
+    /// Their role then. It is believed for [`ACCESS_TOKEN_LIFE`].
     pub viewer_role: Role,
     /// When it was made, in seconds since the epoch.
     pub iat: i64,

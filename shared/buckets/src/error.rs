@@ -31,6 +31,10 @@ pub enum BucketError {
     },
 }
 
+/// Codes of throttling that come with a status of 4xx, as STS's does.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
+const THROTTLING: [&str; 4] = ["RequestLimitExceeded", "SlowDown", "Throttling", "ThrottlingException"];
+
 impl BucketError {
     pub(crate) fn of<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
@@ -38,13 +42,20 @@ impl BucketError {
     {
         let status = error.raw_response().map(|response| response.status().as_u16());
         let service = error.as_service_error();
-        let reason = match service.and_then(|service| service.code().map(|code| (code, service.message()))) {
-            Some((code, message)) => format!("{code}: {}", message.unwrap_or_default()),
+        let code = service.and_then(|service| service.code());
+        let is_throttling = code.is_some_and(|code| THROTTLING.contains(&code));
+        let reason = match code {
+            Some(code) => {
+                let message = service.and_then(|service| service.message()).unwrap_or_default();
+                format!("{code}: {message}")
+            }
             None => DisplayErrorContext(error).to_string(),
         };
         match status {
             Some(404) => Self::Missing { operation },
-            Some(status @ 400..=499) if status != 408 && status != 429 => Self::Refused { operation, reason },
+            Some(status @ 400..=499) if !is_throttling && status != 408 && status != 429 => {
+                Self::Refused { operation, reason }
+            }
             _ => Self::Unavailable { operation, reason },
         }
     }

@@ -61,8 +61,6 @@ pub struct ObjectVersion {
     pub version_id: String,
     /// S3's ETag, without quotes.
     pub etag: String,
-    /// S3's `sequencer`: later events of one key compare higher, once padded to one length.
-    pub sequencer: String,
 }
 
 impl ObjectVersion {

@@ -1,6 +1,7 @@
 //! What can go wrong, told apart by what a caller can do about it.
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 
 /// The table could not do what was asked.
@@ -63,11 +64,12 @@ const PASSING: [&str; 8] = [
 ];
 
 impl TableError {
-    pub(crate) fn of<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
+    pub(crate) fn of<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
     {
+        let is_server_error =
+            error.raw_response().is_some_and(|response| response.status().is_server_error());
         let (code, message) = match error.as_service_error() {
             Some(service) => (service.code(), service.message()),
             None => (None, None),
@@ -78,7 +80,7 @@ impl TableError {
             _ => DisplayErrorContext(error).to_string(),
         };
         match code {
-            Some(code) if !PASSING.contains(&code) => Self::Refused { operation, reason },
+            Some(code) if !is_server_error && !PASSING.contains(&code) => Self::Refused { operation, reason },
             _ => Self::Unavailable { operation, reason },
         }
     }

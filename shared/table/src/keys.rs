@@ -11,8 +11,13 @@ pub(crate) const PARTITION: &str = "PK";
 /// Name of the sort key.
 pub(crate) const SORT: &str = "SK";
 
-/// Over how many partitions listings and work are spread. Readers read all of them; it may grow, never shrink.
-const SHARDS: u8 = 4;
+/// Over how many partitions listings are spread. Readers read all of them; it may grow, never shrink, and an item moves
+/// when its media changes.
+const LISTING_SHARDS: u8 = 4;
+
+/// Over how many partitions work is spread. It may never change: the key of an item that is to be deleted is made again
+/// from the id.
+const WORK_SHARDS: u8 = 4;
 
 /// Sort keys of a media's own items. They are chosen so that one range holds metadata and record, and not the jobs.
 pub(crate) const MEDIA_METADATA: &str = "METADATA";
@@ -69,7 +74,10 @@ impl Key {
 
     /// Work is sorted by when it is due.
     pub(crate) fn work(work: Work, id: Uuid) -> Self {
-        Self::new(format!("WORK#{}", shard(id)), format!("{}#{}#{id}", work.due, work.kind.as_str()))
+        Self::new(
+            format!("WORK#{}", shard(id, WORK_SHARDS)),
+            format!("{}#{}#{id}", work.due, work.kind.as_str()),
+        )
     }
 
     /// An item that is never there.
@@ -99,7 +107,7 @@ pub(crate) fn media_index(media: &Media) -> IndexAttributes {
     let is_listed = media.visibility == Visibility::Members && media.status() == Status::Ready;
     let listing = if is_listed { "LISTED" } else { "UNLISTED" };
     vec![
-        ("GSI1PK", format!("{listing}#{}", shard(media.id.uuid()))),
+        ("GSI1PK", format!("{listing}#{}", shard(media.id.uuid(), LISTING_SHARDS))),
         ("GSI1SK", media.id.to_string()),
         ("GSI2PK", format!("OWNER#{}", media.owner_id)),
         ("GSI2SK", media.id.to_string()),
@@ -107,8 +115,8 @@ pub(crate) fn media_index(media: &Media) -> IndexAttributes {
 }
 
 /// The last byte of a UUID of version 7 is random.
-fn shard(id: Uuid) -> u8 {
-    id.as_bytes()[15] % SHARDS
+fn shard(id: Uuid, shards: u8) -> u8 {
+    id.as_bytes()[15] % shards
 }
 
 #[cfg(test)]

@@ -175,6 +175,13 @@ async fn an_account_is_promoted_to_admin(platform: &Platform) {
     let promoted = platform.stack.invoke("CreateAdminFunction", json!({"email": user.email})).await.unwrap();
     assert_eq!((&promoted["id"], &promoted["role"]), (&json!(user.id), &json!("admin")));
     assert!(count().await >= 1);
+    // With a password, only the account's own: a stranger may have signed up under this e-mail.
+    let stranger = platform.sign_up().await;
+    let event = json!({"email": stranger.email, "password": "another horse battery staple"});
+    let refused = platform.stack.invoke("CreateAdminFunction", event).await.unwrap_err();
+    assert!(refused.to_string().contains("another password"), "{refused}");
+    let event = json!({"email": stranger.email, "password": PASSWORD});
+    assert_eq!(platform.stack.invoke("CreateAdminFunction", event).await.unwrap()["role"], "admin");
     // The password is unchanged.
     platform.log_in(&user.email).await;
     let nobody = platform.stack.invoke("CreateAdminFunction", json!({"email": fresh_email()})).await;

@@ -11,7 +11,9 @@ use crate::platform::{File, Platform, expect, expect_problem};
 
 crate::tests![
     a_failing_step_is_tried_again,
-    a_function_that_dies_after_each_call_is_made_up_for,
+    a_run_that_breaks_off_at_any_call_is_made_up_for,
+    runs_on_one_object_do_not_destroy_each_other,
+    an_object_that_does_not_show_yet_is_waited_for,
     what_fails_too_often_waits_for_a_redrive,
     a_transaction_that_meets_another_is_tried_again,
     throttling_is_answered_with_503,
@@ -22,8 +24,7 @@ crate::tests![
 fn fail_first(operation: &'static str, times: usize, answer: Answer) -> impl Fn(&Attempt) -> Option<Answer> {
     let left = AtomicUsize::new(times);
     move |attempt| {
-        let is_meant = attempt.operation == operation
-            && matches!(&attempt.principal, local::aws::Principal::Function(id) if id == "ExtractMetadataFunction");
+        let is_meant = attempt.operation == operation && is_extract_metadata(attempt);
         let fails = is_meant
             && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
         fails.then(|| answer.clone())
@@ -65,28 +66,82 @@ async fn a_failing_step_is_tried_again(_shared: &Platform) {
     platform.shut_down().await;
 }
 
-/// Cuts the connection of one call of the function after the other, often enough that the SDK gives up, as if it had
-/// died there; the next delivery makes the media ready all the same.
-async fn a_function_that_dies_after_each_call_is_made_up_for(_shared: &Platform) {
+/// Breaks one call of the function after the other, as often as the SDK tries it, until there is none left to break.
+async fn a_run_that_breaks_off_at_any_call_is_made_up_for(_shared: &Platform) {
+    const SDK_ATTEMPTS: usize = 3;
     let platform = Platform::start(|_| {}).await;
     let user = platform.sign_up().await;
-    for call_number in 0..9 {
-        let seen = AtomicUsize::new(0);
+    let mut uploads = 0;
+    loop {
+        let (seen, broken) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+        let count = Arc::clone(&broken);
         let interception = platform.calls().intercept(move |attempt| {
-            let is_meant =
-                matches!(&attempt.principal, local::aws::Principal::Function(id) if id == "ExtractMetadataFunction");
+            // Lambda's poller has the function's name too; what it does is not the run's.
+            let is_meant = is_extract_metadata(attempt) && attempt.service != "sqs";
             let number = if is_meant { seen.fetch_add(1, Ordering::SeqCst) } else { usize::MAX };
-            (call_number..call_number + 3).contains(&number).then_some(Answer::Drop)
+            let is_broken = (uploads..uploads + SDK_ATTEMPTS).contains(&number);
+            count.fetch_add(usize::from(is_broken), Ordering::SeqCst);
+            is_broken.then_some(Answer::Drop)
         });
-        let file = File::video();
-        let media = platform.upload(&user, &file).await;
-        assert_eq!(media["status"], "ready", "cut off at call {call_number}");
+        let media = platform.upload(&user, &File::video()).await;
+        assert_eq!(media["status"], "ready", "broken off at call {uploads}");
         platform.idle().await;
         drop(interception);
+        uploads += 1;
+        let broken = broken.load(Ordering::SeqCst);
+        if broken == 0 {
+            break;
+        }
+        assert_eq!(broken, SDK_ATTEMPTS, "at call {}", uploads - 1);
+        assert!(uploads < 30, "a run makes about ten calls");
     }
+    assert!(uploads > 6, "{uploads}");
     // Everything was counted once.
     let usage = platform.item(&format!("USER#{}", user.id), "USAGE").await.unwrap();
-    assert_eq!(usage["size_bytes"].as_n().unwrap(), &(9 * File::video().bytes.len()).to_string());
+    assert_eq!(usage["size_bytes"].as_n().unwrap(), &(uploads * File::video().bytes.len()).to_string());
+    platform.shut_down().await;
+}
+
+fn is_extract_metadata(attempt: &Attempt) -> bool {
+    matches!(&attempt.principal, local::aws::Principal::Function(id) if id == "ExtractMetadataFunction")
+}
+
+async fn runs_on_one_object_do_not_destroy_each_other(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    let created = platform.announce(&user, &File::video()).await;
+    let media_id = created["media"]["id"].as_str().unwrap();
+    // Copying takes long enough for the other events to come in between.
+    let interception = platform.calls().intercept(|attempt| {
+        (attempt.operation == "CopyObject").then_some(Answer::Delay(std::time::Duration::from_millis(300)))
+    });
+    let sequence = platform.calls().sequence();
+    let object = crate::processing::put_as_operator(&platform, media_id, &File::video()).await;
+    for _ in 0..3 {
+        let event = crate::processing::event_of(&platform, media_id, &object.0, &object.1);
+        crate::processing::deliver(&platform, &event).await;
+    }
+    let media = platform.settled(&user, media_id).await;
+    platform.idle().await;
+    drop(interception);
+    assert_eq!(media["status"], "ready");
+    let calls = platform.calls().since(sequence);
+    let copies = calls.iter().filter(|call| call.operation == "CopyObject").count();
+    assert!((1..=4).contains(&copies), "{copies} copies for four events");
+    let failed = jobs(&platform, media_id).await.into_iter().filter(|(_, status)| status == "failed").count();
+    assert_eq!(failed, 0, "a run that is overtaken has not failed");
+    platform.shut_down().await;
+}
+
+async fn an_object_that_does_not_show_yet_is_waited_for(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    let not_found =
+        Answer::Error { status: 404, code: "NotFound".to_owned(), message: "Not Found".to_owned() };
+    let interception = platform.calls().intercept(fail_first("HeadObject", 2, not_found));
+    let media = platform.upload(&user, &File::video()).await;
+    drop(interception);
+    assert_eq!(media["status"], "ready");
     platform.shut_down().await;
 }
 

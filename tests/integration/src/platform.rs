@@ -292,6 +292,27 @@ impl Platform {
         answer.item
     }
 
+    /// Sets an attribute of a user's profile.
+    pub(crate) async fn set_profile(
+        &self,
+        user: &User,
+        name: &str,
+        value: aws_sdk_dynamodb::types::AttributeValue,
+    ) {
+        use aws_sdk_dynamodb::types::AttributeValue::S;
+        self.dynamodb()
+            .update_item()
+            .table_name(&self.stack.stack().tables[0].name)
+            .key("PK", S(format!("USER#{}", user.id)))
+            .key("SK", S("PROFILE".to_owned()))
+            .update_expression("SET #name = :value")
+            .expression_attribute_names("#name", name)
+            .expression_attribute_values(":value", value)
+            .send()
+            .await
+            .unwrap();
+    }
+
     /// All items of a partition.
     pub(crate) async fn items_of(&self, partition: String) -> Vec<Item> {
         self.items(&partition, "").await

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::platform::{File, Platform, User, expect};
 
 crate::tests![
+    the_last_attempt_is_known_to_be_the_last,
     a_few_ranges_are_read_and_the_source_is_gone_afterwards,
     the_same_event_many_times_changes_nothing,
     an_event_for_an_object_that_is_gone_changes_nothing,
@@ -24,7 +25,7 @@ async fn stored(platform: &Platform, media_id: &str) -> Vec<crate::platform::Ite
 }
 
 /// The S3 events that told of this media, as they were sent.
-fn event_of(platform: &Platform, media_id: &str, version_id: &str, etag: &str) -> Value {
+pub(crate) fn event_of(platform: &Platform, media_id: &str, version_id: &str, etag: &str) -> Value {
     let bucket = platform.bucket("IngestBucket");
     json!({"Records": [{
         "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1",
@@ -36,7 +37,7 @@ fn event_of(platform: &Platform, media_id: &str, version_id: &str, etag: &str) -
             "bucket": {"name": bucket, "ownerIdentity": {"principalId": "A"}, "arn": format!("arn:aws:s3:::{bucket}")},
             "object": {
                 "key": format!("uploads/{media_id}/source"), "size": 1, "eTag": etag, "versionId": version_id,
-                "sequencer": "0055AED6DCD90281E5",
+                "sequencer": format!("{:016X}", uuid::Uuid::now_v7().as_u128() >> 64),
             },
         },
     }]})
@@ -48,7 +49,7 @@ async fn accepted_version(platform: &Platform, media_id: &str) -> (String, Strin
     (source["version_id"].as_s().unwrap().clone(), source["etag"].as_s().unwrap().clone())
 }
 
-async fn deliver(platform: &Platform, event: &Value) {
+pub(crate) async fn deliver(platform: &Platform, event: &Value) {
     platform.aws().queues().send(&platform.queue("IngestQueue"), &event.to_string()).unwrap();
 }
 
@@ -132,7 +133,7 @@ async fn head_status(platform: &Platform, media_id: &str, version_id: &str) -> u
 }
 
 /// Writes the object of a media past the signed URL; answers its version id and ETag.
-async fn put_as_operator(platform: &Platform, media_id: &str, file: &File) -> (String, String) {
+pub(crate) async fn put_as_operator(platform: &Platform, media_id: &str, file: &File) -> (String, String) {
     let answer = platform
         .s3()
         .put_object()
@@ -182,7 +183,7 @@ async fn a_later_object_changes_nothing(platform: &Platform) {
     assert_eq!(head_status(platform, media_id, &version_id).await, 404);
 }
 
-async fn play(platform: &Platform, user: &User, media_id: &str) -> Vec<u8> {
+pub(crate) async fn play(platform: &Platform, user: &User, media_id: &str) -> Vec<u8> {
     let urls =
         expect(platform.get(user, &format!("/media/{media_id}/stream-url")).await, StatusCode::OK).await;
     let answer = platform.http.get(urls["signed_url"].as_str().unwrap()).send().await.unwrap();
@@ -272,4 +273,11 @@ async fn an_object_that_nobody_announced_is_left_alone(platform: &Platform) {
     platform.idle().await;
     // What no record explains is left to the bucket's lifecycle rule.
     assert_eq!(head_status(platform, &media_id, &version_id).await, 200);
+}
+
+async fn the_last_attempt_is_known_to_be_the_last(platform: &Platform) {
+    let stack = platform.stack.stack();
+    let function = &stack.functions["ExtractMetadataFunction"];
+    let redrive = stack.queue(&platform.queue("IngestQueue")).unwrap().redrive.as_ref().unwrap();
+    assert_eq!(function.environment["MAX_RECEIVE_COUNT"], redrive.max_receive_count.to_string());
 }

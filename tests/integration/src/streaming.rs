@@ -11,6 +11,7 @@ crate::tests![
     the_time_to_live_is_bounded,
     a_stream_token_is_for_one_media,
     a_stream_token_ends,
+    a_stream_token_of_a_disabled_account_stops_playing,
     head_is_redirected_too,
     the_aliases_answer_as_published,
     any_page_may_play,
@@ -123,6 +124,23 @@ async fn a_stream_token_ends(_shared: &Platform) {
     assert_eq!(play().await.unwrap().status(), StatusCode::FOUND);
     platform.set_clock_offset(61);
     expect_problem(play().await.unwrap(), StatusCode::UNAUTHORIZED, "token_expired").await;
+    platform.shut_down().await;
+}
+
+async fn a_stream_token_of_a_disabled_account_stops_playing(_shared: &Platform) {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    let (media_id, _) = ready(&platform, &user).await;
+    let urls = stream_urls(&platform, &user, &media_id, "?expires_in=86400").await;
+    let play = || platform.http.get(urls["stream_url"].as_str().unwrap()).send();
+    platform.set_clock_offset(31 * 60);
+    assert_eq!(play().await.unwrap().status(), StatusCode::FOUND);
+    platform.set_profile(&user, "disabled", AttributeValue::Bool(true)).await;
+    // What the token says is believed for as long as an access token would be.
+    expect_problem(play().await.unwrap(), StatusCode::UNAUTHORIZED, "token_invalid").await;
+    platform.set_clock_offset(29 * 60);
+    assert_eq!(play().await.unwrap().status(), StatusCode::FOUND);
     platform.shut_down().await;
 }
 

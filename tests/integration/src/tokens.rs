@@ -70,24 +70,10 @@ async fn a_token_without_its_account_changes_nothing(platform: &Platform) {
     use aws_sdk_dynamodb::types::AttributeValue;
     let announce =
         |user: User| async move { platform.post_as(&user, "/media", &File::video().announcement()).await };
-    let set = |user: User, name: &'static str, value: AttributeValue| async move {
-        platform
-            .dynamodb()
-            .update_item()
-            .table_name(&platform.stack.stack().tables[0].name)
-            .key("PK", AttributeValue::S(format!("USER#{}", user.id)))
-            .key("SK", AttributeValue::S("PROFILE".to_owned()))
-            .update_expression("SET #name = :value")
-            .expression_attribute_names("#name", name)
-            .expression_attribute_values(":value", value)
-            .send()
-            .await
-            .unwrap();
-    };
     let user = platform.sign_up().await;
-    set(user.clone(), "role", AttributeValue::S("viewer".to_owned())).await;
+    platform.set_profile(&user, "role", AttributeValue::S("viewer".to_owned())).await;
     expect_problem(announce(user.clone()).await, StatusCode::FORBIDDEN, "role_insufficient").await;
-    set(user.clone(), "disabled", AttributeValue::Bool(true)).await;
+    platform.set_profile(&user, "disabled", AttributeValue::Bool(true)).await;
     expect_problem(announce(user.clone()).await, StatusCode::FORBIDDEN, "account_disabled").await;
     let credentials = json!({"email": user.email, "password": crate::platform::PASSWORD});
     let log_in = platform.post("/auth/login", &credentials).await;

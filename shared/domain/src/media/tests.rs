@@ -11,7 +11,7 @@ fn now() -> Timestamp {
 }
 
 fn object(version_id: &str) -> ObjectVersion {
-    ObjectVersion { version_id: version_id.to_owned(), etag: "e".to_owned(), sequencer: "01".to_owned() }
+    ObjectVersion { version_id: version_id.to_owned(), etag: "e".to_owned() }
 }
 
 fn work() -> Work {
