@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod accounts;
+mod cloud_formation;
 mod events;
 mod faults;
 mod media_files;
@@ -83,6 +84,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         streaming::tests(),
         faults::tests(),
         permissions::tests(),
+        cloud_formation::tests(),
         events::tests(),
     ];
     let tests = modules.into_iter().flatten();

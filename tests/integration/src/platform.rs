@@ -89,6 +89,11 @@ impl File {
 impl Platform {
     /// Starts a platform of its own; `change` may choose parameters, take permissions out, and so on.
     pub(crate) async fn start(change: impl FnOnce(&mut Options)) -> Self {
+        Self::try_start(change).await.expect("the local stack starts")
+    }
+
+    /// The same, where the change may keep it from starting.
+    pub(crate) async fn try_start(change: impl FnOnce(&mut Options)) -> Result<Self, local::StartError> {
         let clock_offset_seconds = Arc::new(AtomicI64::new(0));
         let offset = Arc::clone(&clock_offset_seconds);
         let clock = api::Clock::new(move || {
@@ -100,9 +105,9 @@ impl Platform {
         // What fails is tried again at once.
         options.parameters.insert("ProcessingRetrySeconds".to_owned(), "0".to_owned());
         change(&mut options);
-        let stack = LocalStack::start(options).await.expect("the local stack starts");
+        let stack = LocalStack::start(options).await?;
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { stack, http, clock_offset_seconds }
+        Ok(Self { stack, http, clock_offset_seconds })
     }
 
     /// Moves the functions' clock; AWS keeps its own.
