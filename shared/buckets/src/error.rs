@@ -60,3 +60,27 @@ impl BucketError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_sts::error::ErrorMetadata;
+    use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+
+    fn of(status: u16, code: &str) -> BucketError {
+        let error = AssumeRoleError::generic(ErrorMetadata::builder().code(code).build());
+        let response = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty());
+        BucketError::of("AssumeRole", &SdkError::service_error(error, response))
+    }
+
+    #[test]
+    fn what_passes_is_told_from_what_does_not() {
+        assert!(matches!(of(400, "Throttling"), BucketError::Unavailable { .. }));
+        assert!(matches!(of(503, "SlowDown"), BucketError::Unavailable { .. }));
+        assert!(matches!(of(500, "SomethingNew"), BucketError::Unavailable { .. }));
+        assert!(matches!(of(403, "AccessDenied"), BucketError::Refused { .. }));
+        assert!(matches!(of(404, "NoSuchKey"), BucketError::Missing { .. }));
+    }
+}

@@ -7,12 +7,13 @@ use local::aws::{Answer, Attempt};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::platform::{File, Platform, expect, expect_problem};
+use crate::platform::{File, PATIENCE, Platform, expect, expect_problem};
 
 crate::tests![
     a_failing_step_is_tried_again,
     a_run_that_breaks_off_at_any_call_is_made_up_for,
     runs_on_one_object_do_not_destroy_each_other,
+    a_change_in_between_is_kept,
     an_object_that_does_not_show_yet_is_waited_for,
     what_fails_too_often_waits_for_a_redrive,
     a_transaction_that_meets_another_is_tried_again,
@@ -130,6 +131,41 @@ async fn runs_on_one_object_do_not_destroy_each_other(_shared: &Platform) {
     assert!((1..=4).contains(&copies), "{copies} copies for four events");
     let failed = jobs(&platform, media_id).await.into_iter().filter(|(_, status)| status == "failed").count();
     assert_eq!(failed, 0, "a run that is overtaken has not failed");
+    platform.shut_down().await;
+}
+
+async fn a_change_in_between_is_kept(_shared: &Platform) {
+    use aws_sdk_dynamodb::types::AttributeValue::{N, S};
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    let created = platform.announce(&user, &File::video()).await;
+    let media_id = created["media"]["id"].as_str().unwrap();
+    let (copying, mut is_copying) = tokio::sync::watch::channel(false);
+    let interception = platform.calls().intercept(move |attempt| {
+        (attempt.operation == "CopyObject").then(|| {
+            copying.send_replace(true);
+            Answer::Delay(std::time::Duration::from_millis(500))
+        })
+    });
+    platform.put(&created["upload"], File::video().bytes).await;
+    tokio::time::timeout(PATIENCE, is_copying.wait_for(|copying| *copying)).await.unwrap().unwrap();
+    // Somebody edits the media while it is being published.
+    platform
+        .dynamodb()
+        .update_item()
+        .table_name(&platform.stack.stack().tables[0].name)
+        .key("PK", S(format!("MEDIA#{media_id}")))
+        .key("SK", S("RECORD".to_owned()))
+        .update_expression("SET title = :title ADD version :one")
+        .expression_attribute_values(":title", S("Edited".to_owned()))
+        .expression_attribute_values(":one", N("1".to_owned()))
+        .send()
+        .await
+        .unwrap();
+    let media = platform.settled(&user, media_id).await;
+    drop(interception);
+    assert_eq!((&media["status"], &media["title"]), (&json!("ready"), &json!("Edited")));
+    assert_eq!(jobs(&platform, media_id).await.len(), 2, "in the same run");
     platform.shut_down().await;
 }
 
