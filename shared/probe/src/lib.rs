@@ -6,8 +6,10 @@
 //! codec strings follow RFC 6381.
 //!
 //! Guarantees, whatever the bytes: no panic, no recursion, bounded reads. One probe makes at most
-//! [`MAX_READS`] reads, of at most [`MAX_BYTES`] and, for the index of an MP4, [`MAX_MOOV_BYTES`] more. A
-//! small file takes one read, an MP4 with its index at the end two or three.
+//! [`MAX_READS`] reads, of at most [`MAX_BYTES`] and, for the index of an MP4, [`MAX_MOOV_BYTES`] more; for the
+//! fragments of a fragmented MP4 there are [`MAX_FRAGMENT_READS`] and [`MAX_FRAGMENT_BYTES`] more. A small file takes
+//! one read, an MP4 with its index at the end two or three, a fragmented one of any length about as many where its
+//! fragments say when they start.
 //!
 //! It fails with a [`ProbeError`], which tells the content's fault ([`ProbeError::rejection`]) from the source's.
 //!
@@ -45,7 +47,7 @@ pub use metadata::{
 pub use reader::{MAX_BYTES, MAX_READS};
 pub use source::{ByteSource, FileSource, MemorySource};
 
-pub use isobmff::{MAX_BOXES, MAX_MOOV_BYTES};
+pub use isobmff::{MAX_BOXES, MAX_FRAGMENT_BYTES, MAX_FRAGMENT_READS, MAX_MOOV_BYTES};
 
 use detect::Detected;
 use reader::Reader;

@@ -11,14 +11,14 @@ use bytes::{Bytes, BytesMut};
 use crate::error::ProbeError;
 use crate::source::ByteSource;
 
-/// The most reads that one probe makes.
+/// The most reads that one probe makes, apart from [`MAX_FRAGMENT_READS`](crate::MAX_FRAGMENT_READS).
 pub const MAX_READS: u32 = 128;
-/// The most bytes that one probe reads, apart from the index of an MP4.
+/// The most bytes that one probe reads, apart from the index of an MP4 and from its fragments.
 pub const MAX_BYTES: u64 = 1024 * 1024;
 
 pub(crate) const WINDOW_BYTES: u64 = 64 * 1024;
 /// A rest of the file up to this long is fetched whole.
-const SHORT_REST_BYTES: u64 = 256 * 1024;
+pub(crate) const SHORT_REST_BYTES: u64 = 256 * 1024;
 
 struct Block {
     start: u64,
@@ -69,9 +69,14 @@ impl<'a, S: ByteSource> Reader<'a, S> {
         self.window_bytes = bytes;
     }
 
-    /// Raises the byte budget, once the file has shown what for.
+    /// Raises the budget of bytes, once the file has shown what for.
     pub(crate) fn allow(&mut self, bytes: u64) {
         self.bytes_left = self.bytes_left.saturating_add(bytes);
+    }
+
+    /// Raises the budget of reads, once the file has shown what for.
+    pub(crate) fn allow_reads(&mut self, reads: u32) {
+        self.reads_left = self.reads_left.saturating_add(reads);
     }
 
     /// Whether `range`, as far as the file goes, would be answered from memory.
@@ -94,28 +99,39 @@ impl<'a, S: ByteSource> Reader<'a, S> {
         if let Some(bytes) = self.cached(&range) {
             return Ok(bytes);
         }
-        // What is known of the start need not be fetched again.
-        let known = self
-            .blocks
-            .iter()
-            .filter(|block| block.start <= range.start && range.start < block.end())
-            .max_by_key(|block| block.end())
-            .map(|block| block.slice(&(range.start..block.end())));
-        let fetch_start = range.start + known.as_ref().map_or(0, |bytes| bytes.len() as u64);
-        let fetched = self.fetch(fetch_start, range.end).await?;
-        let bytes = match known {
-            None => fetched,
-            Some(known) => {
-                let mut joined = BytesMut::with_capacity(known.len() + fetched.len());
-                joined.extend_from_slice(&known);
-                joined.extend_from_slice(&fetched);
-                joined.freeze()
-            }
+        // What is known of the start and of the end need not be fetched again.
+        let head = self.longest(|block| block.start <= range.start && range.start < block.end());
+        let head = head.map(|block| block.slice(&(range.start..block.end()))).unwrap_or_default();
+        let tail = self.longest(|block| {
+            range.start < block.start && block.start < range.end && range.end <= block.end()
+        });
+        let tail = tail.map(|block| block.slice(&(block.start..range.end))).unwrap_or_default();
+        let fetch_start = range.start + head.len() as u64;
+        let fetch_end = range.end - tail.len() as u64;
+        let (fetched, overlap) = if fetch_start < fetch_end {
+            (self.fetch(fetch_start, fetch_end).await?, 0)
+        } else {
+            (Bytes::new(), usize::try_from(fetch_start - fetch_end).unwrap_or(usize::MAX))
+        };
+        let bytes = if head.is_empty() && tail.is_empty() {
+            fetched
+        } else {
+            let tail = tail.get(overlap..).unwrap_or_default();
+            let mut joined = BytesMut::with_capacity(head.len() + fetched.len() + tail.len());
+            joined.extend_from_slice(&head);
+            joined.extend_from_slice(&fetched);
+            joined.extend_from_slice(tail);
+            joined.freeze()
         };
         let block = Block { start: range.start, bytes };
         let wanted = block.slice(&range);
+        self.blocks.retain(|known| known.start < block.start || known.end() > block.end());
         self.blocks.push(block);
         Ok(wanted)
+    }
+
+    fn longest(&self, is_meant: impl Fn(&Block) -> bool) -> Option<&Block> {
+        self.blocks.iter().filter(|block| is_meant(block)).max_by_key(|block| block.bytes.len())
     }
 
     async fn fetch(&mut self, start: u64, needed_end: u64) -> Result<Bytes, ProbeError<S::Error>> {
@@ -124,6 +140,8 @@ impl<'a, S: ByteSource> Reader<'a, S> {
         } else {
             start.saturating_add(self.window_bytes).min(self.len)
         };
+        let known_ahead = self.blocks.iter().map(|block| block.start).filter(|start| *start >= needed_end);
+        let window_end = known_ahead.fold(window_end, u64::min);
         // Reading ahead is a courtesy: it must not be what uses the budget up.
         let end = needed_end.max(window_end.min(start.saturating_add(self.bytes_left)));
         let wanted = end - start;
@@ -207,6 +225,24 @@ mod tests {
         assert_eq!(reader.read(SHORT_REST_BYTES - 3..u64::MAX).await.unwrap().len(), 3);
         assert_eq!(reader.read(u64::MAX - 1..u64::MAX).await.unwrap().len(), 0);
         assert_eq!(*source.reads.lock().unwrap(), [0..SHORT_REST_BYTES]);
+    }
+
+    #[tokio::test]
+    async fn what_is_known_of_the_end_is_not_fetched_again() {
+        let source = Zeros::new(10 * MAX_BYTES);
+        let (end, tail) = (source.len, source.len - SHORT_REST_BYTES);
+        let mut reader = Reader::new(&source);
+        reader.read(tail..end).await.unwrap();
+        assert_eq!(
+            reader.read(tail - MAX_BYTES / 2..end).await.unwrap().len() as u64,
+            end - tail + MAX_BYTES / 2
+        );
+        // Reading ahead stops where memory begins.
+        let middle = tail - MAX_BYTES / 2;
+        reader.read(middle - 100..middle - 90).await.unwrap();
+        assert_eq!(reader.read(middle - 50..middle + 50).await.unwrap().len(), 100);
+        let reads = [tail..end, middle..tail, middle - 100..middle];
+        assert_eq!(*source.reads.lock().unwrap(), reads);
     }
 
     #[tokio::test]

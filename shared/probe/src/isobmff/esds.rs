@@ -44,9 +44,9 @@ impl<'a> ElementaryStream<'a> {
         Some(Self { object_type_indication, average_bit_rate, decoder_specific_info })
     }
 
-    /// The codec string without what the codec itself adds.
+    /// The codec string without what the codec itself adds. Browsers compare it letter by letter, in upper case.
     pub(super) fn codec_string(&self, entry: &str) -> String {
-        format!("{entry}.{:02x}", self.object_type_indication)
+        format!("{entry}.{:02X}", self.object_type_indication)
     }
 
     /// `ffprobe`'s name by the registry of object type indications, for what may be in a video track.
@@ -131,6 +131,7 @@ mod tests {
         let body = b"\0\0\0\0\x03\x1c\0\x01\xe0\0\0\x02ab\0\0\x04\x0d\x6b\x15\0\0\0\0\0\0\0\0\0\0\0";
         let stream = ElementaryStream::parse(body).unwrap();
         assert_eq!((stream.audio_codec(), stream.average_bit_rate), (Some("mp3"), None));
+        assert_eq!(stream.codec_string("mp4a"), "mp4a.6B");
         assert_eq!(ElementaryStream::parse(b"\0\0\0\0\x04\x00"), None);
         assert_eq!(ElementaryStream::parse(&[]), None);
     }

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use super::boxes;
 use super::movie::Movie;
 use super::tree::Node;
 use crate::cursor::Cursor;
-use crate::metadata::float;
+use crate::metadata::{MAX_TRACKS, float};
 
 /// Extended type of `tfxd` ([MS-SSTR] 2.2.4.4), which says when a fragment starts.
 const TFXD: &[u8] = b"\x6d\x1d\x9b\x05\x42\xd5\x44\xe6\x80\xe2\x14\x1d\xaf\xf7\x57\xb2";
@@ -14,6 +15,8 @@ const TFXD: &[u8] = b"\x6d\x1d\x9b\x05\x42\xd5\x44\xe6\x80\xe2\x14\x1d\xaf\xf7\x
 /// Times of a track's fragments in its timescale, and how many samples they hold.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Timeline {
+    /// When the earliest of the fragments seen starts; `None` until one was seen.
+    start: Option<i128>,
     /// When the last sample ends being shown.
     end: i128,
     /// When the next sample is decoded, if its fragment does not say.
@@ -29,9 +32,22 @@ impl Timeline {
         self.end = self.end.max(end);
     }
 
-    pub(super) fn end_seconds(&self, timescale: u32) -> f64 {
-        float(u64::try_from(self.end.max(0)).unwrap_or(u64::MAX)) / f64::from(timescale.max(1))
+    fn begin_at(&mut self, start: i128) {
+        self.start = Some(self.start.map_or(start, |earliest| earliest.min(start)));
     }
+
+    pub(super) fn start_seconds(&self, timescale: u32) -> f64 {
+        seconds(self.start.unwrap_or(0), timescale)
+    }
+
+    pub(super) fn end_seconds(&self, timescale: u32) -> f64 {
+        seconds(self.end, timescale)
+    }
+}
+
+/// A time on a track's timeline in seconds; 0 for one before it.
+fn seconds(time: i128, timescale: u32) -> f64 {
+    float(u64::try_from(time.max(0)).unwrap_or(u64::MAX)) / f64::from(timescale.max(1))
 }
 
 pub(super) type Timelines = BTreeMap<u32, Timeline>;
@@ -52,6 +68,7 @@ fn add_traf(traf: &Node, movie: &Movie, timelines: &mut Timelines) -> Option<()>
     let timeline = timelines.entry(id).or_insert_with(|| Timeline {
         // Without a word of their own, fragments go on where the samples of the movie box end.
         next_decode_time: track.sample_duration().into(),
+        start: (track.samples.count > 0).then_some(0),
         ..Timeline::default()
     });
     let start = traf.data(*b"tfdt").and_then(parse_tfdt).or_else(|| {
@@ -60,10 +77,22 @@ fn add_traf(traf: &Node, movie: &Movie, timelines: &mut Timelines) -> Option<()>
     });
     timeline.is_absolute = start.is_some();
     timeline.next_decode_time = start.unwrap_or(timeline.next_decode_time);
+    timeline.begin_at(timeline.next_decode_time);
     for trun in traf.all(*b"trun") {
         let _ = add_trun(&trun.data, default, timeline);
     }
     Some(())
+}
+
+/// Whether the body of a `moof` is one: its first box is an `mfhd`, and a track of `movie` has a fragment in it.
+pub(super) fn is_moof_of(movie: &Movie, body: &[u8]) -> bool {
+    // Other boxes than those of the tracks are few; bounded, because this is asked of bytes that may be no boxes.
+    let mut boxes = boxes::children(body).take(3 * MAX_TRACKS);
+    boxes.next().is_some_and(|(kind, data)| &kind == b"mfhd" && data.len() == 8)
+        && boxes.filter(|(kind, _)| kind == b"traf").any(|(_, traf)| {
+            let track = boxes::child(traf, *b"tfhd").and_then(parse_tfhd);
+            track.is_some_and(|(id, _)| movie.track(id).is_some())
+        })
 }
 
 /// Track id and default sample duration.
@@ -166,11 +195,13 @@ impl SegmentIndex {
     /// Adds the time that the index covers, in place of its fragments.
     pub(super) fn add_to(&self, movie: &Movie, timelines: &mut Timelines) {
         let Some(track) = movie.track(self.track) else { return };
-        let timeline = timelines.entry(self.track).or_default();
-        let end = self.start.saturating_add(self.duration);
-        let scaled = i128::from(end) * i128::from(track.timescale) / i128::from(self.timescale);
-        timeline.extend_to(scaled);
-        timeline.next_decode_time = scaled;
+        let scaled = |time: u64| i128::from(time) * i128::from(track.timescale) / i128::from(self.timescale);
+        let timeline = timelines
+            .entry(self.track)
+            .or_insert_with(|| Timeline { is_absolute: true, ..Timeline::default() });
+        timeline.begin_at(scaled(self.start));
+        timeline.next_decode_time = scaled(self.start.saturating_add(self.duration));
+        timeline.extend_to(timeline.next_decode_time);
     }
 }
 
@@ -253,6 +284,7 @@ mod tests {
         for said in [tfdt, tfxd] {
             let jumped = timeline(&[vec![head(), run()], vec![head(), said, run()]]);
             assert_eq!((jumped.end_seconds(1000), jumped.is_absolute), (11.0, true));
+            assert_eq!(jumped.start_seconds(1000), 0.0);
         }
     }
 
@@ -279,7 +311,7 @@ mod tests {
         assert_eq!(index.end_offset, 3008);
         let mut timelines = Timelines::new();
         index.add_to(&movie(), &mut timelines);
-        assert_eq!(timelines[&1].end_seconds(1000), 1.0);
+        assert_eq!((timelines[&1].start_seconds(1000), timelines[&1].end_seconds(1000)), (0.2, 1.0));
         assert_eq!(SegmentIndex::parse(&full(*b"sidx", 0, 0, words(&[1, 500, 0, 0, 3, 1]))[8..]), None);
     }
 

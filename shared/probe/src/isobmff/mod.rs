@@ -2,7 +2,10 @@
 //!
 //! The walk hops from box to box at the top of the file, reading headers only, until it has the movie box (`moov`)
 //! and knows whether the media data (`mdat`) is complete; in a fragmented file it goes on to where the last fragment
-//! ends, over indexes where there are any.
+//! ends. There it gets by an index, by a search from the end of the file, or else from fragment to fragment.
+//!
+//! A bound on reads, bytes or boxes that is met after the movie box was read does not refuse the file: its fragments
+//! are too many, which is no fault. Its duration is then what `mehd` says, or is estimated by the fragments seen.
 //!
 //! A file that lacks its movie box, or ends within a movie box, a fragment or its media data, is malformed: it was
 //! cut off. A box that makes no sense elsewhere ends the walk there, and what was found before counts.
@@ -13,6 +16,7 @@ mod entry;
 mod esds;
 mod fragment;
 mod language;
+mod last_fragment;
 mod movie;
 mod sample_table;
 mod tags;
@@ -22,11 +26,12 @@ mod video_entry;
 
 use boxes::{FourCc, HEADER_BYTES, Header};
 use fragment::{SegmentIndex, Timelines};
-use movie::{Layout, Movie};
+use last_fragment::{FIRST_STEP_BYTES, MAX_SEARCH_BYTES, Search};
+use movie::{Coverage, Layout, Movie};
 use tree::Tables;
 
 use crate::error::ProbeError;
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, float};
 use crate::reader::{Reader, WINDOW_BYTES};
 use crate::source::ByteSource;
 
@@ -36,14 +41,20 @@ pub use tree::MAX_BOXES;
 /// [`MAX_BYTES`](crate::MAX_BYTES). A larger index is still read, because the tables that make it large are skipped.
 pub const MAX_MOOV_BYTES: u64 = 32 * 1024 * 1024;
 
+/// The most reads that one probe makes for the fragments of an MP4, on top of [`MAX_READS`](crate::MAX_READS): one
+/// for each where neither an index nor the end of the file shows where the last one is.
+pub const MAX_FRAGMENT_READS: u32 = 384;
+
+/// The most bytes that one probe reads for the fragments of an MP4, on top of [`MAX_BYTES`](crate::MAX_BYTES): 8 MiB
+/// to search the end of the file for the last one, 4 MiB for heads of fragments.
+pub const MAX_FRAGMENT_BYTES: u64 = 12 * 1024 * 1024;
+
 /// A movie box up to this long is read whole, in one go.
 const SMALL_MOOV_BYTES: u64 = 1024 * 1024;
-/// Read beyond the movie box, for the headers that follow it.
-const BEYOND_MOOV_BYTES: u64 = 1024;
-/// Window of the hops from fragment to fragment.
+/// Read beyond the movie box and beyond a fragment's head, for the headers that follow it.
+const BEYOND_BYTES: u64 = 1024;
+/// Smallest window of the hops from fragment to fragment.
 const HOP_WINDOW_BYTES: u64 = 4 * 1024;
-/// How far from the end a last fragment is looked for.
-const TAIL_BYTES: u64 = 384 * 1024;
 /// A longer segment index than this is not read.
 const MAX_INDEX_BYTES: u64 = 256 * 1024;
 /// The most segment indexes that are remembered at once: one per track of a segment.
@@ -70,7 +81,9 @@ struct Walk<'r, 's, S: ByteSource> {
     first_mdat: Option<u64>,
     fragmented: bool,
     timelines: Timelines,
-    timelines_reach_the_end: bool,
+    coverage: Coverage,
+    first_moof: Option<u64>,
+    latest_moof: u64,
     /// Indexes met since the last jump, and where their segments end.
     pending: Vec<SegmentIndex>,
     pending_end: u64,
@@ -88,7 +101,9 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
             first_mdat: None,
             fragmented: false,
             timelines: Timelines::new(),
-            timelines_reach_the_end: true,
+            coverage: Coverage::Whole,
+            first_moof: None,
+            latest_moof: 0,
             pending: Vec::new(),
             pending_end: 0,
             has_looked_for_the_last_fragment: false,
@@ -98,19 +113,34 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
     async fn run(mut self) -> Result<Metadata, ProbeError<S::Error>> {
         let mut position = 0;
         while position < self.reader.len() {
-            if self.is_long_way_from(position) {
-                match self.jump(position).await? {
-                    Step::To(later) => position = later,
-                    Step::Done => break,
+            match self.step(position).await {
+                Ok(Step::To(next)) => position = next,
+                Ok(Step::Done) => break,
+                Err(ProbeError::LimitExceeded { .. }) if self.movie.is_some() => {
+                    self.coverage = self.coverage_up_to(position);
+                    break;
                 }
-            }
-            let Some(header) = self.header(position).await? else { break };
-            match self.visit(position, header).await? {
-                Step::To(next) => position = next,
-                Step::Done => break,
+                Err(error) => return Err(error),
             }
         }
         self.finish(position)
+    }
+
+    /// Goes on from `position`: ends, because a step that stays there can only be the one jump that led nowhere.
+    async fn step(&mut self, position: u64) -> Result<Step, ProbeError<S::Error>> {
+        if self.is_long_way_from(position) {
+            return self.jump(position).await;
+        }
+        let Some(header) = self.header(position).await? else { return Ok(Step::Done) };
+        self.visit(position, header).await
+    }
+
+    /// What is known of the fragments when those up to `position` were seen.
+    fn coverage_up_to(&self, position: u64) -> Coverage {
+        let first = [self.first_mdat, self.first_moof].into_iter().flatten().min().unwrap_or(position);
+        let (whole, seen) = (self.reader.len().saturating_sub(first), position.saturating_sub(first));
+        let whole_by_seen = if seen > 0 { float(whole) / float(seen) } else { 1.0 };
+        Coverage::Part { whole_by_seen }
     }
 
     fn finish(self, position: u64) -> Result<Metadata, ProbeError<S::Error>> {
@@ -130,7 +160,7 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
             fast_start: self.first_mdat.is_none_or(|mdat| self.moov_offset < mdat),
             fragmented: self.fragmented,
             timelines: self.timelines,
-            timelines_reach_the_end: self.timelines_reach_the_end,
+            coverage: self.coverage,
         }))
     }
 
@@ -190,7 +220,7 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
         let size = end - position;
         self.reader.allow(size.min(MAX_MOOV_BYTES));
         let tables = if size <= SMALL_MOOV_BYTES {
-            self.reader.read(position..end.saturating_add(BEYOND_MOOV_BYTES)).await?;
+            self.reader.read(position..end.saturating_add(BEYOND_BYTES)).await?;
             Tables::Whole
         } else {
             Tables::Heads
@@ -208,10 +238,18 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
 
     async fn read_fragment(&mut self, position: u64, header: Header) -> Result<(), ProbeError<S::Error>> {
         self.fragmented = true;
-        self.reader.set_window(HOP_WINDOW_BYTES);
         let Some(movie) = &self.movie else { return Ok(()) };
+        if self.first_moof.is_none() {
+            self.first_moof = Some(position);
+            self.reader.allow(MAX_FRAGMENT_BYTES);
+            self.reader.allow_reads(MAX_FRAGMENT_READS);
+        }
+        self.latest_moof = position;
         let end = header.end(position, self.reader.len());
-        self.reader.read(position..end.min(position.saturating_add(WINDOW_BYTES))).await?;
+        let with_next_header = end.saturating_add(BEYOND_BYTES);
+        // The next fragment's head is probably as long as this one.
+        self.reader.set_window((with_next_header - position).clamp(HOP_WINDOW_BYTES, WINDOW_BYTES));
+        self.reader.read(position..with_next_header.min(position.saturating_add(WINDOW_BYTES))).await?;
         let moof = tree::read(self.reader, &mut self.boxes_left, position, header, Tables::Whole).await?;
         fragment::add_moof(&moof, movie, &mut self.timelines);
         Ok(())
@@ -240,72 +278,51 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
             && !self.reader.rest_is_short(position)
     }
 
-    /// Goes from `position` to where indexed segments end, or else to the last fragment that can be found.
+    /// Goes from `position` to where indexed segments end if that is the end of the file, else to the last fragment
+    /// that can be found, else to where indexed segments end.
     async fn jump(&mut self, position: u64) -> Result<Step, ProbeError<S::Error>> {
         let indexes = std::mem::take(&mut self.pending);
         let indexed_end = std::mem::take(&mut self.pending_end);
-        if let Some(movie) = &self.movie
-            && position < indexed_end
+        let is_indexed_to_the_end = position < indexed_end && self.reader.rest_is_short(indexed_end);
+        if !is_indexed_to_the_end
+            && !std::mem::replace(&mut self.has_looked_for_the_last_fragment, true)
+            && let Some(step) = self.jump_to_the_last_fragment(position).await?
         {
-            for index in indexes {
-                index.add_to(movie, &mut self.timelines);
-            }
-            return Ok(Step::To(indexed_end.min(self.reader.len())));
+            return Ok(step);
         }
-        if std::mem::replace(&mut self.has_looked_for_the_last_fragment, true) {
+        let Some(movie) = self.movie.as_ref().filter(|_| position < indexed_end) else {
             return Ok(Step::To(position));
+        };
+        for index in indexes {
+            index.add_to(movie, &mut self.timelines);
         }
-        // Where fragments do not say when they start, all of them have to be added up.
-        if self.timelines.values().all(|timeline| timeline.is_absolute)
-            && let Some(last) = self.find_last_fragment(position).await?
-        {
-            return Ok(Step::To(last));
-        }
-        if self.movie.as_ref().is_some_and(Movie::knows_fragment_duration) {
-            self.timelines_reach_the_end = false;
-            return Ok(Step::Done);
-        }
-        Ok(Step::To(position))
+        Ok(Step::To(indexed_end.min(self.reader.len())))
     }
 
-    /// A late fragment behind `position`: one that the index at the end of the file names, or else one that shows
-    /// itself near the end.
-    async fn find_last_fragment(&mut self, position: u64) -> Result<Option<u64>, ProbeError<S::Error>> {
-        let len = self.reader.len();
-        let tail_start = len.saturating_sub(WINDOW_BYTES).max(position);
-        let tail = self.reader.read(tail_start..len).await?;
-        let index_size = tail.last_chunk::<16>().and_then(|last| fragment::parse_mfro(last));
-        if let Some(mfra_offset) =
-            index_size.and_then(|size| len.checked_sub(size)).filter(|offset| *offset > position)
-        {
-            let mfra = self.reader.read(mfra_offset..len.min(mfra_offset.saturating_add(TAIL_BYTES))).await?;
-            let body = mfra.get(8..).unwrap_or_default();
-            let tables = boxes::children(body).filter(|(kind, _)| kind == b"tfra");
-            let last = tables.filter_map(|(_, tfra)| fragment::last_moof_offset(tfra)).max();
-            if let Some(last) = last.filter(|last| (position..len).contains(last))
-                && self.header(last).await?.is_some_and(|header| &header.kind == b"moof")
-            {
-                return Ok(Some(last));
+    async fn jump_to_the_last_fragment(
+        &mut self,
+        position: u64,
+    ) -> Result<Option<Step>, ProbeError<S::Error>> {
+        let Some(movie) = &self.movie else { return Ok(None) };
+        // Where fragments do not say when they start, all of them have to be added up.
+        if self.timelines.values().all(|timeline| timeline.is_absolute) {
+            let search = Search {
+                movie,
+                after: position,
+                fragment_bytes: position.saturating_sub(self.latest_moof),
+                // What the movie box says is as good as what a long search would find.
+                max_bytes: if movie.knows_fragment_duration() { FIRST_STEP_BYTES } else { MAX_SEARCH_BYTES },
+            };
+            if let Some(last) = search.run(self.reader).await? {
+                return Ok(Some(Step::To(last)));
             }
         }
-        let tail_start = len.saturating_sub(TAIL_BYTES).max(position);
-        let tail = self.reader.read(tail_start..len).await?;
-        Ok(find_moof(&tail).map(|found| tail_start + found as u64))
+        if movie.knows_fragment_duration() {
+            self.coverage = Coverage::SaidByMovie;
+            return Ok(Some(Step::Done));
+        }
+        Ok(None)
     }
-}
-
-/// Where the first fragment in `bytes` begins: a `moof` whose first box is `mfhd` and that another box follows.
-fn find_moof(bytes: &[u8]) -> Option<usize> {
-    let starts = bytes
-        .windows(16)
-        .enumerate()
-        .filter(|(_, window)| &window[4..8] == b"moof" && &window[12..] == b"mfhd");
-    let is_followed = |start: usize| {
-        let size = Header::parse(&bytes[start..])?.size?;
-        let next = bytes.get(start.checked_add(usize::try_from(size).ok()?)?..)?;
-        Header::parse(next).filter(Header::has_plausible_kind)
-    };
-    starts.map(|(start, _)| start).find(|start| is_followed(*start).is_some())
 }
 
 fn cut_off<E>(part: &str, missing_bytes: u64, lacks_index: bool) -> ProbeError<E> {

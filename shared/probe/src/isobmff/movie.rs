@@ -19,6 +19,9 @@ use crate::metadata::{
 
 /// Seconds from 1904-01-01, which the format counts from, to 1970-01-01.
 const EPOCH_1904: u64 = 2_082_844_800;
+/// Fragments that start later than this run on the clock of a live stream, not on that of a film: the packagers of
+/// films start at zero, or at 10 seconds to leave room below.
+const LIVE_START_SECONDS: f64 = 60.0;
 const FORMAT_NAME: &str = "mov,mp4,m4a,3gp,3g2,mj2";
 
 #[derive(Default)]
@@ -44,8 +47,18 @@ pub(super) struct Layout {
     pub(super) fragmented: bool,
     /// Times of the fragments by track.
     pub(super) timelines: BTreeMap<u32, Timeline>,
-    /// Whether the fragments' end was seen; else only the movie's own word on the duration counts.
-    pub(super) timelines_reach_the_end: bool,
+    pub(super) coverage: Coverage,
+}
+
+/// How much of the fragments was seen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Coverage {
+    /// The last one too, so the end of the timelines is known.
+    Whole,
+    /// Not the last one, because the movie box itself says how long all of them last.
+    SaidByMovie,
+    /// Not the last one, because a bound was met. The whole is so many times as long, in bytes, as what was seen.
+    Part { whole_by_seen: f64 },
 }
 
 impl Movie {
@@ -178,9 +191,15 @@ impl Movie {
     /// From the first picture or sound to the end of the last, by the tracks' own tables and fragments. The movie's
     /// header, which writers leave at nothing or at the first fragment, is the last resort and none with fragments.
     fn duration_seconds(&self, layout: &Layout) -> f64 {
-        if layout.fragmented && !layout.timelines_reach_the_end {
-            return self.in_seconds(self.fragment_duration);
-        }
+        let scale = match layout.coverage {
+            Coverage::Part { whole_by_seen } if layout.fragmented && !self.knows_fragment_duration() => {
+                whole_by_seen
+            }
+            Coverage::SaidByMovie | Coverage::Part { .. } if layout.fragmented => {
+                return self.in_seconds(self.fragment_duration);
+            }
+            _ => 1.0,
+        };
         let mut played: Option<(f64, f64)> = None;
         let mut subtitles_end = 0.0_f64;
         for track in &self.tracks {
@@ -197,7 +216,7 @@ impl Movie {
         if let Some((start, end)) = played.filter(|(start, end)| end > start) {
             // As ffprobe has it, subtitles may hang over a little; longer ones are taken for an error.
             let hangs_over = subtitles_end > end && subtitles_end - end < 1.0;
-            return if hangs_over { subtitles_end } else { end } - start;
+            return (if hangs_over { subtitles_end } else { end } - start) * scale;
         }
         self.in_seconds(if self.is_extended || layout.fragmented {
             self.fragment_duration
@@ -214,9 +233,12 @@ impl Movie {
         let Some(timeline) = layout.timelines.get(&track.id) else {
             return track.presentation(self.timescale);
         };
+        let shift = track.presentation_shift(self.timescale);
+        let start = timeline.start_seconds(track.timescale) + shift;
         // Fragments are counted from the zero of their timeline, as players and ffprobe do, even if the first of them
-        // starts later.
-        Some((0.0, timeline.end_seconds(track.timescale) + track.presentation_shift(self.timescale)))
+        // starts some seconds later; but the zero of a live clock is long before them.
+        let counted_from = if start > LIVE_START_SECONDS { start } else { 0.0 };
+        Some((counted_from, timeline.end_seconds(track.timescale) + shift))
     }
 }
 

@@ -39,7 +39,7 @@ impl VideoEntry {
         let named = config.is_some();
         let config = config.unwrap_or_default();
         let (mut codec, mut codec_string) =
-            (codec_name(kind), format!("{}{}", kind_text(kind), config.codec_suffix));
+            (codec_name(kind), codec_string(kind, boxes, &config.codec_suffix));
         let (mut profile, mut level) = (config.profile, config.level);
         if let Some(stream) = &stream
             && !named
@@ -93,6 +93,40 @@ fn parse_config(boxes: &[u8]) -> Option<VideoConfig> {
     })
 }
 
+/// RFC 6381 names a codec by its sample entry and what its configuration adds. The entries of Dolby Vision have
+/// names of their own ("Dolby Vision Streams Within the ISO Base Media File Format", codecs parameter string); without
+/// a Dolby Vision configuration the base layer is named, by the entry that it would have alone.
+fn codec_string(kind: FourCc, boxes: &[u8], suffix: &str) -> String {
+    let Some(base) = dolby_vision_base(kind) else { return format!("{}{suffix}", kind_text(kind)) };
+    let config = DOLBY_VISION_CONFIGS.iter().find_map(|config| child(boxes, **config)).and_then(parse_dvcc);
+    match config {
+        Some((profile, level)) => format!("{}.{profile:02}.{level:02}", kind_text(kind)),
+        None => format!("{}{suffix}", kind_text(base)),
+    }
+}
+
+const DOLBY_VISION_CONFIGS: [&FourCc; 3] = [b"dvcC", b"dvvC", b"dvwC"];
+
+/// The entry type of the base layer, for the entry types that only Dolby Vision has.
+fn dolby_vision_base(kind: FourCc) -> Option<FourCc> {
+    Some(match &kind {
+        b"dvh1" => *b"hvc1",
+        b"dvhe" => *b"hev1",
+        b"dva1" => *b"avc1",
+        b"dvav" => *b"avc3",
+        b"dav1" => *b"av01",
+        _ => return None,
+    })
+}
+
+/// Profile and level: 7 and 6 bits after the version.
+fn parse_dvcc(body: &[u8]) -> Option<(u16, u16)> {
+    let mut fields = Cursor::new(body);
+    fields.skip(2)?;
+    let packed = fields.u16()?;
+    Some((packed >> 9, packed >> 3 & 0x3f))
+}
+
 /// A decoder shows what the bitstream says. Only where that is the bare coded size, in whole macroblocks, may the
 /// container mean a smaller one.
 fn picture_size(container: (u32, u32), coded: Option<(u32, u32)>, is_cropped: bool) -> (u32, u32) {
@@ -134,8 +168,7 @@ fn parse_colr(boxes: &[u8]) -> ColorCodes {
 
 fn hdr(kind: FourCc, boxes: &[u8], color: ColorCodes) -> Option<Hdr> {
     let holds = |kinds: &[&FourCc]| children(boxes).any(|(kind, _)| kinds.contains(&&kind));
-    let is_dolby_vision = matches!(&kind, b"dvh1" | b"dvhe" | b"dva1" | b"dvav" | b"dav1");
-    if is_dolby_vision || holds(&[b"dvcC", b"dvvC", b"dvwC"]) {
+    if dolby_vision_base(kind).is_some() || holds(&DOLBY_VISION_CONFIGS) {
         return Some(Hdr::DolbyVision);
     }
     // Static metadata belongs to PQ; it says so only where the transfer function is not given.
@@ -241,6 +274,23 @@ mod tests {
         assert_eq!(entry(*b"hvc1", 8, 8, &dolby).hdr, Some(Hdr::DolbyVision));
         assert_eq!(entry(*b"dvh1", 8, 8, &[]).hdr, Some(Hdr::DolbyVision));
         assert_eq!(entry(*b"avc1", 8, 8, &[colr(*b"prof", [1, 1, 1], &[])]).color, None);
+    }
+
+    #[test]
+    fn dolby_vision_is_named_by_its_profile_and_level() {
+        // Profile 5, level 6, with metadata and base layer.
+        let config = |kind| boxed(kind, [&[1, 0, 0x0a, 0x35][..], &[0; 20]].concat());
+        let string = |kind, boxes: &[Vec<u8>]| entry(kind, 8, 8, boxes).codec_string;
+        assert_eq!(string(*b"dvh1", &[config(*b"dvcC")]), "dvh1.05.06");
+        assert_eq!(string(*b"dvav", &[config(*b"dvvC")]), "dvav.05.06");
+        assert_eq!(string(*b"dav1", &[boxed(*b"dvvC", [1, 0, 0x14, 0x4d])]), "dav1.10.09");
+        // Profile 8 plays without Dolby Vision too, which the entry's type says.
+        assert_eq!(string(*b"hvc1", &[config(*b"dvvC")]), "hvc1");
+        let vp9 = boxed(*b"vpcC", [1, 0, 0, 0, 0, 10, 0x82, 1, 1, 1, 0, 0]);
+        let named = [*b"dvh1", *b"dvhe", *b"dva1", *b"dvav", *b"dav1"]
+            .map(|kind| string(kind, std::slice::from_ref(&vp9)).split_once('.').unwrap().0.to_owned());
+        assert_eq!(named, ["hvc1", "hev1", "avc1", "avc3", "av01"]);
+        assert_eq!(string(*b"dvhe", &[boxed(*b"dvcC", [1, 0, 0])]), "hev1");
     }
 
     #[test]

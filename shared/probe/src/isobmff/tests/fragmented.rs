@@ -1,0 +1,162 @@
+//! The way to the end of the last fragment, in files of many gigabytes.
+
+use super::build::*;
+
+/// Probes a fragmented file: it lasts `seconds`, as is found within these many reads and bytes.
+fn expect(source: &Sparse, seconds: f64, reads: usize, bytes: u64) {
+    let metadata = probe(source).unwrap();
+    assert!(metadata.fragmented && metadata.fast_start, "{metadata:?}");
+    assert!((metadata.duration_seconds - seconds).abs() < 1e-6, "{}", metadata.duration_seconds);
+    assert!((metadata.video[0].frame_rate - 25.0).abs() < 1e-9, "{metadata:?}");
+    assert!(
+        source.reads() <= reads && source.bytes_read() <= bytes,
+        "{} reads, {} bytes",
+        source.reads(),
+        source.bytes_read()
+    );
+}
+
+fn plain(rest: Vec<Part>) -> Sparse {
+    file(fragmented_moov(&[]), rest)
+}
+
+#[test]
+fn few_fragments_are_walked() {
+    expect(&plain(fragments(20, 1000, true)), 20.0, 1, MIB);
+    expect(&plain(fragments(20, 1000, false)), 20.0, 1, MIB);
+}
+
+#[test]
+fn the_last_fragment_shows_itself_near_the_end() {
+    expect(&plain(fragments(3600, MIB / 5, true)), 3600.0, 2, MIB / 2);
+    expect(&plain(fragments(4000, MIB / 2, true)), 4000.0, 3, 2 * MIB);
+}
+
+#[test]
+fn long_fragments_are_searched_for_as_far_as_they_are_long() {
+    expect(&plain(fragments(300, 1_250_000, true)), 300.0, 3, 2 * MIB);
+    expect(&plain(fragments(300, 5_000_000, true)), 300.0, 3, 7 * MIB);
+    expect(&plain(fragments(4000, 1_250_000, true)), 4000.0, 3, 2 * MIB);
+    // The first fragment is no measure of the last.
+    let mut parts = fragment(Some(0), 1000);
+    parts.extend(fragment(Some(1), 300_000));
+    parts.extend((2..300).flat_map(|second| fragment(Some(second), 6 * MIB)));
+    expect(&plain(parts), 300.0, 5, 9 * MIB);
+}
+
+#[test]
+fn concatenated_segments_each_with_an_index_take_no_read_each() {
+    expect(&plain(segments(300, 1_250_000)), 300.0, 3, 2 * MIB);
+    expect(&plain(segments(300, 5_000_000)), 300.0, 3, 7 * MIB);
+    expect(&plain(segments(4000, 1_250_000)), 4000.0, 3, 2 * MIB);
+    let long = (0..300).flat_map(|index| segment(6 * index, &(6 * index..=6 * index + 5), 1_250_000));
+    expect(&plain(long.collect()), 1800.0, 3, 2 * MIB);
+}
+
+#[test]
+fn an_index_in_front_of_all_fragments_takes_one_read() {
+    expect(&plain(segment(0, &(0..=599), 3 * MIB)), 600.0, 1, MIB);
+}
+
+#[test]
+fn an_index_at_the_end_names_the_last_fragment() {
+    let mut parts = fragments(600, 3 * MIB, true);
+    let moov = fragmented_moov(&[]);
+    let last = ftyp().len() as u64 + moov.len() as u64 + len(&parts) - len(&fragment(Some(0), 3 * MIB));
+    parts.push(Part::Bytes(mfra(last)));
+    expect(&file(moov, parts), 600.0, 4, MIB);
+}
+
+#[test]
+fn the_movie_box_may_say_it() {
+    let mehd = || full(*b"mehd", 0, 0, words(&[600_000]));
+    expect(&file(fragmented_moov(&[mehd()]), fragments(600, 3 * MIB, true)), 600.0, 3, MIB);
+    expect(&file(fragmented_moov(&[mehd()]), fragments(600, 3 * MIB, false)), 600.0, 2, MIB);
+}
+
+#[test]
+fn fragments_are_added_up_where_nothing_shows_the_last() {
+    // No start times, or too long to be searched for.
+    expect(&plain(fragments(300, 3 * MIB, false)), 300.0, 301, 2 * MIB);
+    expect(&plain(fragments(300, 20_000_000, true)), 300.0, 304, 11 * MIB);
+}
+
+#[test]
+fn segments_too_long_to_be_searched_for_are_followed_by_their_indexes() {
+    let parts = (0..5).flat_map(|index| segment(20 * index, &(20 * index..=20 * index + 19), 20_000_000));
+    expect(&plain(parts.collect()), 100.0, 12, 10 * MIB);
+}
+
+#[test]
+fn endless_fragments_are_estimated_and_not_refused() {
+    let source = plain(fragments(4000, 3 * MIB, false));
+    let metadata = probe(&source).unwrap();
+    assert!((metadata.duration_seconds - 4000.0).abs() < 40.0, "{}", metadata.duration_seconds);
+    assert!((metadata.video[0].frame_rate - 25.0).abs() < 1e-9, "{metadata:?}");
+    assert_eq!(source.reads(), (crate::MAX_READS + crate::MAX_FRAGMENT_READS) as usize);
+
+    let source = plain(fragments(4000, 20_000_000, true));
+    let metadata = probe(&source).unwrap();
+    assert!((metadata.duration_seconds - 4000.0).abs() < 40.0, "{}", metadata.duration_seconds);
+}
+
+#[test]
+fn a_fragment_within_media_data_is_no_fragment() {
+    let moof = |at| match fragment(Some(at), 100).remove(0) {
+        Part::Bytes(bytes) => bytes,
+        Part::Zeros(_) => unreachable!(),
+    };
+    let mut parts = fragments(299, 1_250_000, true);
+    parts.push(Part::Bytes(moof(299)));
+    // One that no box follows, one that a box follows that is too long, and one of a track that the movie has not,
+    // with media data to the end of the file.
+    let mut foreign = moof(7777);
+    let track_id = foreign.windows(4).position(|window| window == b"tfhd").unwrap() + 8;
+    foreign[track_id..track_id + 4].copy_from_slice(&9_u32.to_be_bytes());
+    let too_long = boxed(*b"free", [1; 20]).iter().map(|byte| byte | 0x40).collect();
+    let decoys =
+        [moof(8888), vec![1; 500], moof(6666), too_long, foreign, long_header(*b"mdat", 200_016)].concat();
+    parts.push(Part::Bytes(long_header(*b"mdat", 16 + 1_000_000 + decoys.len() as u64 + 200_000)));
+    parts.extend([Part::Zeros(1_000_000), Part::Bytes(decoys), Part::Zeros(200_000)]);
+    expect(&plain(parts), 300.0, 3, 2 * MIB);
+}
+
+#[test]
+fn stray_bytes_may_follow_the_last_fragment_and_a_cut_is_told() {
+    let mut parts = fragments(300, 1_250_000, true);
+    parts.push(Part::Zeros(100));
+    expect(&plain(parts), 300.0, 3, 2 * MIB);
+    let whole = plain(fragments(300, 1_250_000, true));
+    let refused = probe(&Sparse::new(whole.len - 1000, whole.stretches.clone())).unwrap_err();
+    assert!(refused.to_string().contains("1000 bytes before the end of its media data"), "{refused}");
+}
+
+#[test]
+fn a_live_clock_is_not_the_duration() {
+    let at =
+        |start: u32, count: u32| (start..start + count).flat_map(|second| fragment(Some(second), 1_250_000));
+    expect(&plain(at(100_000, 30).collect()), 30.0, 3, 2 * MIB);
+    expect(&plain(at(3600, 7200).collect()), 7200.0, 3, 2 * MIB);
+    let indexed = segment(100_000, &(100_000..=100_299), 1_250_000);
+    expect(&plain(indexed), 300.0, 3, 2 * MIB);
+    // As ffprobe has it, a few seconds before the first fragment count.
+    expect(&plain(at(10, 30).collect()), 40.0, 3, 2 * MIB);
+}
+
+#[test]
+fn fragments_that_go_on_after_samples_of_the_movie_box_start_with_those() {
+    let trex = full(*b"trex", 0, 0, words(&[1, 1, 40, 0, 0]));
+    let moov = moov(&[video_track(1, 25 * 100, 100), boxed(*b"mvex", trex)]);
+    let rest = mdat(1000).into_iter().chain((100..110).flat_map(|second| fragment(Some(second), 1000)));
+    expect(&file(moov, rest), 110.0, 1, MIB);
+}
+
+#[test]
+fn the_movie_header_is_not_believed_where_fragments_follow() {
+    let metadata = probe(&plain(fragments(4, 1000, true))).unwrap();
+    assert!((metadata.duration_seconds - 4.0).abs() < 1e-9);
+    // An initialisation segment has no duration, and no fragments.
+    let metadata = probe(&file(fragmented_moov(&[]), [])).unwrap();
+    assert!(metadata.duration_seconds.abs() < 1e-9 && !metadata.fragmented && metadata.bit_rate == 0);
+    assert!((metadata.video[0].frame_rate - 25.0).abs() < 1e-9);
+}
