@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -241,7 +241,8 @@ fn accept(
     Ok(ProvisionedResource { physical_id, attributes, properties: pending.properties.clone() })
 }
 
-/// Takes `PUT`s on one secret path, as S3 does for CloudFormation.
+/// Takes `PUT`s on one secret path, as S3 does for CloudFormation: the URL is presigned without a content type, so that one
+/// with a content type has another signature, and S3 takes no body of unknown length.
 async fn take_answers(listener: TcpListener, path: String, answers: mpsc::Sender<Bytes>) {
     loop {
         let stream = match listener.accept().await {
@@ -267,6 +268,13 @@ async fn take_answers(listener: TcpListener, path: String, answers: mpsc::Sender
 async fn take_answer(request: Request<Incoming>, path: &str, answers: &mpsc::Sender<Bytes>) -> StatusCode {
     if request.method() != Method::PUT || request.uri().path() != path {
         return StatusCode::FORBIDDEN;
+    }
+    let headers = request.headers();
+    if headers.get(header::CONTENT_TYPE).is_some_and(|content_type| !content_type.is_empty()) {
+        return StatusCode::FORBIDDEN;
+    }
+    if !headers.contains_key(header::CONTENT_LENGTH) {
+        return StatusCode::LENGTH_REQUIRED;
     }
     match Limited::new(request.into_body(), ANSWER_LIMIT_BYTES).collect().await {
         // A second answer changes nothing.

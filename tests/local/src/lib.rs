@@ -7,6 +7,7 @@
 
 pub mod aws;
 pub mod command;
+mod connections;
 pub mod custom_resource;
 pub mod demo;
 pub mod functions;

@@ -331,10 +331,15 @@ impl LocalStack {
     /// Waits until no message is left in a queue that feeds a function, neither to be received nor being worked on. With
     /// another AWS endpoint nobody can tell, and it does not wait.
     pub async fn idle(&self, timeout: Duration) -> Result<(), NotIdle> {
+        self.idle_for("", timeout).await
+    }
+
+    /// As [`idle`](Self::idle), for messages whose body contains `text`: a test that shares a stack waits for its own.
+    pub async fn idle_for(&self, text: &str, timeout: Duration) -> Result<(), NotIdle> {
         let Some(aws) = &self.aws else { return Ok(()) };
         let mut changes = self.mappings.changes();
         let empty = async {
-            while !self.busy_queues(aws).is_empty() {
+            while !self.busy_queues(aws, text).is_empty() {
                 if changes.changed().await.is_err() {
                     return;
                 }
@@ -342,14 +347,14 @@ impl LocalStack {
         };
         // Elapsed or not, what counts is what is in the queues now.
         let _ = tokio::time::timeout(timeout, empty).await;
-        let busy = self.busy_queues(aws);
+        let busy = self.busy_queues(aws, text);
         if busy.is_empty() { Ok(()) } else { Err(NotIdle { waited: timeout, busy }) }
     }
 
-    fn busy_queues(&self, aws: &Aws) -> Vec<String> {
+    fn busy_queues(&self, aws: &Aws, text: &str) -> Vec<String> {
         let mut busy = Vec::new();
         for mapping in &self.stack.event_source_mappings {
-            match aws.queues().counts(&mapping.queue_arn) {
+            match aws.queues().counts_containing(&mapping.queue_arn, text) {
                 Ok(counts) if counts.visible + counts.in_flight + counts.delayed == 0 => {}
                 Ok(counts) => busy.push(format!("{}: {counts:?}", mapping.queue_arn)),
                 Err(error) => busy.push(format!("{}: {error}", mapping.queue_arn)),

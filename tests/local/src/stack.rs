@@ -180,6 +180,8 @@ pub struct Queue {
     pub visibility_timeout: Duration,
     /// `MessageRetentionPeriod`; 4 days by default.
     pub message_retention: Duration,
+    /// `MaximumMessageSize`: the longest body in bytes; 1 MiB by default.
+    pub maximum_message_bytes: usize,
     /// `RedrivePolicy`.
     pub redrive: Option<Redrive>,
     /// Statements of `AWS::SQS::QueuePolicy` resources for this queue.

@@ -1,13 +1,13 @@
 //! What was called: a record for tests to assert on, hooks to answer in a service's place, and how often each
 //! permission was used.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::identity::Principal;
 use super::installed::Installed;
-use super::policy::{Matched, UsageCounts};
+use super::policy::{Permission, UsageCounts};
 
 /// How many calls are remembered.
 const REMEMBERED_CALLS: usize = 100_000;
@@ -92,7 +92,8 @@ pub enum Answer {
     Delay(Duration),
 }
 
-/// One permission of a function or a role, and how often it allowed a call.
+/// One permission of a function or a role, and how often it allowed a call. A statement is as many permissions as it has
+/// combinations of an action, a resource and a condition's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PermissionUse {
     /// Where the template declares the policy.
@@ -103,7 +104,10 @@ pub struct PermissionUse {
     pub action: String,
     /// Resource pattern; `!` in front of `NotResource`'s.
     pub resource: String,
-    /// Calls that it allowed.
+    /// A condition key and one of its values, e.g. `dynamodb:LeadingKeys EMAIL#*`; `!` in front of the values of a negated
+    /// condition, which work together. `None` where the statement has no conditions.
+    pub condition: Option<String>,
+    /// Calls that it allowed: all that they needed was allowed, and this was a part of it.
     pub times: u64,
 }
 
@@ -172,12 +176,9 @@ impl Calls {
     pub fn permission_usage(&self) -> Vec<PermissionUse> {
         lock(&self.inner.usage)
             .iter()
-            .map(|((source, statement, action, resource), times)| PermissionUse {
-                source: source.clone(),
-                statement: *statement,
-                action: action.clone(),
-                resource: resource.clone(),
-                times: *times,
+            .map(|(permission, times)| {
+                let Permission { source, statement, action, resource, condition } = permission.clone();
+                PermissionUse { source, statement, action, resource, condition, times: *times }
             })
             .collect()
     }
@@ -199,11 +200,11 @@ impl Calls {
         hooks.iter().find_map(|hook| hook(attempt))
     }
 
-    /// Counts the permissions that allowed a call.
-    pub(crate) fn count(&self, matched: Vec<Matched>) {
+    /// Counts the permissions that allowed a call. They are those of the whole call, once each.
+    pub(crate) fn count(&self, used: BTreeSet<Permission>) {
         let mut usage = lock(&self.inner.usage);
-        for used in matched {
-            if let Some(times) = usage.get_mut(&(used.source, used.statement, used.action, used.resource)) {
+        for permission in used {
+            if let Some(times) = usage.get_mut(&permission) {
                 *times += 1;
             }
         }

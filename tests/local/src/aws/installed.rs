@@ -1,11 +1,11 @@
 //! The stack as the AWS side needs it: policies read, functions and roles found by what requests name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::identity::{Caller, Identities, Principal};
 use super::policy::{
-    Access, Context, Matched, Policy, PolicyError, PrincipalMatch, UsageCounts, Verdict, evaluate,
+    Access, Context, Permission, Policy, PolicyError, PrincipalMatch, UsageCounts, Verdict, evaluate,
     evaluate_resource,
 };
 use super::protocol::{Fault, Service};
@@ -60,10 +60,25 @@ impl Current {
 /// Whether a call may go on.
 #[derive(Debug)]
 pub(crate) enum Decision {
-    /// By these statements; none for the operator.
-    Allowed(Vec<Matched>),
+    /// By these; none for the operator.
+    Allowed(BTreeSet<Permission>),
     /// The reason, worded as AWS words it.
     Denied(String),
+}
+
+impl Decision {
+    /// The decision about a call from those about all that it needs: allowed by everything that allowed a part, or denied
+    /// for the first reason.
+    pub(crate) fn on_all(parts: impl IntoIterator<Item = Decision>) -> Decision {
+        let mut allowed_by = BTreeSet::new();
+        for part in parts {
+            match part {
+                Decision::Allowed(used) => allowed_by.extend(used),
+                Decision::Denied(reason) => return Decision::Denied(reason),
+            }
+        }
+        Decision::Allowed(allowed_by)
+    }
 }
 
 impl Installed {
@@ -142,21 +157,13 @@ impl Installed {
             .values()
             .flatten()
             .chain(self.roles.values().flat_map(|role| &role.policies));
-        let mut permissions = UsageCounts::new();
-        for policy in policies {
-            for (index, statement) in policy.statements.iter().enumerate() {
-                for (action, resource) in statement.permissions() {
-                    permissions.insert((policy.source.clone(), index, action, resource), 0);
-                }
-            }
-        }
-        permissions
+        policies.flat_map(Policy::permissions).map(|permission| (permission, 0)).collect()
     }
 
     /// Judges one requirement of a call.
     pub(crate) fn decide(&self, caller: &Caller, requirement: &Requirement) -> Decision {
         if caller.principal == Principal::Operator {
-            return Decision::Allowed(Vec::new());
+            return Decision::Allowed(BTreeSet::new());
         }
         let resource_arn = match requirement.resource.split_once('/') {
             Some((bucket, _)) if bucket.starts_with("arn:aws:s3:::") => bucket,
@@ -176,12 +183,12 @@ impl Installed {
         let context = request_context(caller, requirement);
         let access =
             Access { action: &requirement.action, resource: &requirement.resource, context: &context };
-        let trusted = evaluate_resource(trust, &access, |principal| trusts(principal, caller));
+        let trusted = evaluate_resource(trust, &access, |principal| covers(principal, caller));
         if !trusted.allows() {
             return Decision::Denied(denial(caller, requirement, NO_TRUST));
         }
         if caller.principal == Principal::Operator {
-            return Decision::Allowed(Vec::new());
+            return Decision::Allowed(BTreeSet::new());
         }
         self.judge(caller, requirement, trust)
     }
@@ -213,10 +220,12 @@ impl Installed {
             evaluate_resource(resource_policies, &access, |principal| names_session(principal, caller));
         let session =
             caller.session_policy.as_ref().map(|policy| evaluate(std::slice::from_ref(policy), &access));
+        let covered = evaluate_resource(resource_policies, &access, |principal| covers(principal, caller));
         if identity.denied {
             return denied("with an explicit deny in an identity-based policy");
         }
-        if by_role.denied || by_session.denied {
+        // Naming the account denies to everybody in it; it allows to nobody by itself.
+        if covered.denied {
             return denied("with an explicit deny in a resource-based policy");
         }
         if session.as_ref().is_some_and(|verdict| verdict.denied) {
@@ -260,8 +269,8 @@ pub(crate) fn access_denied(service: Service, message: String) -> Fault {
 
 const NO_TRUST: &str = "because no resource-based policy allows the {action} action";
 
-fn used(verdict: Verdict) -> Vec<Matched> {
-    verdict.allowed_by
+fn used(verdict: Verdict) -> BTreeSet<Permission> {
+    verdict.used.into_iter().collect()
 }
 
 fn request_context(caller: &Caller, requirement: &Requirement) -> Context {
@@ -297,8 +306,8 @@ fn names_session(principal: &PrincipalMatch, caller: &Caller) -> bool {
     }
 }
 
-/// Whether a trust policy's `Principal` covers the caller, be it through its account.
-fn trusts(principal: &PrincipalMatch, caller: &Caller) -> bool {
+/// Whether a `Principal` covers the caller, be it through its account.
+fn covers(principal: &PrincipalMatch, caller: &Caller) -> bool {
     let account_root = format!("arn:aws:iam::{}:root", caller.account_id);
     let is_account = |name: &String| *name == caller.account_id || *name == account_root;
     names_role(principal, caller)

@@ -152,7 +152,7 @@ impl Aws {
         let current = Current::default();
         let identities = Identities::open(database.clone())?;
         let calls = Calls::default();
-        let queues = Queues::new(database.clone(), current.clone());
+        let queues = Queues::open(database.clone(), current.clone())?;
         let dynamodb = DynamoDb::start(&options.data_directory.join("dynamodb.sqlite")).await?;
         let objects = options.data_directory.join("objects");
         let s3 = S3::open(

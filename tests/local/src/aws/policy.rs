@@ -17,6 +17,8 @@ use serde_json::Value;
 pub(crate) use condition::Context;
 pub(crate) use statement::{Effect, PrincipalMatch, Statement};
 
+use statement::MatchedPatterns;
+
 use crate::stack;
 
 /// A policy document that cannot be used.
@@ -61,6 +63,17 @@ impl Policy {
         }
     }
 
+    /// Everything that its statements allow.
+    pub(crate) fn permissions(&self) -> Vec<Permission> {
+        let allowing =
+            self.statements.iter().enumerate().filter(|(_, statement)| statement.effect == Effect::Allow);
+        allowing
+            .flat_map(|(index, statement)| {
+                statement.permissions().into_iter().map(move |one| Permission::of(self, index, one))
+            })
+            .collect()
+    }
+
     /// Reads a document.
     pub(crate) fn parse(source: &str, document: &Value) -> Result<Policy, PolicyError> {
         let error = |reason: String| PolicyError { source_name: source.to_owned(), reason };
@@ -70,8 +83,9 @@ impl Policy {
                 return Err(error(format!("unknown element {name}")));
             }
         }
-        if fields.get("Version").is_some_and(|version| version != "2012-10-17") {
-            return Err(error("only Version 2012-10-17 is supported".to_owned()));
+        // Without it AWS reads the language of 2008, in which policy variables are plain text.
+        if fields.get("Version").is_none_or(|version| version != "2012-10-17") {
+            return Err(error("Version must be \"2012-10-17\"".to_owned()));
         }
         let statements = match fields.get("Statement") {
             Some(Value::Array(statements)) => statements.iter().collect(),
@@ -100,13 +114,22 @@ pub(crate) struct Access<'a> {
     pub(crate) context: &'a Context,
 }
 
-/// Which of a statement's patterns matched: what `permission_usage` counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Matched {
+/// The smallest part of a statement that can be used or not: what `permission_usage` counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Permission {
     pub(crate) source: String,
     pub(crate) statement: usize,
     pub(crate) action: String,
     pub(crate) resource: String,
+    /// A key and one value of the statement's conditions; `None` where it has none.
+    pub(crate) condition: Option<String>,
+}
+
+impl Permission {
+    fn of(policy: &Policy, statement: usize, patterns: MatchedPatterns) -> Permission {
+        let MatchedPatterns { action, resource, condition } = patterns;
+        Permission { source: policy.source.clone(), statement, action, resource, condition }
+    }
 }
 
 /// What one kind of policies says about an access.
@@ -114,13 +137,15 @@ pub(crate) struct Matched {
 pub(crate) struct Verdict {
     /// A statement denies it, whatever else allows it.
     pub(crate) denied: bool,
-    /// The statements that allow it.
-    pub(crate) allowed_by: Vec<Matched>,
+    /// A statement allows it.
+    pub(crate) allowed: bool,
+    /// The patterns by which statements allow it.
+    pub(crate) used: Vec<Permission>,
 }
 
 impl Verdict {
     pub(crate) fn allows(&self) -> bool {
-        !self.denied && !self.allowed_by.is_empty()
+        self.allowed && !self.denied
     }
 }
 
@@ -142,23 +167,21 @@ fn collect(policies: &[Policy], access: &Access<'_>, applies: impl Fn(&Statement
     let mut verdict = Verdict::default();
     for policy in policies {
         for (index, statement) in policy.statements.iter().enumerate().filter(|(_, one)| applies(one)) {
-            let Some((action, resource)) = statement.matches(access) else { continue };
+            let Some(patterns) = statement.matches(access) else { continue };
             match statement.effect {
                 Effect::Deny => verdict.denied = true,
-                Effect::Allow => verdict.allowed_by.push(Matched {
-                    source: policy.source.clone(),
-                    statement: index,
-                    action,
-                    resource,
-                }),
+                Effect::Allow => {
+                    verdict.allowed = true;
+                    verdict.used.extend(patterns.into_iter().map(|one| Permission::of(policy, index, one)));
+                }
             }
         }
     }
     verdict
 }
 
-/// How often something was used, by the pattern that allowed it: `(source, statement, action, resource)`.
-pub(crate) type UsageCounts = BTreeMap<(String, usize, String, String), u64>;
+/// How often each permission allowed a call.
+pub(crate) type UsageCounts = BTreeMap<Permission, u64>;
 
 #[cfg(test)]
 mod tests;

@@ -3,10 +3,12 @@
 //!
 //! Follows "Amazon SQS visibility timeout" and "Using dead-letter queues". What AWS leaves open is settled here: messages
 //! come in the order in which they were sent, each once, and a receipt handle older than the last receive deletes
-//! nothing.
+//! nothing. [`Queues::duplicate`] unsettles order and number for tests.
+//!
+//! Whoever received a message in an earlier run of the process is gone: what was in flight is visible again at the start.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -31,6 +33,12 @@ pub enum QueueError {
     /// Not a handle that `receive` gave out.
     #[error("the receipt handle is not valid")]
     InvalidReceiptHandle,
+    /// The queue's `MaximumMessageSize` is smaller than the body.
+    #[error("a message of this queue has at most {maximum_bytes} bytes")]
+    MessageTooLong {
+        /// The limit.
+        maximum_bytes: usize,
+    },
     /// The message is not being worked on, so its visibility cannot be changed.
     #[error("the message is not in flight")]
     NotInFlight,
@@ -73,17 +81,47 @@ pub struct QueueCounts {
     pub delayed: u64,
 }
 
+/// How a queue delivers what is sent to it, where a test asked for it.
+#[derive(Debug, Clone, Copy)]
+struct Duplication {
+    copies: u32,
+    spread: Duration,
+}
+
 /// The stack's queues, shared.
 #[derive(Clone)]
 pub struct Queues {
     database: Database,
     current: Current,
     wakers: Arc<Mutex<BTreeMap<String, Arc<Notify>>>>,
+    /// By ARN of the queue.
+    duplications: Arc<Mutex<BTreeMap<String, Duplication>>>,
 }
 
 impl Queues {
-    pub(crate) fn new(database: Database, current: Current) -> Queues {
-        Queues { database, current, wakers: Arc::default() }
+    /// The queues of a database that no other process uses.
+    pub(crate) fn open(database: Database, current: Current) -> Result<Queues, rusqlite::Error> {
+        database.transaction(|transaction| {
+            transaction.execute(
+                "UPDATE message SET visible_at_ms = ?1 WHERE visible_at_ms > ?1 AND receive_count > 0",
+                [clock::now_ms()],
+            )
+        })?;
+        Ok(Queues { database, current, wakers: Arc::default(), duplications: Arc::default() })
+    }
+
+    /// Makes the queue deliver as badly as SQS may: every message sent from now on is stored `copies` times under one
+    /// id, each copy comes at a random moment of the `spread` after its sending, and what is there at the same time comes
+    /// in random order. One copy and no spread is how it was before.
+    pub fn duplicate(&self, queue_arn: &str, copies: u32, spread: Duration) -> Result<(), QueueError> {
+        self.current.get().existing_queue(queue_arn)?;
+        let mut duplications = lock(&self.duplications);
+        if copies <= 1 && spread.is_zero() {
+            duplications.remove(queue_arn);
+        } else {
+            duplications.insert(queue_arn.to_owned(), Duplication { copies, spread });
+        }
+        Ok(())
     }
 
     /// Sends a message and returns its id.
@@ -98,11 +136,42 @@ impl Queues {
         sender_id: &str,
         delay: Duration,
     ) -> Result<String, QueueError> {
-        self.current.get().existing_queue(queue_arn)?;
+        let installed = self.current.get();
+        let queue = installed.existing_queue(queue_arn)?;
         let message_id = self
             .database
-            .transaction(|transaction| enqueue(transaction, queue_arn, body, sender_id, delay))?;
+            .transaction(|transaction| self.enqueue(transaction, queue, body, sender_id, delay))?;
         self.wake(queue_arn);
+        Ok(message_id)
+    }
+
+    /// Puts a message into a queue, as part of the transaction that is its reason, and returns its id. [`Queues::wake`]
+    /// must follow.
+    pub(crate) fn enqueue(
+        &self,
+        transaction: &Transaction<'_>,
+        queue: &Queue,
+        body: &str,
+        sender_id: &str,
+        delay: Duration,
+    ) -> Result<String, QueueError> {
+        if body.len() > queue.maximum_message_bytes {
+            return Err(QueueError::MessageTooLong { maximum_bytes: queue.maximum_message_bytes });
+        }
+        let duplication = lock(&self.duplications).get(&queue.arn).copied();
+        let (copies, spread) = duplication
+            .map_or((1, Duration::ZERO), |duplication| (duplication.copies.max(1), duplication.spread));
+        let message_id = Uuid::now_v7().to_string();
+        let now = clock::now_ms();
+        let mut statement = transaction.prepare_cached(
+            "INSERT INTO message (queue_arn, message_id, body, sender_id, sent_at_ms, visible_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6 + abs(random() % (?7 + 1)))",
+        )?;
+        for _ in 0..copies {
+            let visible_at = now + milliseconds(delay);
+            let spread = milliseconds(spread);
+            statement.execute(params![queue.arn, message_id, body, sender_id, now, visible_at, spread])?;
+        }
         Ok(message_id)
     }
 
@@ -118,18 +187,20 @@ impl Queues {
         let queue = installed.existing_queue(queue_arn)?;
         let visibility = visibility.unwrap_or(queue.visibility_timeout);
         let now = clock::now_ms();
+        let order = if lock(&self.duplications).contains_key(queue_arn) { "random()" } else { "id" };
         let messages = self.database.transaction(|transaction| {
             transaction.execute(
                 "DELETE FROM message WHERE queue_arn = ?1 AND sent_at_ms <= ?2",
                 params![queue_arn, now - milliseconds(queue.message_retention)],
             )?;
             bury(transaction, queue, now)?;
-            let mut statement = transaction.prepare_cached(
+            let mut statement = transaction.prepare_cached(&format!(
                 "UPDATE message SET receive_count = receive_count + 1, visible_at_ms = ?3, receipt_handle = ?4,
                      first_received_at_ms = COALESCE(first_received_at_ms, ?2)
-                 WHERE id = (SELECT id FROM message WHERE queue_arn = ?1 AND visible_at_ms <= ?2 ORDER BY id LIMIT 1)
+                 WHERE id = (SELECT id FROM message WHERE queue_arn = ?1 AND visible_at_ms <= ?2
+                              ORDER BY {order} LIMIT 1)
                  RETURNING *",
-            )?;
+            ))?;
             let mut messages = Vec::new();
             while messages.len() < maximum {
                 // Even a timeout of zero must not hand out the same message twice in one batch.
@@ -217,14 +288,19 @@ impl Queues {
 
     /// How many messages the queue holds.
     pub fn counts(&self, queue_arn: &str) -> Result<QueueCounts, QueueError> {
+        self.counts_containing(queue_arn, "")
+    }
+
+    /// How many messages the queue holds whose body contains `text`.
+    pub fn counts_containing(&self, queue_arn: &str, text: &str) -> Result<QueueCounts, QueueError> {
         self.current.get().existing_queue(queue_arn)?;
         self.database.transaction(|transaction| {
             Ok(transaction.query_row(
                 "SELECT COUNT(*) FILTER (WHERE visible_at_ms <= ?2),
                         COUNT(*) FILTER (WHERE visible_at_ms > ?2 AND receive_count > 0),
                         COUNT(*) FILTER (WHERE visible_at_ms > ?2 AND receive_count = 0)
-                 FROM message WHERE queue_arn = ?1",
-                params![queue_arn, clock::now_ms()],
+                 FROM message WHERE queue_arn = ?1 AND instr(body, ?3) > 0",
+                params![queue_arn, clock::now_ms(), text],
                 |row| Ok(QueueCounts { visible: row.get(0)?, in_flight: row.get(1)?, delayed: row.get(2)? }),
             )?)
         })
@@ -236,8 +312,7 @@ impl Queues {
     }
 
     fn waker(&self, queue_arn: &str) -> Arc<Notify> {
-        let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(wakers.entry(queue_arn.to_owned()).or_default())
+        Arc::clone(lock(&self.wakers).entry(queue_arn.to_owned()).or_default())
     }
 }
 
@@ -246,24 +321,6 @@ impl Installed {
     pub(crate) fn existing_queue(&self, queue_arn: &str) -> Result<&Queue, QueueError> {
         self.queue(queue_arn).ok_or_else(|| QueueError::UnknownQueue(queue_arn.to_owned()))
     }
-}
-
-/// Puts a message into a queue, as part of the transaction that is its reason. [`Queues::wake`] must follow.
-pub(crate) fn enqueue(
-    transaction: &Transaction<'_>,
-    queue_arn: &str,
-    body: &str,
-    sender_id: &str,
-    delay: Duration,
-) -> Result<String, rusqlite::Error> {
-    let message_id = Uuid::now_v7().to_string();
-    let now = clock::now_ms();
-    transaction.execute(
-        "INSERT INTO message (queue_arn, message_id, body, sender_id, sent_at_ms, visible_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![queue_arn, message_id, body, sender_id, now, now + milliseconds(delay)],
-    )?;
-    Ok(message_id)
 }
 
 /// Moves visible messages that have been received `maxReceiveCount` times to the dead-letter queue. They keep the time
@@ -306,6 +363,10 @@ fn parse_receipt(receipt_handle: &str) -> Result<(String, String), QueueError> {
         .and_then(|text| text.split_once(' '))
         .map(|(message_id, handle)| (message_id.to_owned(), handle.to_owned()))
         .ok_or(QueueError::InvalidReceiptHandle)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn milliseconds(duration: Duration) -> i64 {

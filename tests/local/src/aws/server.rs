@@ -5,7 +5,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -14,10 +13,8 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -29,15 +26,13 @@ use super::protocol::{Fault, Service, add_request_id, error_response, response};
 use super::signature::{Authorization, CredentialScope, SignatureError, SignedRequest};
 use super::sts::{self, Form};
 use super::{Services, dynamodb, secrets_manager, sqs};
+use crate::connections;
 
 /// What an answer's body is, whatever it comes from.
 pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, s3s::StdError>;
 
 /// The largest body of a request to any service but S3.
 const MAXIMUM_BODY_BYTES: usize = 16 * 1024 * 1024;
-
-/// How long requests may go on after the port is closed.
-const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A hook cut the connection: nothing is answered.
 #[derive(Debug, thiserror::Error)]
@@ -56,41 +51,13 @@ impl<E: Into<Fault>> From<E> for Refusal {
     }
 }
 
-/// Accepts connections until it is told to stop, then lets the open ones finish their request.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    services: Arc<Services>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let connections = GracefulShutdown::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => connect(stream, &services, &connections),
-                Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
-            },
-            // A sender that is gone stops it as well.
-            _ = stopped.wait_for(|stop| *stop) => break,
-        }
-    }
-    drop(listener);
-    if tokio::time::timeout(SHUTDOWN_PATIENCE, connections.shutdown()).await.is_err() {
-        tracing::warn!("requests were still running when the AWS port was closed");
-    }
-}
-
-fn connect(stream: TcpStream, services: &Arc<Services>, connections: &GracefulShutdown) {
-    let services = Arc::clone(services);
-    let service = service_fn(move |request| answer(Arc::clone(&services), request));
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .serve_connection(TokioIo::new(stream), service);
-    let connection = connections.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection ended early");
-        }
-    });
+/// Serves the port until it is told to stop.
+pub(crate) async fn serve(listener: TcpListener, services: Arc<Services>, stopped: watch::Receiver<bool>) {
+    let service = |_| {
+        let services = Arc::clone(&services);
+        service_fn(move |request| answer(Arc::clone(&services), request))
+    };
+    connections::serve(listener, "AWS", stopped, service).await;
 }
 
 async fn answer(services: Arc<Services>, request: Request<Incoming>) -> Result<Response<ResponseBody>, Cut> {
@@ -233,16 +200,13 @@ async fn carry_out(
     }
     let requirements = requirements(&installed, received)?;
     progress.actions = actions(&requirements);
-    for requirement in &requirements {
-        let decision = if service == Service::Sts {
-            installed.decide_assume_role(&caller, requirement)
-        } else {
-            installed.decide(&caller, requirement)
-        };
-        match decision {
-            Decision::Allowed(used) => services.calls.count(used),
-            Decision::Denied(message) => return Err(access_denied(service, message).into()),
-        }
+    let decision = Decision::on_all(requirements.iter().map(|requirement| match service {
+        Service::Sts => installed.decide_assume_role(&caller, requirement),
+        _ => installed.decide(&caller, requirement),
+    }));
+    match decision {
+        Decision::Allowed(used) => services.calls.count(used),
+        Decision::Denied(message) => return Err(access_denied(service, message).into()),
     }
     let attempt = Attempt {
         service: service.name(),

@@ -12,8 +12,6 @@ use super::protocol::Fault;
 use super::queues::{Message, QueueError, Queues};
 use crate::stack::Queue;
 
-/// The largest body of a message.
-const MAXIMUM_BODY_BYTES: usize = 1024 * 1024;
 /// 12 hours.
 const MAXIMUM_VISIBILITY_SECONDS: u64 = 43_200;
 
@@ -142,11 +140,6 @@ fn send(queues: &Queues, queue: &Queue, caller: &Caller, request: &Send) -> Resu
             "The request must contain the parameter MessageBody.",
         ));
     }
-    if request.message_body.len() > MAXIMUM_BODY_BYTES {
-        return Err(invalid_value(&format!(
-            "One or more parameters are invalid. Reason: Message must be shorter than {MAXIMUM_BODY_BYTES} bytes."
-        )));
-    }
     let is_allowed = |character: char| matches!(character, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     if !request.message_body.chars().all(is_allowed) {
         return Err(Fault::bad_request(
@@ -232,6 +225,7 @@ fn attributes(queues: &Queues, queue: &Queue, wanted: &[String]) -> Result<Value
         ("ApproximateNumberOfMessagesNotVisible", Some(counts.in_flight.to_string())),
         ("ApproximateNumberOfMessagesDelayed", Some(counts.delayed.to_string())),
         ("VisibilityTimeout", Some(queue.visibility_timeout.as_secs().to_string())),
+        ("MaximumMessageSize", Some(queue.maximum_message_bytes.to_string())),
         ("MessageRetentionPeriod", Some(queue.message_retention.as_secs().to_string())),
         ("RedrivePolicy", redrive),
     ];
@@ -311,6 +305,9 @@ impl From<QueueError> for Fault {
                 "ReceiptHandleIsInvalid",
                 "The input receipt handle is not a valid receipt handle.",
             ),
+            QueueError::MessageTooLong { maximum_bytes } => invalid_value(&format!(
+                "One or more parameters are invalid. Reason: Message must be shorter than {maximum_bytes} bytes."
+            )),
             QueueError::NotInFlight => {
                 let mut fault = Fault::bad_request("MessageNotInflight", "The message is not in flight.");
                 fault.query_code = Some("AWS.SimpleQueueService.MessageNotInflight");

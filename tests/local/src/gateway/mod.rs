@@ -11,7 +11,7 @@ mod router;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,10 +20,7 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -32,6 +29,7 @@ use uuid::Uuid;
 use self::answer::OwnAnswer;
 use self::event::Circumstances;
 use self::router::Router;
+use crate::connections;
 use crate::functions::{Functions, Invocation};
 use crate::stack::{ApiCors, Stack};
 
@@ -41,8 +39,6 @@ const HEADERS_LIMIT_BYTES: usize = 10_240;
 const BODY_LIMIT_BYTES: usize = 10 * 1024 * 1024;
 /// How much of a body that is too large is read before the answer.
 const DRAIN_LIMIT_BYTES: usize = 64 * 1024 * 1024;
-/// How long running requests may take to end at shut-down.
-const SHUT_DOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The running HTTP API.
 #[derive(Debug)]
@@ -97,40 +93,15 @@ impl Gateway {
     }
 }
 
-async fn accept(listener: TcpListener, api: Arc<Api>, mut stopped: watch::Receiver<bool>) {
-    let graceful = GracefulShutdown::new();
-    loop {
-        let accepted = tokio::select! {
-            _ = stopped.wait_for(|stopped| *stopped) => break,
-            accepted = listener.accept() => accepted,
-        };
-        let (stream, peer) = match accepted {
-            Ok(connection) => connection,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                // Out of file descriptors, most likely: give connections time to end.
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
+async fn accept(listener: TcpListener, api: Arc<Api>, stopped: watch::Receiver<bool>) {
+    let service = |peer| {
         let api = Arc::clone(&api);
-        let service = service_fn(move |request| {
+        service_fn(move |request| {
             let api = Arc::clone(&api);
             async move { Ok::<_, Infallible>(api.serve(request, peer).await) }
-        });
-        let connection =
-            http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended");
-            }
-        });
-    }
-    drop(listener);
-    if tokio::time::timeout(SHUT_DOWN_TIMEOUT, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests were still running when the HTTP API stopped");
-    }
+        })
+    };
+    connections::serve(listener, "the HTTP API", stopped, service).await;
 }
 
 impl Api {

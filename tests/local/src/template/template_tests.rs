@@ -57,6 +57,7 @@ Resources:
     Type: AWS::SQS::Queue
     Properties:
       VisibilityTimeout: !Ref VisibilityTimeout
+      MaximumMessageSize: 4096
       RedrivePolicy: {deadLetterTargetArn: !GetAtt DeadLetterQueue.Arn, maxReceiveCount: 3}
   DeadLetterQueue: {Type: AWS::SQS::Queue}
   IngestQueuePolicy:
@@ -222,6 +223,9 @@ fn tables_buckets_queues_roles_and_secrets() {
     let queue = stack.queue(&bucket.notifications[0].queue_arn).unwrap();
     assert_eq!(queue.url, "https://sqs.us-east-1.amazonaws.com/000000000000/media-platform-IngestQueue");
     assert_eq!(queue.visibility_timeout, Duration::from_mins(3));
+    assert_eq!(queue.maximum_message_bytes, 4096);
+    let dead = stack.queue(&queue.redrive.as_ref().unwrap().dead_letter_queue_arn).unwrap();
+    assert_eq!(dead.maximum_message_bytes, 1_048_576);
     assert_eq!(queue.redrive.as_ref().unwrap().max_receive_count, 3);
     assert_eq!(queue.policies[0].source, "IngestQueuePolicy");
     let role = &stack.roles[0];
@@ -262,7 +266,7 @@ fn what_depends_on_a_custom_resource_waits_for_it() {
 
 #[test]
 fn parameters_reach_the_stack_and_conditions_decide() {
-    let parameters = [("VisibilityTimeout".to_owned(), "2".to_owned())].into();
+    let parameters = [("VisibilityTimeout".to_owned(), "20".to_owned())].into();
     let settings = Settings { parameters, ..Settings::default() };
     let stack = Template::new(&tree(), settings).unwrap().resolve(&keys()).unwrap().stack;
     assert_eq!(
@@ -273,7 +277,7 @@ fn parameters_reach_the_stack_and_conditions_decide() {
             .unwrap()
             .visibility_timeout
             .as_secs(),
-        2
+        20
     );
 
     let parameters = [("Stage".to_owned(), "cdn".to_owned())].into();
@@ -373,6 +377,34 @@ fn every_mistake_is_named_with_its_place() {
         (format!("{event}/Queue/Properties/FilterCriteria"), json!({}), "FilterCriteria is not known"),
         (format!("{event}/Queue/Properties/BatchSize"), json!(100), "BatchSize 100"),
         (
+            format!("{event}/Queue/Properties/MaximumBatchingWindowInSeconds"),
+            json!(5),
+            "MaximumBatchingWindowInSeconds: 5",
+        ),
+        (
+            "/Resources/IngestQueue/Properties/VisibilityTimeout".to_owned(),
+            json!(19),
+            "CreateMediaFunction.Properties.Events.Queue.Properties.Queue: Queue visibility timeout: 19 seconds is \
+             less than Function timeout: 20 seconds",
+        ),
+        (format!("{event}/Sweep/Properties/RetryPolicy"), json!({}), "RetryPolicy is not known"),
+        (
+            format!("{event}/Sweep/Properties/FlexibleTimeWindow"),
+            json!({"Mode": "FLEXIBLE"}),
+            "FlexibleTimeWindow.Mode",
+        ),
+        (format!("{event}/Post/Properties/RouteSettings"), json!({}), "RouteSettings is not known"),
+        (
+            format!("{function}/Properties/ReservedConcurrentExecutions"),
+            json!(1),
+            "CreateMediaFunction.Properties: ReservedConcurrentExecutions",
+        ),
+        (
+            "/Resources/Api/Properties".to_owned(),
+            json!({"DefaultRouteSettings": {"LoggingLevel": "INFO"}}),
+            "Api.Properties.DefaultRouteSettings: LoggingLevel",
+        ),
+        (
             "/Resources/IngestBucket/Properties/WebsiteConfiguration".to_owned(),
             json!({}),
             "IngestBucket.Properties: WebsiteConfiguration",
@@ -383,7 +415,42 @@ fn every_mistake_is_named_with_its_place() {
             json!({}),
             "MediaTable.Properties: StreamSpecification",
         ),
+        (
+            "/Resources/IngestBucket/Properties/BucketEncryption".to_owned(),
+            json!({"ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]}),
+            "SSEAlgorithm: aws:kms (only AES256)",
+        ),
+        (
+            "/Resources/MediaTable/Properties/SSESpecification".to_owned(),
+            json!({"KMSMasterKeyId": "key"}),
+            "MediaTable.Properties.SSESpecification: KMSMasterKeyId",
+        ),
+        (
+            "/Resources/MediaTable/Properties/OnDemandThroughput".to_owned(),
+            json!({}),
+            "MediaTable.Properties: OnDemandThroughput",
+        ),
         ("/Resources/IngestQueue/Properties/FifoQueue".to_owned(), json!(true), "FifoQueue: true"),
+        (
+            "/Resources/IngestQueue/Properties/RedriveAllowPolicy".to_owned(),
+            json!({}),
+            "IngestQueue.Properties: RedriveAllowPolicy",
+        ),
+        (
+            "/Resources/IngestQueue/Properties/ReceiveMessageWaitTimeSeconds".to_owned(),
+            json!(20),
+            "ReceiveMessageWaitTimeSeconds: 20 (only 0)",
+        ),
+        (
+            "/Resources/IngestQueue/Properties/MaximumMessageSize".to_owned(),
+            json!(1023),
+            "must be 1024–1048576 bytes",
+        ),
+        (
+            "/Resources/IngestQueue/Properties/KmsMasterKeyId".to_owned(),
+            json!("alias/aws/sqs"),
+            "IngestQueue.Properties: KmsMasterKeyId",
+        ),
         (
             "/Resources/SigningKeys/Properties/GenerateSecretString".to_owned(),
             json!({}),

@@ -3,7 +3,9 @@
 
 mod credentials;
 mod objects;
+mod permissions;
 mod presigned;
+mod queues;
 mod services;
 mod support;
 mod uploads;

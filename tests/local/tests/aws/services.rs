@@ -1,4 +1,4 @@
-//! DynamoDB, SQS and Secrets Manager; hooks and the use of permissions.
+//! DynamoDB and Secrets Manager; hooks.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{
 };
 use local::aws::{Answer, Aws};
 
-use crate::support::{DEAD_LETTER_QUEUE_ARN, Local, MEDIA, QUEUE_ARN, QUEUE_URL};
+use crate::support::{Local, MEDIA, QUEUE_ARN, QUEUE_URL};
 
 fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
@@ -138,106 +138,6 @@ async fn other_operations_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_message_is_received_deleted_and_otherwise_redriven() {
-    let local = Local::start().await;
-    let sqs = local.sqs(&Aws::operator_credentials());
-    local
-        .sqs(&local.function("Writer"))
-        .send_message()
-        .queue_url(QUEUE_URL)
-        .message_body("one")
-        .send()
-        .await
-        .unwrap();
-    let receive = || {
-        let request = sqs.receive_message().queue_url(QUEUE_URL).max_number_of_messages(10);
-        let name = aws_sdk_sqs::types::MessageSystemAttributeName::ApproximateReceiveCount;
-        let request = request.message_system_attribute_names(name.clone());
-        async move {
-            let messages = request.send().await.unwrap().messages.unwrap_or_default();
-            messages
-                .into_iter()
-                .map(|message| {
-                    let count = message.attributes.as_ref().unwrap()[&name].clone();
-                    (message.body.unwrap(), count, message.receipt_handle.unwrap())
-                })
-                .collect::<Vec<_>>()
-        }
-    };
-    let first = receive().await;
-    assert_eq!((first[0].0.as_str(), first[0].1.as_str()), ("one", "1"));
-    assert!(receive().await.is_empty(), "it is invisible now");
-    let counts = local.aws.queues().counts(QUEUE_ARN).unwrap();
-    assert_eq!((counts.visible, counts.in_flight), (0, 1));
-
-    let show = |handle: &str| {
-        sqs.change_message_visibility()
-            .queue_url(QUEUE_URL)
-            .visibility_timeout(0)
-            .receipt_handle(handle)
-            .send()
-    };
-    show(&first[0].2).await.unwrap();
-    let second = receive().await;
-    assert_eq!(second[0].1, "2");
-    assert_eq!(
-        show(&first[0].2).await.unwrap_err().code(),
-        Some("AWS.SimpleQueueService.MessageNotInflight"),
-        "an old receipt"
-    );
-    show(&second[0].2).await.unwrap();
-    assert!(receive().await.is_empty(), "received twice already: it moves");
-    let dead = local.aws.queues().receive(DEAD_LETTER_QUEUE_ARN, 10, None).unwrap();
-    assert_eq!(dead[0].body, "one");
-    assert_eq!(dead[0].source_queue_arn.as_deref(), Some(QUEUE_ARN));
-    local.aws.queues().delete(DEAD_LETTER_QUEUE_ARN, &dead[0].receipt_handle).unwrap();
-    assert_eq!(local.aws.queues().counts(DEAD_LETTER_QUEUE_ARN).unwrap(), local::aws::QueueCounts::default());
-}
-
-#[tokio::test]
-async fn waiting_ends_with_a_message_or_with_visibility() {
-    let local = Local::start().await;
-    let queues = local.aws.queues().clone();
-    let waiting = tokio::spawn({
-        let queues = queues.clone();
-        async move { queues.wait_for_message(QUEUE_ARN).await }
-    });
-    tokio::task::yield_now().await;
-    assert!(!waiting.is_finished());
-    queues.send(QUEUE_ARN, "one").unwrap();
-    tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap().unwrap();
-    let received = queues.receive(QUEUE_ARN, 1, Some(Duration::from_millis(200))).unwrap();
-    assert_eq!(received.len(), 1);
-    assert!(queues.receive(QUEUE_ARN, 1, None).unwrap().is_empty());
-    tokio::time::timeout(Duration::from_secs(5), queues.wait_for_message(QUEUE_ARN)).await.unwrap().unwrap();
-    assert_eq!(queues.receive(QUEUE_ARN, 1, None).unwrap()[0].receive_count, 2);
-    // Messages survive a restart.
-    let local = local.restart().await;
-    assert_eq!(local.aws.queues().counts(QUEUE_ARN).unwrap().in_flight, 1);
-}
-
-#[tokio::test]
-async fn a_long_poll_ends_with_a_message_or_with_its_time() {
-    let local = Local::start().await;
-    let sqs = local.sqs(&Aws::operator_credentials());
-    let poll = |seconds: i32| {
-        let request = sqs.receive_message().queue_url(QUEUE_URL).wait_time_seconds(seconds);
-        tokio::spawn(async move { request.send().await.unwrap().messages.unwrap_or_default() })
-    };
-    assert!(poll(1).await.unwrap().is_empty());
-    let polling = poll(20);
-    let before = local.aws.calls().sequence();
-    assert_eq!(
-        local.sts(&Aws::operator_credentials()).get_caller_identity().send().await.unwrap().account(),
-        Some("000000000000")
-    );
-    assert_eq!(local.aws.calls().since(before)[0].operation, "GetCallerIdentity", "a poll holds nobody up");
-    local.aws.queues().send(QUEUE_ARN, "one").unwrap();
-    let received = tokio::time::timeout(Duration::from_secs(5), polling).await.unwrap().unwrap();
-    assert_eq!(received[0].body(), Some("one"));
-}
-
-#[tokio::test]
 async fn a_secret_has_no_value_until_one_is_put() {
     let local = Local::start().await;
     let (operator, writer) =
@@ -357,38 +257,4 @@ async fn a_hook_can_cancel_a_transaction_with_reasons() {
     };
     let codes: Vec<_> = error.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect();
     assert_eq!(codes, ["TransactionConflict", "None"]);
-}
-
-#[tokio::test]
-async fn the_use_of_each_permission_is_counted() {
-    let local = Local::start().await;
-    let used = |action: &str| {
-        let usage = local.aws.calls().permission_usage();
-        let permission = usage.iter().find(|permission| permission.action == action).unwrap();
-        (permission.source.clone(), permission.statement, permission.times)
-    };
-    assert_eq!(used("dynamodb:PutItem"), ("Writer.Policies[0]".to_owned(), 1, 0));
-    let writer = local.dynamodb(&local.function("Writer"));
-    for key in ["USER#1", "USER#2"] {
-        writer
-            .put_item()
-            .table_name("stack")
-            .item("PK", text(key))
-            .item("SK", text("x"))
-            .send()
-            .await
-            .unwrap();
-    }
-    writer
-        .put_item()
-        .table_name("stack")
-        .item("PK", text("X"))
-        .item("SK", text("x"))
-        .send()
-        .await
-        .unwrap_err();
-    assert_eq!(used("dynamodb:PutItem").2, 2);
-    assert_eq!(used("dynamodb:Query").2, 0);
-    local.aws.install(&crate::support::stack()).await.unwrap();
-    assert_eq!(used("dynamodb:PutItem").2, 2, "a new install keeps the counts");
 }

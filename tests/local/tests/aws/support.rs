@@ -333,6 +333,7 @@ fn queues() -> Vec<Queue> {
         url: format!("https://sqs.us-east-1.amazonaws.com/000000000000/{name}"),
         visibility_timeout: Duration::from_secs(30),
         message_retention: Duration::from_hours(96),
+        maximum_message_bytes: 2048,
         redrive: None,
         policies: Vec::new(),
     };

@@ -8,12 +8,14 @@ use local::{DataDirectory, LocalStack, Options, StartError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::http::send;
+use crate::http::{send, send_as_is};
 use crate::{function, template, write};
 
 #[derive(Default)]
 struct Provider {
     requests: Mutex<Vec<Value>>,
+    /// How the ResponseURL answered.
+    statuses: Mutex<Vec<u16>>,
 }
 
 /// One provider for all starts.
@@ -49,7 +51,16 @@ async fn provide(provider: Arc<Shared>, event: Value) -> Result<Value, Error> {
     }
     let url = event["ResponseURL"].as_str().unwrap();
     let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    send(&format!("http://{host}"), &format!("PUT /{path}"), &[], answer.to_string().as_bytes()).await;
+    let (url, request_line, body) = (format!("http://{host}"), format!("PUT /{path}"), answer.to_string());
+    let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let reply = match behave.as_str() {
+        "typed" => send(&url, &request_line, &["Content-Type: application/json"], body.as_bytes()).await,
+        "chunked" => {
+            send_as_is(&url, &request_line, &["Transfer-Encoding: chunked"], chunked.as_bytes()).await
+        }
+        _ => send(&url, &request_line, &["Content-Type:"], body.as_bytes()).await,
+    };
+    provider.statuses.lock().unwrap().push(reply.status);
     Ok(json!(null))
 }
 
@@ -152,11 +163,15 @@ async fn answers_that_cloudformation_would_not_take() {
         ("error", "its function Provider failed: Error: broken"),
         ("silent", "sent no answer to the ResponseURL"),
         ("large", "sent no answer to the ResponseURL"),
+        ("typed", "sent no answer to the ResponseURL"),
+        ("chunked", "sent no answer to the ResponseURL"),
     ] {
         let error = bench.error(behave).await;
         assert!(error.starts_with("Thing") && error.contains(message), "{behave}: {error}");
     }
     bench.value("well").await;
+    // `silent` and `error` sent nothing.
+    assert_eq!(*bench.provider.statuses.lock().unwrap(), [200, 200, 200, 413, 403, 411, 200]);
     let error = bench.error("replace").await;
     assert!(error.contains("replaced by thing-2"), "{error}");
 }

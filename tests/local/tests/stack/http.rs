@@ -1,7 +1,6 @@
 //! HTTP/1.1 as written on the wire, so that a test decides every byte.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::net::SocketAddr;
 
 use serde_json::Value;
@@ -33,13 +32,17 @@ pub(crate) fn address(url: &str) -> SocketAddr {
     url.strip_prefix("http://").unwrap().parse().unwrap()
 }
 
-/// Sends one request with these header lines and reads the answer.
+/// Sends one request with these header lines, and `Content-Length` where there is a body, and reads the answer.
 pub(crate) async fn send(url: &str, request_line: &str, headers: &[&str], body: &[u8]) -> Reply {
+    let length = format!("Content-Length: {}", body.len());
+    let with_length: Vec<&str> = headers.iter().copied().chain([length.as_str()]).collect();
+    send_as_is(url, request_line, if body.is_empty() { headers } else { &with_length }, body).await
+}
+
+/// Sends one request with these header lines only, and reads the answer.
+pub(crate) async fn send_as_is(url: &str, request_line: &str, headers: &[&str], body: &[u8]) -> Reply {
     let address = address(url);
     let mut head = format!("{request_line} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
-    if !body.is_empty() {
-        write!(head, "Content-Length: {}\r\n", body.len()).unwrap();
-    }
     for header in headers {
         head.push_str(header);
         head.push_str("\r\n");

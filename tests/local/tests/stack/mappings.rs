@@ -1,32 +1,58 @@
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::event_function;
 use lambda_runtime::Error;
-use local::aws::Aws;
+use local::aws::{Answer, Aws};
 use local::functions::Registry;
 use local::{AwsEndpoint, LocalStack, Options};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::{function, start, template, write};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a batch looks for one that runs at the same time and should not.
+const INTRUSION_WAIT: Duration = Duration::from_millis(50);
 
 /// What a consumer has seen.
 #[derive(Default)]
 struct Seen {
     events: Mutex<Vec<Value>>,
     receives: Mutex<BTreeMap<String, u32>>,
-    running: AtomicUsize,
-    most_at_once: AtomicUsize,
+    running: watch::Sender<Running>,
+}
+
+#[derive(Default)]
+struct Running {
+    now: usize,
+    most_at_once: usize,
 }
 
 impl Seen {
     fn receives(&self, body: &str) -> u32 {
         self.receives.lock().unwrap().get(body).copied().unwrap_or_default()
     }
+
+    /// Waits until so many batches have run at once, if they do in time.
+    async fn at_once(&self, batches: usize, within: Duration) {
+        let mut running = self.running.subscribe();
+        let enough = running.wait_for(|running| running.most_at_once >= batches);
+        let _ = tokio::time::timeout(within, enough).await;
+    }
+}
+
+/// Waits for a condition.
+async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let holds = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(TIMEOUT, holds).await.unwrap_or_else(|_| panic!("not in time: {what}"));
 }
 
 /// One record for the function and the test.
@@ -36,10 +62,12 @@ struct Shared(Arc<Seen>);
 /// Does to each message what its body says.
 async fn consume(state: Arc<Shared>, event: Value) -> Result<Value, Error> {
     let seen = &state.0;
-    let running = seen.running.fetch_add(1, Ordering::SeqCst) + 1;
-    seen.most_at_once.fetch_max(running, Ordering::SeqCst);
+    seen.running.send_modify(|running| {
+        running.now += 1;
+        running.most_at_once = running.most_at_once.max(running.now);
+    });
     let result = outcome(seen, &event).await;
-    seen.running.fetch_sub(1, Ordering::SeqCst);
+    seen.running.send_modify(|running| running.now -= 1);
     result
 }
 
@@ -61,7 +89,11 @@ async fn outcome(seen: &Seen, event: &Value) -> Result<Value, Error> {
             "malformed-once" if receives == 1 => {
                 return Ok(json!({"batchItemFailures": [{"itemIdentifier": ""}]}));
             }
-            "yield" => tokio::time::sleep(Duration::from_millis(20)).await,
+            // Holds its batch open until another one runs, and then for a third.
+            "meet" => {
+                seen.at_once(2, TIMEOUT).await;
+                seen.at_once(3, INTRUSION_WAIT).await;
+            }
             _ => {}
         }
     }
@@ -72,7 +104,7 @@ fn resources(event: &Value, queue: &Value) -> Value {
     let mut properties = json!({"Queue": {"Fn::GetAtt": ["Queue", "Arn"]}});
     properties.as_object_mut().unwrap().extend(event.as_object().unwrap().clone());
     let consumer = json!({
-        "Timeout": 10,
+        "Timeout": 30,
         "Policies": ["AWSLambdaSQSQueueExecutionRole"],
         "Events": {"Queue": {"Type": "SQS", "Properties": properties}},
     });
@@ -83,14 +115,15 @@ fn resources(event: &Value, queue: &Value) -> Value {
     })
 }
 
-async fn started(event: &Value, queue: &Value) -> (LocalStack, Arc<Seen>, String) {
+/// A stack whose messages come back only when the test says so.
+async fn started(event: &Value) -> (LocalStack, Arc<Seen>, String) {
     let seen = Arc::new(Seen::default());
     let given = Arc::clone(&seen);
     let functions = Registry::default().with("consume", move |_| {
         let seen = Shared(Arc::clone(&given));
         async move { Ok(event_function(seen, consume)) }
     });
-    let stack = start(&resources(event, queue), functions).await;
+    let stack = start(&resources(event, &queue()), functions).await;
     let queue = stack.stack().queues.iter().find(|queue| queue.logical_id == "Queue").unwrap().arn.clone();
     (stack, seen, queue)
 }
@@ -101,14 +134,34 @@ fn reporting() -> Value {
 
 fn queue() -> Value {
     json!({
-        "VisibilityTimeout": 1,
+        "VisibilityTimeout": 3600,
         "RedrivePolicy": {"deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}, "maxReceiveCount": 2},
     })
 }
 
+/// Sends a message that fails the first time, and makes it visible again.
+async fn send_and_return(stack: &LocalStack, seen: &Seen, queue: &str, body: &str) {
+    let queues = stack.aws().unwrap().queues();
+    queues.send(queue, body).unwrap();
+    return_to_queue(stack, seen, queue, body, 1).await;
+}
+
+/// Makes a message visible again once it has been received so many times.
+async fn return_to_queue(stack: &LocalStack, seen: &Seen, queue: &str, body: &str, receives: u32) {
+    until("received", || seen.receives(body) == receives).await;
+    let receipt = {
+        let events = seen.events.lock().unwrap();
+        let mut records = events.iter().rev().flat_map(|event| event["Records"].as_array().unwrap());
+        records.find(|record| record["body"] == body).unwrap()["receiptHandle"].as_str().unwrap().to_owned()
+    };
+    let queues = stack.aws().unwrap().queues();
+    // Not at once, so that a mapping that wrongly deletes it still has a receipt that counts.
+    queues.change_visibility(queue, &receipt, Duration::from_millis(200)).unwrap();
+}
+
 #[tokio::test]
 async fn the_event_is_that_of_sqs() {
-    let (stack, seen, queue) = started(&reporting(), &queue()).await;
+    let (stack, seen, queue) = started(&reporting()).await;
     let id = stack.aws().unwrap().queues().send(&queue, "hello").unwrap();
     stack.idle(TIMEOUT).await.unwrap();
 
@@ -130,19 +183,41 @@ async fn the_event_is_that_of_sqs() {
 
 #[tokio::test]
 async fn only_the_reported_items_come_back() {
-    let (stack, seen, queue) = started(&reporting(), &queue()).await;
-    for body in ["good", "report-once"] {
-        stack.aws().unwrap().queues().send(&queue, body).unwrap();
-    }
+    let (stack, seen, queue) = started(&reporting()).await;
+    // Until both messages are there, polls fail; one that began before ends with the first message.
+    let failed = Arc::new(AtomicBool::new(false));
+    let fail = Arc::clone(&failed);
+    let held = stack.aws().unwrap().calls().intercept(move |attempt| {
+        (attempt.operation == "ReceiveMessage").then(|| {
+            fail.store(true, Ordering::SeqCst);
+            Answer::Error { status: 500, code: "InternalFailure".to_owned(), message: "not yet".to_owned() }
+        })
+    });
+    let queues = stack.aws().unwrap().queues();
+    queues.send(&queue, "first").unwrap();
+    until("the polls fail", || failed.load(Ordering::SeqCst)).await;
+    queues.send(&queue, "good").unwrap();
+    queues.send(&queue, "report-once").unwrap();
+    drop(held);
+    return_to_queue(&stack, &seen, &queue, "report-once", 1).await;
     stack.idle(TIMEOUT).await.unwrap();
 
+    let bodies = |event: &Value| {
+        let records = event["Records"].as_array().unwrap();
+        records.iter().map(|record| record["body"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let batches: Vec<_> = seen.events.lock().unwrap().iter().map(bodies).collect();
+    assert!(
+        batches.iter().any(|bodies| bodies.ends_with(&["good".into(), "report-once".into()])),
+        "{batches:?}"
+    );
     assert_eq!((seen.receives("good"), seen.receives("report-once")), (1, 2));
     stack.shut_down().await;
 }
 
 #[tokio::test]
 async fn without_reporting_an_answer_deletes_the_batch_whatever_it_says() {
-    let (stack, seen, queue) = started(&json!({}), &queue()).await;
+    let (stack, seen, queue) = started(&json!({})).await;
     stack.aws().unwrap().queues().send(&queue, "report-always").unwrap();
     stack.idle(TIMEOUT).await.unwrap();
 
@@ -152,9 +227,9 @@ async fn without_reporting_an_answer_deletes_the_batch_whatever_it_says() {
 
 #[tokio::test]
 async fn a_failed_invocation_and_a_malformed_answer_keep_everything() {
-    let (stack, seen, queue) = started(&reporting(), &queue()).await;
+    let (stack, seen, queue) = started(&reporting()).await;
     for body in ["error-once", "malformed-once"] {
-        stack.aws().unwrap().queues().send(&queue, body).unwrap();
+        send_and_return(&stack, &seen, &queue, body).await;
         stack.idle(TIMEOUT).await.unwrap();
         assert_eq!(seen.receives(body), 2, "{body}");
     }
@@ -163,10 +238,11 @@ async fn a_failed_invocation_and_a_malformed_answer_keep_everything() {
 
 #[tokio::test]
 async fn what_keeps_failing_ends_in_the_dead_letter_queue() {
-    let (stack, seen, queue) = started(&reporting(), &queue()).await;
+    let (stack, seen, queue) = started(&reporting()).await;
     let dead =
         stack.stack().queues.iter().find(|queue| queue.logical_id == "DeadLetterQueue").unwrap().arn.clone();
-    stack.aws().unwrap().queues().send(&queue, "report-always").unwrap();
+    send_and_return(&stack, &seen, &queue, "report-always").await;
+    return_to_queue(&stack, &seen, &queue, "report-always", 2).await;
     stack.idle(TIMEOUT).await.unwrap();
 
     assert_eq!(seen.receives("report-always"), 2);
@@ -177,14 +253,14 @@ async fn what_keeps_failing_ends_in_the_dead_letter_queue() {
 #[tokio::test]
 async fn concurrency_and_batches_are_bounded() {
     let event = json!({"BatchSize": 2, "ScalingConfig": {"MaximumConcurrency": 2}});
-    let (stack, seen, queue) = started(&event, &json!({"VisibilityTimeout": 30})).await;
+    let (stack, seen, queue) = started(&event).await;
     for _ in 0..20 {
-        stack.aws().unwrap().queues().send(&queue, "yield").unwrap();
+        stack.aws().unwrap().queues().send(&queue, "meet").unwrap();
     }
     stack.idle(TIMEOUT).await.unwrap();
 
-    assert_eq!(seen.receives("yield"), 20);
-    assert_eq!(seen.most_at_once.load(Ordering::SeqCst), 2);
+    assert_eq!(seen.receives("meet"), 20);
+    assert_eq!(seen.running.borrow().most_at_once, 2);
     let events = seen.events.lock().unwrap().clone();
     assert!(events.iter().all(|event| event["Records"].as_array().unwrap().len() <= 2));
     stack.shut_down().await;
@@ -192,12 +268,48 @@ async fn concurrency_and_batches_are_bounded() {
 
 #[tokio::test]
 async fn waiting_for_idle_says_what_is_left() {
-    let (stack, _seen, queue) = started(&reporting(), &json!({"VisibilityTimeout": 30})).await;
-    stack.aws().unwrap().queues().send(&queue, "report-once").unwrap();
-    let error = stack.idle(Duration::from_millis(300)).await.unwrap_err();
+    let (stack, _seen, queue) = started(&reporting()).await;
+    let queues = stack.aws().unwrap().queues();
+    queues.send(&queue, "report-once").unwrap();
+    until("in flight", || queues.counts(&queue).unwrap().in_flight == 1).await;
+    let error = stack.idle(Duration::from_millis(10)).await.unwrap_err();
     assert_eq!(error.busy.len(), 1, "{error}");
     assert!(error.to_string().contains("in_flight: 1"), "{error}");
+
+    queues.send(&queue, "good").unwrap();
+    stack.idle_for("goo", TIMEOUT).await.unwrap();
+    let error = stack.idle_for("once", Duration::from_millis(10)).await.unwrap_err();
+    assert!(error.to_string().contains("in_flight: 1"), "{error}");
     stack.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_function_sees_the_duplicates_that_a_test_asks_for() {
+    let (stack, seen, queue) = started(&reporting()).await;
+    let queues = stack.aws().unwrap().queues();
+    queues.duplicate(&queue, 3, Duration::from_millis(50)).unwrap();
+    queues.send(&queue, "again").unwrap();
+    stack.idle_for("again", TIMEOUT).await.unwrap();
+    assert_eq!(seen.receives("again"), 3);
+    stack.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_queue_hides_messages_at_least_as_long_as_the_function_runs() {
+    let functions =
+        Registry::default().with("consume", |_| async { Ok(event_function(Shared::default(), consume)) });
+    let directory = tempfile::TempDir::new().unwrap();
+    let template =
+        write(directory.path(), &template(&resources(&json!({}), &json!({"VisibilityTimeout": 29}))));
+    let error = LocalStack::start(Options { template, functions, ..Options::default() })
+        .await
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        error,
+        "Consumer.Properties.Events.Queue.Properties.Queue: Queue visibility timeout: 29 seconds is less than \
+         Function timeout: 30 seconds"
+    );
 }
 
 #[tokio::test]

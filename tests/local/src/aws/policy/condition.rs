@@ -101,7 +101,10 @@ enum Test {
 /// One operator applied to one key.
 #[derive(Debug, Clone)]
 pub(super) struct Condition {
+    /// Lower case.
     key: String,
+    /// The key as the policy writes it.
+    written_key: String,
     test: Test,
 }
 
@@ -129,7 +132,7 @@ impl Condition {
         if operator == "Null" {
             let [absent] = values.as_slice() else { return Err("Null takes one value".to_owned()) };
             let absent = absent.parse().map_err(|_| "Null takes true or false".to_owned())?;
-            return Ok(Condition { key: lower, test: Test::Absent(absent) });
+            return Ok(Condition { key: lower, written_key: key.to_owned(), test: Test::Absent(absent) });
         }
         let (quantifier, rest) = match operator.split_once(':') {
             Some(("ForAllValues", rest)) => (Quantifier::All, rest),
@@ -158,31 +161,59 @@ impl Condition {
         };
         Ok(Condition {
             key: lower,
+            written_key: key.to_owned(),
             test: Test::Compare { quantifier, comparison, negated, if_exists, values },
         })
     }
 
-    /// Whether the request meets it. Values of one condition are alternatives, negated ones must all differ.
-    pub(super) fn holds(&self, context: &Context) -> bool {
+    /// What can be used of it, for people: its key with each of its values, which are alternatives. Values of a negated
+    /// one work together: they are one, with a leading `!`.
+    pub(super) fn names(&self) -> Vec<String> {
+        let key = &self.written_key;
+        match &self.test {
+            Test::Absent(absent) => vec![format!("{key} {}", if *absent { "absent" } else { "present" })],
+            Test::Compare { negated: true, values, .. } => vec![format!("{key} !{}", values.join(","))],
+            Test::Compare { values, .. } => values.iter().map(|value| format!("{key} {value}")).collect(),
+        }
+    }
+
+    /// Whether the request meets it, and by which of its [`names`](Self::names): the first that fits each value of the
+    /// request. Values of one condition are alternatives, negated ones must all differ.
+    pub(super) fn holds(&self, context: &Context) -> Option<Vec<String>> {
         let present = context.get(&self.key);
         let (quantifier, comparison, negated, if_exists, values) = match &self.test {
-            Test::Absent(absent) => return present.is_none() == *absent,
+            Test::Absent(absent) => return (present.is_none() == *absent).then(|| self.names()),
             Test::Compare { quantifier, comparison, negated, if_exists, values } => {
                 (*quantifier, *comparison, *negated, *if_exists, values)
             }
         };
-        let expected: Vec<String> =
-            values.iter().filter_map(|value| substitute(value, context, false).ok()).collect();
-        let meets =
-            |actual: &String| negated != expected.iter().any(|expected| comparison.matches(expected, actual));
-        match (present, quantifier) {
+        let expected: Vec<Option<String>> =
+            values.iter().map(|value| substitute(value, context, false).ok()).collect();
+        let first_fit = |actual: &String| {
+            let fits = |expected: &Option<String>| {
+                expected.as_ref().is_some_and(|expected| comparison.matches(expected, actual))
+            };
+            expected.iter().position(fits)
+        };
+        let meets = |actual: &String| negated != first_fit(actual).is_some();
+        let holds = match (present, quantifier) {
             (None, Quantifier::All) => true,
             (None, Quantifier::Any) => if_exists,
             (None, Quantifier::One) => if_exists || negated,
             (Some(actual), Quantifier::All) => actual.iter().all(meets),
             (Some(actual), Quantifier::One) if negated => actual.iter().all(meets),
             (Some(actual), Quantifier::Any | Quantifier::One) => actual.iter().any(meets),
-        }
+        };
+        holds.then(|| {
+            let names = self.names();
+            match present {
+                None => Vec::new(),
+                Some(_) if negated => names,
+                Some(actual) => {
+                    actual.iter().filter_map(first_fit).map(|position| names[position].clone()).collect()
+                }
+            }
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! One statement of a policy: what it applies to.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::Access;
@@ -32,6 +34,17 @@ enum Patterns {
     Any(Vec<String>),
     /// `NotAction`, `NotResource`.
     NoneOf(Vec<String>),
+}
+
+/// One combination of a statement's patterns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MatchedPatterns {
+    /// Negated ones are written with a leading `!`.
+    pub(crate) action: String,
+    /// As `action`.
+    pub(crate) resource: String,
+    /// See [`Condition::names`]; `None` where the statement has no conditions.
+    pub(crate) condition: Option<String>,
 }
 
 /// A statement, read.
@@ -80,21 +93,36 @@ impl Statement {
         Ok(Statement { effect, principal, actions, resources, conditions })
     }
 
-    /// Every (action, resource) pattern pair it holds; negated ones are written with a leading `!`.
-    pub(crate) fn permissions(&self) -> Vec<(String, String)> {
+    /// Every combination of its patterns: of an action, a resource and one value of a condition.
+    pub(super) fn permissions(&self) -> Vec<MatchedPatterns> {
         let names = |patterns: &Patterns| match patterns {
             Patterns::Any(list) => list.clone(),
             Patterns::NoneOf(list) => vec![format!("!{}", list.join(","))],
         };
         let resources = self.resources.as_ref().map_or_else(|| vec!["*".to_owned()], names);
+        let conditions = self.conditions.iter().flat_map(Condition::names).collect();
         names(&self.actions)
-            .into_iter()
-            .flat_map(|action| resources.iter().map(move |resource| (action.clone(), resource.clone())))
+            .iter()
+            .flat_map(|action| resources.iter().map(move |resource| (action, resource)))
+            .flat_map(|(action, resource)| self.combine(action, resource, &conditions))
             .collect()
     }
 
-    /// The patterns by which it applies to an access, if it does.
-    pub(super) fn matches(&self, access: &Access<'_>) -> Option<(String, String)> {
+    fn combine(&self, action: &str, resource: &str, conditions: &BTreeSet<String>) -> Vec<MatchedPatterns> {
+        let combined = |condition| MatchedPatterns {
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+            condition,
+        };
+        if self.conditions.is_empty() {
+            return vec![combined(None)];
+        }
+        conditions.iter().cloned().map(Some).map(combined).collect()
+    }
+
+    /// The patterns by which it applies to an access, if it does. Where a condition holds because the request lacks its
+    /// key, none of that condition's values is among them.
+    pub(super) fn matches(&self, access: &Access<'_>) -> Option<Vec<MatchedPatterns>> {
         let action = find(&self.actions, |pattern| {
             wildcard_match(&pattern.to_lowercase(), &access.action.to_lowercase())
         })?;
@@ -105,7 +133,11 @@ impl Statement {
                     .is_ok_and(|pattern| wildcard_match(&pattern, access.resource))
             })?,
         };
-        self.conditions.iter().all(|condition| condition.holds(access.context)).then_some((action, resource))
+        let mut conditions = BTreeSet::new();
+        for condition in &self.conditions {
+            conditions.extend(condition.holds(access.context)?);
+        }
+        Some(self.combine(&action, &resource, &conditions))
     }
 }
 

@@ -14,7 +14,9 @@ fn allows(statements: Value, action: &str, resource: &str, context: &Context) ->
 }
 
 fn reason(statement: Value) -> String {
-    Policy::parse("Test", &json!({ "Statement": statement })).unwrap_err().to_string()
+    Policy::parse("Test", &json!({ "Version": "2012-10-17", "Statement": statement }))
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]
@@ -96,6 +98,28 @@ fn set_operators_look_at_every_value() {
     assert!(!holds(&all(json!(["USER#*"])), &context));
     assert!(holds(&json!({ "ForAnyValue:StringLike": { "dynamodb:LeadingKeys": "USER#*" } }), &context));
     assert!(!holds(&json!({ "ForAnyValue:StringLike": { "dynamodb:LeadingKeys": "MEDIA#*" } }), &context));
+}
+
+#[test]
+fn what_was_used_is_named() {
+    let context = Context::default().with("s3:prefix", "media/x").with("aws:userid", "me");
+    let named = |condition: Value| {
+        let statement = json!({ "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition });
+        let policy = policy(statement);
+        let access = Access { action: "s3:ListBucket", resource: "arn:aws:s3:::a", context: &context };
+        let verdict = evaluate(std::slice::from_ref(&policy), &access);
+        assert!(verdict.allows());
+        assert!(verdict.used.iter().all(|used| policy.permissions().contains(used)), "{verdict:?}");
+        verdict.used.into_iter().map(|used| used.condition).collect::<Vec<_>>()
+    };
+    let some = |names: &[&str]| names.iter().map(|&name| Some(name.to_owned())).collect::<Vec<_>>();
+    assert_eq!(named(json!({})), [None]);
+    let both =
+        json!({ "StringLike": { "S3:prefix": ["media/*", "me*"], "aws:userid": ["you", "${aws:userid}"] } });
+    assert_eq!(named(both), some(&["S3:prefix media/*", "aws:userid ${aws:userid}"]));
+    let negated = json!({ "StringNotEquals": { "s3:prefix": ["a", "b"] }, "Null": { "s3:max-keys": true } });
+    assert_eq!(named(negated), some(&["s3:max-keys absent", "s3:prefix !a,b"]));
+    assert_eq!(named(json!({ "ForAllValues:StringLike": { "dynamodb:LeadingKeys": "a" } })), some(&[]));
 }
 
 #[test]

@@ -134,12 +134,12 @@ impl S3Access for Permissions {
         }
         let requirements = requirements(operation, request, &context.0.signature)?;
         context.lock().actions = actions(&requirements);
-        for requirement in &requirements {
-            match context.installed().decide(caller, requirement) {
-                Decision::Allowed(used) => self.state.calls.count(used),
-                Decision::Denied(message) => {
-                    return Err(S3Error::with_message(S3ErrorCode::AccessDenied, message));
-                }
+        let decisions =
+            requirements.iter().map(|requirement| context.installed().decide(caller, requirement));
+        match Decision::on_all(decisions) {
+            Decision::Allowed(used) => self.state.calls.count(used),
+            Decision::Denied(message) => {
+                return Err(S3Error::with_message(S3ErrorCode::AccessDenied, message));
             }
         }
         self.ask_hooks(&context, operation, caller.principal.clone()).await

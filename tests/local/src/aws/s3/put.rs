@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::StreamExt;
 use http::StatusCode;
+use rusqlite::Transaction;
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
 use s3s::dto::{
@@ -22,9 +24,9 @@ use super::conditions::WriteConditions;
 use super::events::{self, EventName};
 use super::files::Unpublished;
 use super::index::{self, Content, NULL_VERSION, NewVersion, StoredChecksums, StoredHeaders, Version};
-use crate::aws::queues::enqueue;
+use crate::aws::queues::QueueError;
 use crate::aws::signature::hex;
-use crate::stack::Bucket;
+use crate::stack::{Bucket, Queue};
 
 /// The largest object of one PUT, and of one copy: 5 GiB.
 pub(super) const MAXIMUM_OBJECT_BYTES: u64 = 5 * 1024 * 1024 * 1024;
@@ -146,7 +148,7 @@ impl State {
             let messages =
                 events::messages(bucket, event, &inserted.version, &candidate.content, call, region);
             for (queue_arn, body) in &messages {
-                enqueue(transaction, queue_arn, body, "s3.amazonaws.com", std::time::Duration::ZERO)?;
+                self.announce(transaction, installed.existing_queue(queue_arn)?, body)?;
             }
             Ok::<_, Failure>((inserted, messages))
         });
@@ -160,11 +162,23 @@ impl State {
         }
         Ok(inserted.version)
     }
+
+    /// Sends an event. One that the queue does not take is lost, as on AWS: the object is there all the same.
+    fn announce(&self, transaction: &Transaction<'_>, queue: &Queue, body: &str) -> Result<(), QueueError> {
+        match self.queues.enqueue(transaction, queue, body, "s3.amazonaws.com", Duration::ZERO) {
+            Err(error @ QueueError::MessageTooLong { .. }) => {
+                tracing::error!(queue = queue.name, %error, "an event was lost");
+                Ok(())
+            }
+            sent => sent.map(|_| ()),
+        }
+    }
 }
 
 /// Why a transaction on the index ends without effect.
 pub(super) enum Failure {
     Refused(S3Error),
+    Event(QueueError),
     Database(rusqlite::Error),
 }
 
@@ -174,10 +188,17 @@ impl From<rusqlite::Error> for Failure {
     }
 }
 
+impl From<QueueError> for Failure {
+    fn from(error: QueueError) -> Failure {
+        Failure::Event(error)
+    }
+}
+
 impl From<Failure> for S3Error {
     fn from(failure: Failure) -> S3Error {
         match failure {
             Failure::Refused(error) => error,
+            Failure::Event(error) => S3Error::internal_error(error),
             Failure::Database(error) => S3Error::internal_error(error),
         }
     }

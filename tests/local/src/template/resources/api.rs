@@ -12,18 +12,14 @@ use crate::template::error::{Problem, TemplateError};
 use crate::template::names::Names;
 use crate::template::properties::Properties;
 
-const HONOURED: &[&str] = &["CorsConfiguration", "StageName"];
-/// Names, records, and throttling, which protects an account that one machine does not have.
-const IRRELEVANT: &[&str] = &[
-    "AccessLogSettings",
-    "DefaultRouteSettings",
-    "Description",
-    "FailOnWarnings",
-    "Name",
-    "PropagateTags",
-    "RouteSettings",
-    "Tags",
-];
+const HONOURED: &[&str] = &["CorsConfiguration", "StageName", "DefaultRouteSettings"];
+/// Names and records.
+const IRRELEVANT: &[&str] =
+    &["AccessLogSettings", "Description", "FailOnWarnings", "Name", "PropagateTags", "Tags"];
+/// Records, and the throttling of all routes together, which protects an account that one machine does not have. (What one
+/// route is limited to in `RouteSettings` is part of what the API does, and refused.)
+const IRRELEVANT_ROUTE_SETTINGS: &[&str] =
+    &["DetailedMetricsEnabled", "ThrottlingBurstLimit", "ThrottlingRateLimit"];
 
 /// The longest that API Gateway waits for an integration.
 const INTEGRATION_TIMEOUT_MILLISECONDS: u64 = 30_000;
@@ -51,7 +47,7 @@ pub(super) fn route(
         declared,
         place,
         &["ApiId", "Path", "Method", "PayloadFormatVersion", "TimeoutInMillis"],
-        &["RouteSettings"],
+        &[],
     )?;
     event.only("PayloadFormatVersion", "2.0")?;
     if event.required_string("ApiId")? != names.template.settings.api_id {
@@ -164,6 +160,7 @@ pub(super) fn cors(names: &Names, evaluated: &Evaluated) -> Result<Option<ApiCor
     };
     let properties = Properties::new(properties, &format!("{logical_id}.Properties"), HONOURED, IRRELEVANT)?;
     properties.only("StageName", "$default")?;
+    properties.child("DefaultRouteSettings", &[], IRRELEVANT_ROUTE_SETTINGS)?;
     if properties.get("CorsConfiguration").is_none() {
         return Ok(None);
     }

@@ -13,7 +13,7 @@ use crate::template::properties::{Properties, text};
 
 const HONOURED: &[&str] =
     &["FunctionName", "Timeout", "MemorySize", "Environment", "Policies", "Role", "Events", "PackageType"];
-/// How the code is built, where it runs and how much of it at once, and what is recorded about it.
+/// How the code is built, where it runs, and what is recorded about it.
 const IRRELEVANT: &[&str] = &[
     "Architectures",
     "CodeUri",
@@ -24,7 +24,6 @@ const IRRELEVANT: &[&str] = &[
     "LoggingConfig",
     "PropagateTags",
     "RecursiveLoop",
-    "ReservedConcurrentExecutions",
     "Runtime",
     "RuntimeManagementConfig",
     "SnapStart",
@@ -160,7 +159,10 @@ pub(super) fn events(names: &Names, evaluated: &Evaluated, stack: &mut Stack) ->
             let place = event.place_of("Properties");
             match event.required_string("Type")?.as_str() {
                 "HttpApi" => stack.routes.push(super::api::route(names, logical_id, declared, &place)?),
-                "SQS" => stack.event_source_mappings.extend(mapping(logical_id, declared, &place)?),
+                "SQS" => {
+                    let mapping = mapping(stack, logical_id, declared, &place)?;
+                    stack.event_source_mappings.extend(mapping);
+                }
                 "ScheduleV2" | "Schedule" => stack.schedules.extend(schedule(logical_id, declared, &place)?),
                 other => {
                     return Err(TemplateError::at(
@@ -175,6 +177,7 @@ pub(super) fn events(names: &Names, evaluated: &Evaluated, stack: &mut Stack) ->
 }
 
 fn mapping(
+    stack: &Stack,
     function: &str,
     declared: &Value,
     place: &str,
@@ -182,10 +185,17 @@ fn mapping(
     let event = Properties::new(
         declared,
         place,
-        &["Queue", "BatchSize", "FunctionResponseTypes", "ScalingConfig", "Enabled"],
-        // A window only gathers larger batches.
-        &["MaximumBatchingWindowInSeconds"],
+        &[
+            "Queue",
+            "BatchSize",
+            "FunctionResponseTypes",
+            "ScalingConfig",
+            "Enabled",
+            "MaximumBatchingWindowInSeconds",
+        ],
+        &[],
     )?;
+    event.only("MaximumBatchingWindowInSeconds", "0")?;
     let batch_size = event.integer("BatchSize")?.unwrap_or(10);
     let batch_size =
         usize::try_from(batch_size).ok().filter(|size| (1..=10).contains(size)).ok_or_else(|| {
@@ -210,9 +220,11 @@ fn mapping(
             })?)
         }
     };
+    let queue_arn = event.required_string("Queue")?;
+    check_visibility(stack, function, &queue_arn, &event.place_of("Queue"))?;
     let mapping = EventSourceMapping {
         function: function.to_owned(),
-        queue_arn: event.required_string("Queue")?,
+        queue_arn,
         batch_size,
         report_batch_item_failures: !response_types.is_empty(),
         maximum_concurrency,
@@ -220,20 +232,39 @@ fn mapping(
     Ok(event.boolean("Enabled")?.unwrap_or(true).then_some(mapping))
 }
 
+/// Lambda refuses a mapping whose messages could come back while the function still works on them.
+fn check_visibility(
+    stack: &Stack,
+    function: &str,
+    queue_arn: &str,
+    place: &str,
+) -> Result<(), TemplateError> {
+    let (Some(queue), Some(function)) = (stack.queue(queue_arn), stack.functions.get(function)) else {
+        return Ok(());
+    };
+    let (visibility, timeout) = (queue.visibility_timeout, function.timeout);
+    if visibility < timeout {
+        return Err(TemplateError::invalid(
+            place,
+            format!(
+                "Queue visibility timeout: {} seconds is less than Function timeout: {} seconds",
+                visibility.as_secs(),
+                timeout.as_secs()
+            ),
+        ));
+    }
+    Ok(())
+}
+
 fn schedule(function: &str, declared: &Value, place: &str) -> Result<Option<Schedule>, TemplateError> {
     let event = Properties::new(
         declared,
         place,
-        &["ScheduleExpression", "Schedule", "Input", "State", "Enabled"],
-        &[
-            "Description",
-            "FlexibleTimeWindow",
-            "Name",
-            "OmitName",
-            "RetryPolicy",
-            "ScheduleExpressionTimezone",
-        ],
+        &["ScheduleExpression", "Schedule", "Input", "State", "Enabled", "FlexibleTimeWindow"],
+        // A rate has no time zone.
+        &["Description", "Name", "OmitName", "ScheduleExpressionTimezone"],
     )?;
+    event.child("FlexibleTimeWindow", &["Mode"], &[])?.only("Mode", "OFF")?;
     let expression = match event.string("ScheduleExpression")? {
         Some(expression) => expression,
         None => event.required_string("Schedule")?,

@@ -102,7 +102,7 @@ pub(super) fn secrets(names: &Names, evaluated: &Evaluated) -> Result<Vec<Secret
                 properties,
                 &format!("{logical_id}.Properties"),
                 &["Name"],
-                &["Description", "KmsKeyId", "ReplicaRegions", "Tags"],
+                &["Description", "ReplicaRegions", "Tags"],
             )?;
             Ok(Secret {
                 logical_id: logical_id.to_owned(),

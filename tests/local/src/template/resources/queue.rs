@@ -1,5 +1,6 @@
 //! `AWS::SQS::Queue` and `AWS::SQS::QueuePolicy`.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -17,17 +18,14 @@ const HONOURED: &[&str] = &[
     "RedrivePolicy",
     "DelaySeconds",
     "FifoQueue",
-];
-/// Encryption at rest, who may use the queue as a dead-letter queue, and how long a caller waits by default.
-const IRRELEVANT: &[&str] = &[
-    "KmsDataKeyReusePeriodSeconds",
-    "KmsMasterKeyId",
     "MaximumMessageSize",
     "ReceiveMessageWaitTimeSeconds",
-    "RedriveAllowPolicy",
-    "SqsManagedSseEnabled",
-    "Tags",
 ];
+/// Encryption with SQS's own key. (With a key of KMS, S3 and every caller would need permissions for that key.)
+const IRRELEVANT: &[&str] = &["SqsManagedSseEnabled", "Tags"];
+
+/// The smallest and the largest limit on a message. The largest is the default.
+const MESSAGE_LIMITS_BYTES: RangeInclusive<u64> = 1024..=1_048_576;
 
 pub(super) fn queues(names: &Names, evaluated: &Evaluated) -> Result<Vec<Queue>, TemplateError> {
     let mut queues = Vec::new();
@@ -36,6 +34,7 @@ pub(super) fn queues(names: &Names, evaluated: &Evaluated) -> Result<Vec<Queue>,
             Properties::new(properties, &format!("{logical_id}.Properties"), HONOURED, IRRELEVANT)?;
         properties.only("DelaySeconds", "0")?;
         properties.only("FifoQueue", "false")?;
+        properties.only("ReceiveMessageWaitTimeSeconds", "0")?;
         let seconds = |name: &'static str, default: u64, most: u64| match properties.integer(name)? {
             Some(seconds) if seconds > most => {
                 Err(TemplateError::invalid(properties.place_of(name), format!("at most {most} seconds")))
@@ -49,12 +48,20 @@ pub(super) fn queues(names: &Names, evaluated: &Evaluated) -> Result<Vec<Queue>,
             url: names.queue_url(logical_id)?,
             visibility_timeout: seconds("VisibilityTimeout", 30, 43_200)?,
             message_retention: seconds("MessageRetentionPeriod", 345_600, 1_209_600)?,
+            maximum_message_bytes: maximum_message_bytes(&properties)?,
             redrive: redrive(&properties)?,
             policies: Vec::new(),
         });
     }
     attach_policies(evaluated, &mut queues)?;
     Ok(queues)
+}
+
+fn maximum_message_bytes(properties: &Properties) -> Result<usize, TemplateError> {
+    let bytes = properties.integer("MaximumMessageSize")?.unwrap_or(*MESSAGE_LIMITS_BYTES.end());
+    usize::try_from(bytes).ok().filter(|_| MESSAGE_LIMITS_BYTES.contains(&bytes)).ok_or_else(|| {
+        TemplateError::invalid(properties.place_of("MaximumMessageSize"), "must be 1024–1048576 bytes")
+    })
 }
 
 fn redrive(properties: &Properties) -> Result<Option<Redrive>, TemplateError> {

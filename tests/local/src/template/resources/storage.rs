@@ -18,26 +18,26 @@ const TABLE: &[&str] = &[
     "LocalSecondaryIndexes",
     "TimeToLiveSpecification",
     "DeletionProtectionEnabled",
+    "SSESpecification",
 ];
-/// Backups, encryption at rest, capacity and cost.
+/// Backups, capacity and cost.
 const TABLE_IRRELEVANT: &[&str] = &[
     "ContributorInsightsSpecification",
-    "OnDemandThroughput",
     "PointInTimeRecoverySpecification",
-    "SSESpecification",
     "TableClass",
     "Tags",
     "WarmThroughput",
 ];
 const INDEX: &[&str] = &["IndexName", "KeySchema", "Projection", "ProvisionedThroughput"];
-const INDEX_IRRELEVANT: &[&str] =
-    &["ContributorInsightsSpecification", "OnDemandThroughput", "WarmThroughput"];
+const INDEX_IRRELEVANT: &[&str] = &["ContributorInsightsSpecification", "WarmThroughput"];
 
 pub(super) fn tables(names: &Names, evaluated: &Evaluated) -> Result<Vec<Table>, TemplateError> {
     let mut tables = Vec::new();
     for (logical_id, properties) in evaluated.of_type("AWS::DynamoDB::Table") {
         let properties =
             Properties::new(properties, &format!("{logical_id}.Properties"), TABLE, TABLE_IRRELEVANT)?;
+        // A key of one's own would have permissions of its own.
+        properties.child("SSESpecification", &[], &["SSEEnabled", "SSEType"])?;
         let name = names.name(logical_id)?;
         let ttl = properties.child("TimeToLiveSpecification", &["AttributeName", "Enabled"], &[])?;
         let time_to_live_attribute = if ttl.boolean("Enabled")?.unwrap_or(false) {
@@ -109,12 +109,16 @@ fn throughput(properties: &Properties) -> Result<Option<Value>, TemplateError> {
     })))
 }
 
-const BUCKET: &[&str] =
-    &["BucketName", "VersioningConfiguration", "CorsConfiguration", "NotificationConfiguration"];
-/// Encryption at rest, public access (there is none here without a signature), expiry after days, records and metrics.
+const BUCKET: &[&str] = &[
+    "BucketName",
+    "BucketEncryption",
+    "VersioningConfiguration",
+    "CorsConfiguration",
+    "NotificationConfiguration",
+];
+/// Public access (there is none here without a signature), expiry after days, records and metrics.
 const BUCKET_IRRELEVANT: &[&str] = &[
     "AnalyticsConfigurations",
-    "BucketEncryption",
     "IntelligentTieringConfigurations",
     "InventoryConfigurations",
     "LifecycleConfiguration",
@@ -130,6 +134,7 @@ pub(super) fn buckets(names: &Names, evaluated: &Evaluated) -> Result<Vec<Bucket
     for (logical_id, properties) in evaluated.of_type("AWS::S3::Bucket") {
         let properties =
             Properties::new(properties, &format!("{logical_id}.Properties"), BUCKET, BUCKET_IRRELEVANT)?;
+        check_encryption(&properties)?;
         let versioning = properties.child("VersioningConfiguration", &["Status"], &[])?;
         let name = names.name(logical_id)?;
         if !is_bucket_name(&name) {
@@ -150,6 +155,19 @@ pub(super) fn buckets(names: &Names, evaluated: &Evaluated) -> Result<Vec<Bucket
     }
     attach_policies(evaluated, &mut buckets)?;
     Ok(buckets)
+}
+
+/// Only encryption with S3's own keys makes no difference: with a key of KMS, callers need its permissions, and an `ETag` is
+/// no longer the MD5 of the object.
+fn check_encryption(bucket: &Properties) -> Result<(), TemplateError> {
+    let encryption = bucket.child("BucketEncryption", &["ServerSideEncryptionConfiguration"], &[])?;
+    for (index, rule) in encryption.list("ServerSideEncryptionConfiguration")?.iter().enumerate() {
+        let place = format!("{}[{index}]", encryption.place_of("ServerSideEncryptionConfiguration"));
+        let rule = Properties::new(rule, &place, &["ServerSideEncryptionByDefault"], &["BucketKeyEnabled"])?;
+        let default = rule.child("ServerSideEncryptionByDefault", &["SSEAlgorithm"], &[])?;
+        default.only("SSEAlgorithm", "AES256")?;
+    }
+    Ok(())
 }
 
 fn is_bucket_name(name: &str) -> bool {
