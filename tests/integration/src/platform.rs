@@ -32,7 +32,9 @@ pub(crate) struct Platform {
 static USED_PERMISSIONS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 fn describe(permission: &PermissionUse) -> String {
-    format!("{}: {} on {}", permission.source, permission.action, permission.resource)
+    let PermissionUse { source, statement, action, resource, condition, .. } = permission;
+    let condition = condition.as_deref().map_or(String::new(), |condition| format!(", {condition}"));
+    format!("{source}, statement {statement}: {action} on {resource}{condition}")
 }
 
 /// Somebody with an account.
@@ -234,7 +236,12 @@ impl Platform {
         }
     }
 
-    /// Waits until everything that S3 told of is dealt with.
+    /// Waits until everything that S3 told of this media is dealt with.
+    pub(crate) async fn idle_for(&self, media_id: &str) {
+        self.stack.idle_for(media_id, PATIENCE).await.unwrap();
+    }
+
+    /// Waits until everything that S3 told of is dealt with; only on a stack of one's own, since others' uploads count.
     pub(crate) async fn idle(&self) {
         self.stack.idle(PATIENCE).await.unwrap();
     }

@@ -1,5 +1,7 @@
 //! From the object-created event to the end of an upload: twice, late, out of order.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
 use reqwest::StatusCode;
@@ -11,6 +13,7 @@ crate::tests![
     the_last_attempt_is_known_to_be_the_last,
     a_few_ranges_are_read_and_the_source_is_gone_afterwards,
     the_same_event_many_times_changes_nothing,
+    uploads_survive_events_in_triplicate_and_disorder,
     an_event_for_an_object_that_is_gone_changes_nothing,
     a_later_object_changes_nothing,
     an_object_of_a_deleted_media_is_deleted,
@@ -92,14 +95,14 @@ async fn the_same_event_many_times_changes_nothing(platform: &Platform) {
     let user = platform.sign_up().await;
     let media = platform.upload(&user, &File::video()).await;
     let media_id = media["id"].as_str().unwrap();
-    platform.idle().await;
+    platform.idle_for(media_id).await;
     let before = stored(platform, media_id).await;
     let (version_id, etag) = accepted_version(platform, media_id).await;
     let event = event_of(platform, media_id, &version_id, &etag);
     for _ in 0..3 {
         deliver(platform, &event).await;
     }
-    platform.idle().await;
+    platform.idle_for(media_id).await;
     assert_eq!(stored(platform, media_id).await, before);
 
     // At the same time as the first: the object is processed more than once, and becomes ready once.
@@ -112,11 +115,29 @@ async fn the_same_event_many_times_changes_nothing(platform: &Platform) {
         deliver(platform, &event).await;
     }
     let media = platform.settled(&user, media_id).await;
-    platform.idle().await;
+    platform.idle_for(media_id).await;
     assert_eq!(expect(platform.get(&user, &format!("/media/{media_id}")).await, StatusCode::OK).await, media);
     assert_eq!(media["status"], "ready");
     let usage = platform.item(&format!("USER#{}", user.id), "USAGE").await.unwrap();
     assert_eq!(usage["size_bytes"].as_n().unwrap(), &(2 * file.bytes.len()).to_string());
+}
+
+async fn uploads_survive_events_in_triplicate_and_disorder(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    platform.aws().queues().duplicate(&platform.queue("IngestQueue"), 3, Duration::from_millis(200)).unwrap();
+    let good =
+        ["v_h264_aac_faststart.mp4", "v_hevc_hdr.mov", "v_aac.m4a", "v_fragmented.mp4"].map(File::sample);
+    let bad = File::sample("v_bad_text.mp4");
+    let uploads = good.iter().chain([&bad]).map(|file| platform.upload(&user, file));
+    let statuses: Vec<Value> =
+        futures::future::join_all(uploads).await.iter().map(|media| media["status"].clone()).collect();
+    assert_eq!(statuses, ["ready", "ready", "ready", "ready", "rejected"]);
+    platform.idle().await;
+    let stored_bytes: usize = good.iter().map(|file| file.bytes.len()).sum();
+    let usage = platform.item(&format!("USER#{}", user.id), "USAGE").await.unwrap();
+    assert_eq!(usage["size_bytes"].as_n().unwrap(), &stored_bytes.to_string());
+    platform.shut_down().await;
 }
 
 /// The status of asking for one version of a media's object.
@@ -159,9 +180,10 @@ async fn an_event_for_an_object_that_is_gone_changes_nothing(platform: &Platform
     for _ in 0..3 {
         deliver(platform, &event_of(platform, media_id, &version_id, &etag)).await;
     }
-    platform.idle().await;
+    platform.idle_for(media_id).await;
     assert_eq!(stored(platform, media_id).await, before);
-    let dead_letters = platform.aws().queues().counts(&platform.queue("IngestDeadLetterQueue")).unwrap();
+    let dead_letters = platform.queue("IngestDeadLetterQueue");
+    let dead_letters = platform.aws().queues().counts_containing(&dead_letters, media_id).unwrap();
     assert_eq!(dead_letters.visible, 0, "it was dealt with, not given up");
     // It can still be uploaded.
     platform.put(&created["upload"], File::video().bytes).await;
@@ -172,12 +194,12 @@ async fn a_later_object_changes_nothing(platform: &Platform) {
     let user = platform.sign_up().await;
     let media = platform.upload(&user, &File::video()).await;
     let media_id = media["id"].as_str().unwrap();
-    platform.idle().await;
+    platform.idle_for(media_id).await;
     let before = stored(platform, media_id).await;
     let played = play(platform, &user, media_id).await;
 
     let (version_id, _) = put_as_operator(platform, media_id, &File::sample("v_fragmented.mp4")).await;
-    platform.idle().await;
+    platform.idle_for(media_id).await;
     assert_eq!(stored(platform, media_id).await, before);
     assert_eq!(play(platform, &user, media_id).await, played);
     assert_eq!(head_status(platform, media_id, &version_id).await, 404);
@@ -207,7 +229,7 @@ async fn an_object_of_a_deleted_media_is_deleted(platform: &Platform) {
         .await
         .unwrap();
     put_as_operator(platform, &media_id, &File::video()).await;
-    platform.idle().await;
+    platform.idle_for(&media_id).await;
     let left = platform
         .s3()
         .list_objects_v2()
@@ -270,7 +292,7 @@ async fn too_long_is_rejected(_shared: &Platform) {
 async fn an_object_that_nobody_announced_is_left_alone(platform: &Platform) {
     let media_id = uuid::Uuid::now_v7().to_string();
     let (version_id, _) = put_as_operator(platform, &media_id, &File::video()).await;
-    platform.idle().await;
+    platform.idle_for(&media_id).await;
     // What no record explains is left to the bucket's lifecycle rule.
     assert_eq!(head_status(platform, &media_id, &version_id).await, 200);
 }
