@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use api::body::{MediaBody, UploadBody};
 use api::{
-    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, warm_up,
+    Access, Answer, Clock, Environment, EnvironmentError, Function, Problem, Request, StartError,
+    http_function, warm_up,
 };
 use buckets::UploadSigner;
 use domain::{
@@ -53,7 +54,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         signer: environment.upload_signer(&aws)?,
         limits: Limits {
             content_types: environment.parsed("ALLOWED_CONTENT_TYPES")?,
-            max_upload_bytes: environment.parsed::<SizeBytes>("MAX_UPLOAD_BYTES")?.min(MAX_PUT_SIZE_BYTES),
+            max_upload_bytes: max_upload_bytes(&environment)?,
             upload_deadline: Duration::from_secs(environment.parsed("UPLOAD_DEADLINE_SECONDS")?),
         },
     };
@@ -62,6 +63,17 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         warm_up("credentials", state.signer.prepare()),
     );
     Ok(http_function(state, handle))
+}
+
+/// What the deployment allows, within what one PUT takes.
+fn max_upload_bytes(environment: &Environment) -> Result<SizeBytes, EnvironmentError> {
+    let name = "MAX_UPLOAD_BYTES";
+    let bytes = environment.parsed(name)?;
+    if (1..=MAX_PUT_SIZE_BYTES).contains(&bytes) {
+        return Ok(bytes);
+    }
+    let reason = format!("{bytes} is not from 1 to {MAX_PUT_SIZE_BYTES}, what one PUT takes");
+    Err(EnvironmentError::Malformed { name, reason })
 }
 
 /// Creates a media in `awaiting_upload` and signs the request that uploads its file.

@@ -84,7 +84,8 @@ async fn handle_batch(state: &State, batch: SqsEvent) -> SqsBatchResponse {
         let error = result.err()?;
         tracing::error!(message_id = message.message_id, receive_count, %error, "the message was not processed");
         retry_later(state, message, receive_count).await;
-        message.message_id.clone()
+        // Without an id Lambda keeps the whole batch, which is what a failure that cannot be named asks for.
+        Some(message.message_id.clone().unwrap_or_default())
     }))
     .await;
     let failures = failures.into_iter().flatten().map(|message_id| {
@@ -114,19 +115,26 @@ async fn retry_later(state: &State, message: &SqsMessage, receive_count: u32) {
     }
 }
 
+/// Processes every object of a notification, also after one that fails; answers the first failure.
 async fn handle_notification(state: &State, notification: Value, attempt: Attempt) -> Result<(), Error> {
     let notification: Notification = serde_json::from_value(notification)?;
+    let mut first_failure = None;
     for record in &notification.records {
-        let Some(object) = object_created(record)? else {
-            tracing::warn!(
-                event_name = record.event_name,
-                key = record.s3.object.key,
-                "the event is not about an upload"
-            );
-            continue;
-        };
-        let outcome = process(state, &object, attempt).await?;
-        tracing::info!(media_id = %object.key.media_id, version_id = object.version.version_id, ?outcome, "processed");
+        if let Err(error) = handle_record(state, record, attempt).await {
+            tracing::error!(key = record.s3.object.key, %error, "the object was not processed");
+            first_failure.get_or_insert(error);
+        }
     }
+    first_failure.map_or(Ok(()), Err)
+}
+
+async fn handle_record(state: &State, record: &S3EventRecord, attempt: Attempt) -> Result<(), Error> {
+    let Some(object) = object_created(record)? else {
+        let (event_name, key) = (&record.event_name, &record.s3.object.key);
+        tracing::warn!(event_name, key, "the event is not about an upload");
+        return Ok(());
+    };
+    let outcome = process(state, &object, attempt).await?;
+    tracing::info!(media_id = %object.key.media_id, version_id = object.version.version_id, ?outcome, "processed");
     Ok(())
 }

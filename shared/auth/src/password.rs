@@ -18,10 +18,14 @@ const MAX_PASSWORD_BYTES: usize = 1_024;
 pub const UNKNOWN_USER_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5LW5vYm9keQ$\
                                      HU5SWp9HEw3SvmDVB3aTf7cPD1iTzn0CTwl1uSqkUsE";
 
+/// Checked when this is compiled.
+const PARAMS: Params = match Params::new(MEMORY_KIB, PASSES, LANES, None) {
+    Ok(params) => params,
+    Err(_) => panic!("out of Argon2's bounds"),
+};
+
 fn argon2() -> Argon2<'static> {
-    // The parameters are constants within Argon2's bounds; were they not, the tests below would fail.
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).unwrap_or_default();
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, PARAMS)
 }
 
 /// One password, whatever keyboard it was typed on: NFKC, as NIST SP 800-63B advises.

@@ -88,6 +88,7 @@ impl Table {
             .send()
             .await
             .map_err(|error| TableError::of("Query", &error))?;
+        // Two items of at most 400 KB each: always within one page of 1 MB.
         let (mut record, mut metadata) = (Record::Absent, None);
         for item in answer.items.unwrap_or_default() {
             match item.get(SORT).and_then(|sort| sort.as_s().ok()).map(String::as_str) {

@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::platform::{File, PASSWORD, Platform, expect, expect_problem, pointers};
 
@@ -122,21 +122,25 @@ async fn logging_in_gives_tokens(platform: &Platform) {
     expect_problem(wrong_grant.await.unwrap(), StatusCode::UNPROCESSABLE_ENTITY, "invalid").await;
 }
 
-async fn an_unknown_email_looks_like_a_wrong_password(platform: &Platform) {
+async fn an_unknown_email_looks_like_a_wrong_password(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
     let user = platform.sign_up().await;
-    let log_in = |email: String| async move {
-        let body = json!({"email": email, "password": "another horse battery staple"});
-        let sequence = platform.calls().sequence();
-        let problem = expect_problem(
-            platform.post("/auth/login", &body).await,
-            StatusCode::UNAUTHORIZED,
-            "credentials_invalid",
-        );
-        let mut problem = problem.await;
-        problem.as_object_mut().unwrap().remove("request_id");
-        (problem, platform.calls().sequence() > sequence)
+    let log_in = |email: String| {
+        let platform = &platform;
+        async move {
+            let body = json!({"email": email, "password": "another horse battery staple"});
+            let sequence = platform.calls().sequence();
+            let answer = platform.post("/auth/login", &body).await;
+            let mut problem = expect_problem(answer, StatusCode::UNAUTHORIZED, "credentials_invalid").await;
+            problem.as_object_mut().unwrap().remove("request_id");
+            let calls = platform.calls().since(sequence).into_iter().filter(|call| call.service != "sqs");
+            (problem, calls.map(|call| call.operation).collect::<Vec<_>>())
+        }
     };
-    assert_eq!(log_in(user.email).await, log_in(fresh_email()).await);
+    let wrong_password = log_in(user.email.clone()).await;
+    assert_eq!(wrong_password.1, ["GetItem", "GetItem"]);
+    assert_eq!(log_in(fresh_email()).await, wrong_password);
+    platform.shut_down().await;
 }
 
 async fn sign_up_can_be_closed_and_its_role_chosen(_shared: &Platform) {
@@ -166,25 +170,35 @@ async fn an_admin_is_made_once(platform: &Platform) {
     assert_eq!(first, again);
 }
 
-async fn an_account_is_promoted_to_admin(platform: &Platform) {
-    let count = || async {
+async fn an_account_is_promoted_to_admin(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
+    let invoke = |event| platform.stack.invoke("CreateAdminFunction", event);
+    let admins = || async {
         let item = platform.item("ADMINS", "COUNT").await.unwrap_or_default();
         item.get("count").map_or(0, |count| count.as_n().unwrap().parse::<i64>().unwrap())
     };
     let user = platform.sign_up().await;
-    let promoted = platform.stack.invoke("CreateAdminFunction", json!({"email": user.email})).await.unwrap();
-    assert_eq!((&promoted["id"], &promoted["role"]), (&json!(user.id), &json!("admin")));
-    assert!(count().await >= 1);
+    assert_eq!(admins().await, 0);
+    for _ in 0..2 {
+        let promoted = invoke(json!({"email": user.email})).await.unwrap();
+        assert_eq!((&promoted["id"], &promoted["role"]), (&json!(user.id), &json!("admin")));
+        assert_eq!(admins().await, 1, "counted once");
+    }
+    // The password is unchanged.
+    platform.log_in(&user.email).await;
+
     // With a password, only the account's own: a stranger may have signed up under this e-mail.
     let stranger = platform.sign_up().await;
     let event = json!({"email": stranger.email, "password": "another horse battery staple"});
-    let refused = platform.stack.invoke("CreateAdminFunction", event).await.unwrap_err();
+    let refused = invoke(event).await.unwrap_err();
     assert!(refused.to_string().contains("another password"), "{refused}");
+    assert_eq!(admins().await, 1);
     let event = json!({"email": stranger.email, "password": PASSWORD});
-    assert_eq!(platform.stack.invoke("CreateAdminFunction", event).await.unwrap()["role"], "admin");
-    // The password is unchanged.
-    platform.log_in(&user.email).await;
-    let nobody = platform.stack.invoke("CreateAdminFunction", json!({"email": fresh_email()})).await;
+    assert_eq!(invoke(event).await.unwrap()["role"], "admin");
+
+    let nobody = invoke(json!({"email": fresh_email()})).await;
     assert!(nobody.unwrap_err().to_string().contains("give a password"));
-    let _: Value = promoted;
+    invoke(json!({"email": fresh_email(), "password": PASSWORD})).await.unwrap();
+    assert_eq!(admins().await, 3);
+    platform.shut_down().await;
 }

@@ -30,7 +30,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::platform::Platform;
 
 /// Runs a test on the shared platform.
-type Run = fn(Arc<Platform>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+type Run = fn(Arc<Platform>) -> Pin<Box<dyn Future<Output = ()>>>;
 
 /// A test: its name, and what it does with the shared platform.
 pub(crate) struct Test {

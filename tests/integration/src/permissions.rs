@@ -1,13 +1,11 @@
 //! The template's policies: enough, and no more. That each permission is used is checked at the end of the suite; that
 //! each is needed, here.
 
-use std::time::Duration;
-
 use local::LocalStack;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::platform::{File, PASSWORD, PATIENCE, Platform, expect_problem};
+use crate::platform::{File, PASSWORD, PATIENCE, Platform, eventually, expect_problem};
 
 crate::tests![
     a_permission_that_is_taken_out_is_missed,
@@ -68,12 +66,9 @@ async fn every_statement_of_every_function_is_needed(shared: &Platform) {
         });
         // A function that cannot read its key, or a queue that cannot be polled, does not even start.
         let Ok(platform) = start.await else { continue };
-        let begun = std::time::Instant::now();
         do_everything(&platform).await;
-        while !is_something_denied(&platform) {
-            assert!(begun.elapsed() < PATIENCE / 4, "nobody misses {place}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let is_missed = eventually(PATIENCE / 4, async || is_something_denied(&platform)).await;
+        assert!(is_missed, "nobody misses {place}");
         platform.shut_down().await;
     }
 }
@@ -116,14 +111,12 @@ async fn do_everything(platform: &Platform) {
     let gone = crate::processing::event_of(platform, media_id, &object.0, &object.1);
     crate::processing::deliver(platform, &gone).await;
     let _ = platform.put(&created["upload"], file.bytes).await;
-    let begun = std::time::Instant::now();
-    while !is_something_denied(platform) && begun.elapsed() < PATIENCE / 4 {
+    eventually(PATIENCE / 4, async || {
         let media = as_user(Method::GET, format!("/media/{media_id}")).send().await.unwrap();
-        if media.json::<Value>().await.unwrap_or_default()["status"] == "ready" {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        let media = media.json::<Value>().await.unwrap_or_default();
+        is_something_denied(platform) || media["status"] == "ready"
+    })
+    .await;
     let urls = as_user(Method::GET, format!("/media/{media_id}/stream-url")).send().await.unwrap();
     let urls = urls.json::<Value>().await.unwrap_or_default();
     let _ = as_user(Method::GET, format!("/media/stream/{media_id}")).send().await;

@@ -225,15 +225,14 @@ impl Platform {
         media_id: &str,
         condition: impl Fn(&Value) -> bool,
     ) -> Value {
-        let begun = std::time::Instant::now();
-        loop {
-            let media = expect(self.get(user, &format!("/media/{media_id}")).await, StatusCode::OK).await;
-            if condition(&media) {
-                return media;
-            }
-            assert!(begun.elapsed() < PATIENCE, "still {media:#}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let mut media = Value::Null;
+        let has_come = eventually(PATIENCE, async || {
+            media = expect(self.get(user, &format!("/media/{media_id}")).await, StatusCode::OK).await;
+            condition(&media)
+        })
+        .await;
+        assert!(has_come, "still {media:#}");
+        media
     }
 
     /// Waits until everything that S3 told of this media is dealt with.
@@ -344,6 +343,21 @@ impl Platform {
             .await
             .unwrap();
         answer.items.unwrap_or_default()
+    }
+}
+
+/// Whether `condition` comes to hold while there is patience. Asked again and again, because what is outside of this
+/// process's tests tells nobody when it changes.
+pub(crate) async fn eventually(patience: Duration, mut condition: impl AsyncFnMut() -> bool) -> bool {
+    let begun = std::time::Instant::now();
+    loop {
+        if condition().await {
+            return true;
+        }
+        if begun.elapsed() > patience {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -18,6 +18,7 @@ crate::tests![
     a_later_object_changes_nothing,
     an_object_of_a_deleted_media_is_deleted,
     an_object_that_breaks_a_rule_is_rejected_however_it_came,
+    one_bad_record_does_not_hold_up_the_others,
     too_long_is_rejected,
     an_object_that_nobody_announced_is_left_alone,
 ];
@@ -276,6 +277,38 @@ async fn an_object_that_breaks_a_rule_is_rejected_however_it_came(platform: &Pla
     platform.put(&created["upload"], file.bytes).await;
     let media = platform.settled(&user, created["media"]["id"].as_str().unwrap()).await;
     assert_eq!((&media["status"], &media["checksum_verified"]), (&json!("ready"), &json!("crc64nvme")));
+}
+
+async fn one_bad_record_does_not_hold_up_the_others(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    let created = platform.announce(&user, &File::video()).await;
+    let media_id = created["media"]["id"].as_str().unwrap();
+    // The object is there before its event is: the bucket's own goes nowhere.
+    let interception = platform.calls().intercept(|attempt| {
+        (attempt.operation == "ReceiveMessage").then(|| local::aws::Answer::Error {
+            status: 500,
+            code: "InternalError".to_owned(),
+            message: "down".to_owned(),
+        })
+    });
+    let (version_id, etag) = put_as_operator(&platform, media_id, &File::video()).await;
+    let good = event_of(&platform, media_id, &version_id, &etag)["Records"][0].clone();
+    let mut bad = good.clone();
+    bad["s3"]["object"].as_object_mut().unwrap().remove("versionId");
+    let message = json!({"messageId": "m", "receiptHandle": "r", "body": json!({"Records": [bad, good]}).to_string(),
+        "attributes": {"ApproximateReceiveCount": "1"}, "eventSource": "aws:sqs"});
+    let answer =
+        platform.stack.invoke("ExtractMetadataFunction", json!({"Records": [message]})).await.unwrap();
+    assert_eq!(
+        answer["batchItemFailures"],
+        json!([{"itemIdentifier": "m"}]),
+        "it comes back for the bad one"
+    );
+    let media = expect(platform.get(&user, &format!("/media/{media_id}")).await, StatusCode::OK).await;
+    assert_eq!(media["status"], "ready");
+    drop(interception);
+    platform.shut_down().await;
 }
 
 async fn too_long_is_rejected(_shared: &Platform) {

@@ -89,6 +89,16 @@ async fn limits_are_the_deployments(_shared: &Platform) {
     let problem = expect_problem(answer, StatusCode::UNPROCESSABLE_ENTITY, "invalid").await;
     assert_eq!(pointers(&problem), ["/content_type", "/size_bytes"]);
     platform.shut_down().await;
+
+    // More than one PUT takes is refused at start, not quietly lowered.
+    let refused = Platform::try_start(|options| {
+        options.template_edit = Some(Box::new(|template| {
+            let function = &mut template["Resources"]["CreateMediaFunction"]["Properties"];
+            function["Environment"]["Variables"]["MAX_UPLOAD_BYTES"] = json!("5368709121");
+        }));
+    });
+    let error = refused.await.err().expect("it does not start").to_string();
+    assert!(error.contains("MAX_UPLOAD_BYTES"), "{error}");
 }
 
 async fn only_the_declared_bytes_are_taken(platform: &Platform) {
