@@ -1,4 +1,4 @@
-//! Big-endian fields out of a byte slice, `None` where it ends too early.
+//! Fields out of a byte slice, big-endian unless the name says otherwise, `None` where it ends too early.
 
 #[derive(Clone, Copy)]
 pub(crate) struct Cursor<'a> {
@@ -36,6 +36,22 @@ impl<'a> Cursor<'a> {
 
     pub(crate) fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_be_bytes)
+    }
+
+    pub(crate) fn u24(&mut self) -> Option<u32> {
+        self.array().map(|[a, b, c]| u32::from_be_bytes([0, a, b, c]))
+    }
+
+    pub(crate) fn u16_le(&mut self) -> Option<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    pub(crate) fn u32_le(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    pub(crate) fn u64_le(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
     }
 
     pub(crate) fn u32(&mut self) -> Option<u32> {

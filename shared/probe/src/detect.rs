@@ -5,10 +5,34 @@
 /// How many bytes the decision is made on.
 pub(crate) const HEAD_BYTES: u64 = 4096;
 
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Detected {
+/// The containers that are read here, each by the module of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Container {
+    Matroska,
+    MpegTs,
+    MpegAudio,
+    Adts,
+    Ac3,
+    Ogg,
+    Flac,
+    Wav,
+    Aiff,
+    Au,
+    Caf,
+    Amr,
+    Ape,
+    WavPack,
+    Musepack,
+    Flv,
+    Avi,
+    Asf,
     /// ISO base media file format or QuickTime.
     IsoBmff,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detected {
+    Known(Container),
     /// Known, not read here. Completes "it looks like …".
     Other(&'static str),
     /// Of no known kind.
@@ -22,61 +46,61 @@ const FIRST_BOXES: [&[u8; 4]; 14] = [
 ];
 
 /// Signatures at the very start, longer ones first where one begins with another.
-const SIGNATURES: [(&[u8], &str); 30] = [
-    (b"\x1a\x45\xdf\xa3", "a Matroska or WebM file"),
-    (b"OggS", "an Ogg file"),
-    (b"fLaC", "a FLAC file"),
-    (b"ID3", "an MP3 file"),
-    (b"FLV\x01", "a Flash video"),
-    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a Windows Media file"),
-    (b"#!AMR", "an AMR file"),
-    (b"MThd", "a MIDI file"),
-    (b"MAC ", "a Monkey's Audio file"),
-    (b"wvpk", "a WavPack file"),
-    (b"MP+", "a Musepack file"),
-    (b"MPCK", "a Musepack file"),
-    (b".snd", "a Sun audio file"),
-    (b"caff", "a Core Audio file"),
-    (b"\x0b\x77", "an AC-3 file"),
-    (b"\x00\x00\x01\xba", "an MPEG program stream"),
-    (b"\x00\x00\x01\xb3", "an MPEG video stream"),
-    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
-    (b"II*\0", "a TIFF image"),
-    (b"MM\0*", "a TIFF image"),
-    (b"%PDF-", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"Rar!\x1a\x07", "a RAR archive"),
-    (b"\x7fELF", "a program"),
-    (b"MZ\x90\0", "a program"),
-    (b"SQLite format 3\0", "a database"),
+const SIGNATURES: [(&[u8], Detected); 30] = [
+    (b"\x1a\x45\xdf\xa3", Detected::Known(Container::Matroska)),
+    (b"OggS", Detected::Known(Container::Ogg)),
+    (b"fLaC", Detected::Known(Container::Flac)),
+    (b"ID3", Detected::Known(Container::MpegAudio)),
+    (b"FLV\x01", Detected::Known(Container::Flv)),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Detected::Known(Container::Asf)),
+    (b"#!AMR", Detected::Known(Container::Amr)),
+    (b"MThd", Detected::Other("a MIDI file")),
+    (b"MAC ", Detected::Known(Container::Ape)),
+    (b"wvpk", Detected::Known(Container::WavPack)),
+    (b"MP+", Detected::Known(Container::Musepack)),
+    (b"MPCK", Detected::Known(Container::Musepack)),
+    (b".snd", Detected::Known(Container::Au)),
+    (b"caff", Detected::Known(Container::Caf)),
+    (b"\x0b\x77", Detected::Known(Container::Ac3)),
+    (b"\x00\x00\x01\xba", Detected::Other("an MPEG program stream")),
+    (b"\x00\x00\x01\xb3", Detected::Other("an MPEG video stream")),
+    (b"\x89PNG\r\n\x1a\n", Detected::Other("a PNG image")),
+    (b"\xff\xd8\xff", Detected::Other("a JPEG image")),
+    (b"GIF8", Detected::Other("a GIF image")),
+    (b"II*\0", Detected::Other("a TIFF image")),
+    (b"MM\0*", Detected::Other("a TIFF image")),
+    (b"%PDF-", Detected::Other("a PDF document")),
+    (b"PK\x03\x04", Detected::Other("a ZIP archive")),
+    (b"\x1f\x8b", Detected::Other("a gzip archive")),
+    (b"7z\xbc\xaf\x27\x1c", Detected::Other("a 7-Zip archive")),
+    (b"Rar!\x1a\x07", Detected::Other("a RAR archive")),
+    (b"\x7fELF", Detected::Other("a program")),
+    (b"MZ\x90\0", Detected::Other("a program")),
+    (b"SQLite format 3\0", Detected::Other("a database")),
 ];
 
 /// Decides on the first [`HEAD_BYTES`] of a file, or all of it when it is shorter.
 pub(crate) fn detect(head: &[u8]) -> Detected {
     if is_iso_bmff(head) {
-        return Detected::IsoBmff;
+        return Detected::Known(Container::IsoBmff);
     }
     if head.is_empty() {
         return Detected::Other("an empty file");
     }
-    if let Some((_, name)) = SIGNATURES.iter().find(|(signature, _)| head.starts_with(signature)) {
-        return Detected::Other(name);
+    if let Some((_, detected)) = SIGNATURES.iter().find(|(signature, _)| head.starts_with(signature)) {
+        return *detected;
     }
-    if let Some(name) = chunked(head) {
-        return Detected::Other(name);
+    if let Some(detected) = chunked(head) {
+        return detected;
     }
     // 188-byte packets, or 192 with a time stamp in front (M2TS).
     if is_sync_byte_at(head, 0, 188) || is_sync_byte_at(head, 4, 192) {
-        return Detected::Other("an MPEG transport stream");
+        return Detected::Known(Container::MpegTs);
     }
     if let [0xff, second, ..] = head
         && second & 0xe0 == 0xe0
     {
-        return Detected::Other(if second & 0xf6 == 0xf0 { "a raw AAC stream" } else { "an MP3 file" });
+        return Detected::Known(if second & 0xf6 == 0xf0 { Container::Adts } else { Container::MpegAudio });
     }
     if is_text(head) { Detected::Other("plain text") } else { Detected::Unknown }
 }
@@ -89,13 +113,13 @@ fn is_iso_bmff(head: &[u8]) -> bool {
 }
 
 /// RIFF and IFF say their form in the third word.
-fn chunked(head: &[u8]) -> Option<&'static str> {
+fn chunked(head: &[u8]) -> Option<Detected> {
     let form = head.get(8..12)?;
     match (head.get(..4)?, form) {
-        (b"RIFF" | b"RF64" | b"BW64", b"WAVE") => Some("a WAV file"),
-        (b"RIFF", b"AVI ") => Some("an AVI file"),
-        (b"RIFF", b"WEBP") => Some("a WebP image"),
-        (b"FORM", b"AIFF" | b"AIFC") => Some("an AIFF file"),
+        (b"RIFF" | b"RF64" | b"BW64", b"WAVE") => Some(Detected::Known(Container::Wav)),
+        (b"RIFF", b"AVI ") => Some(Detected::Known(Container::Avi)),
+        (b"RIFF", b"WEBP") => Some(Detected::Other("a WebP image")),
+        (b"FORM", b"AIFF" | b"AIFC") => Some(Detected::Known(Container::Aiff)),
         _ => None,
     }
 }
@@ -122,14 +146,14 @@ mod tests {
 
     #[test]
     fn content_decides() {
-        assert_eq!(detect(b"\0\0\0\x18ftypisom"), Detected::IsoBmff);
-        assert_eq!(detect(b"\0\0\0\x01mdat\0\0\0\0\0\0\0\x10"), Detected::IsoBmff);
+        assert_eq!(detect(b"\0\0\0\x18ftypisom"), Detected::Known(Container::IsoBmff));
+        assert_eq!(detect(b"\0\0\0\x01mdat\0\0\0\0\0\0\0\x10"), Detected::Known(Container::IsoBmff));
         assert_eq!(detect(b"\0\0\0\x02ftypisom"), Detected::Unknown);
         assert_eq!(detect(b"Hello, wor\xc3"), Detected::Other("plain text"));
-        assert_eq!(detect(b"RIFF\0\0\0\0WAVEfmt "), Detected::Other("a WAV file"));
+        assert_eq!(detect(b"RIFF\0\0\0\0WAVEfmt "), Detected::Known(Container::Wav));
         assert_eq!(detect(b"RIFF\0\0\0\0????\0"), Detected::Unknown);
-        assert_eq!(detect(b"\xff\xf1\x50\x80"), Detected::Other("a raw AAC stream"));
-        assert_eq!(detect(b"\xff\xfb\x90\x64"), Detected::Other("an MP3 file"));
+        assert_eq!(detect(b"\xff\xf1\x50\x80"), Detected::Known(Container::Adts));
+        assert_eq!(detect(b"\xff\xfb\x90\x64"), Detected::Known(Container::MpegAudio));
         assert_eq!(detect(b"\0\x01\x02"), Detected::Unknown);
         assert_eq!(detect(b""), Detected::Other("an empty file"));
         let mut packets = vec![0xff; 600];
@@ -137,6 +161,6 @@ mod tests {
         packets[188] = 0x47;
         assert_eq!(detect(&packets), Detected::Unknown);
         packets[376] = 0x47;
-        assert_eq!(detect(&packets), Detected::Other("an MPEG transport stream"));
+        assert_eq!(detect(&packets), Detected::Known(Container::MpegTs));
     }
 }

@@ -30,26 +30,45 @@
 //! # }
 //! ```
 
+mod ac3_stream;
+mod adts;
+mod aiff;
+mod amr;
+mod ape;
+mod asf;
+mod au;
+mod avi;
 mod bits;
+mod caf;
 mod codec;
 mod cursor;
 mod detect;
 mod error;
+mod flac;
+mod flv;
 mod isobmff;
+mod matroska;
 mod metadata;
+mod mpeg_audio;
+mod mpegts;
+mod musepack;
+mod ogg;
 mod reader;
 mod source;
+mod wav;
+mod wavpack;
 
 pub use error::{ProbeError, Rejection};
 pub use metadata::{
-    AudioTrack, Color, Hdr, MAX_TAGS, MAX_TRACKS, MediaKind, Metadata, SubtitleTrack, VideoTrack,
+    AudioTrack, Color, CoverArt, Hdr, MAX_COVER_ART, MAX_TAGS, MAX_TRACKS, MediaKind, Metadata,
+    SubtitleTrack, VideoTrack,
 };
 pub use reader::{MAX_BYTES, MAX_READS};
 pub use source::{ByteSource, FileSource, MemorySource};
 
 pub use isobmff::{MAX_BOXES, MAX_FRAGMENT_BYTES, MAX_FRAGMENT_READS, MAX_MOOV_BYTES};
 
-use detect::Detected;
+use detect::{Container, Detected};
 use reader::Reader;
 
 /// Reads the technical metadata of `source`.
@@ -64,7 +83,7 @@ pub async fn probe<S: ByteSource>(source: &S) -> Result<Metadata, ProbeError<S::
     let mut reader = Reader::new(source);
     let head = reader.read(0..detect::HEAD_BYTES).await?;
     let metadata = match detect::detect(&head) {
-        Detected::IsoBmff => isobmff::probe(&mut reader).await?,
+        Detected::Known(container) => probe_container(container, &mut reader).await?,
         Detected::Other(looks_like) => {
             return Err(ProbeError::Unsupported { looks_like: Some(looks_like) });
         }
@@ -74,4 +93,31 @@ pub async fn probe<S: ByteSource>(source: &S) -> Result<Metadata, ProbeError<S::
         return Err(ProbeError::NoMediaTracks);
     }
     Ok(metadata)
+}
+
+async fn probe_container<S: ByteSource>(
+    container: Container,
+    reader: &mut Reader<'_, S>,
+) -> Result<Metadata, ProbeError<S::Error>> {
+    match container {
+        Container::IsoBmff => isobmff::probe(reader).await,
+        Container::Matroska => matroska::probe(reader).await,
+        Container::MpegTs => mpegts::probe(reader).await,
+        Container::MpegAudio => mpeg_audio::probe(reader).await,
+        Container::Adts => adts::probe(reader).await,
+        Container::Ac3 => ac3_stream::probe(reader).await,
+        Container::Ogg => ogg::probe(reader).await,
+        Container::Flac => flac::probe(reader).await,
+        Container::Wav => wav::probe(reader).await,
+        Container::Aiff => aiff::probe(reader).await,
+        Container::Au => au::probe(reader).await,
+        Container::Caf => caf::probe(reader).await,
+        Container::Amr => amr::probe(reader).await,
+        Container::Ape => ape::probe(reader).await,
+        Container::WavPack => wavpack::probe(reader).await,
+        Container::Musepack => musepack::probe(reader).await,
+        Container::Flv => flv::probe(reader).await,
+        Container::Avi => avi::probe(reader).await,
+        Container::Asf => asf::probe(reader).await,
+    }
 }

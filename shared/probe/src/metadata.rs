@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub const MAX_TRACKS: usize = 64;
 /// The most tags that are kept; further ones are left out.
 pub const MAX_TAGS: usize = 64;
+/// The most pieces of embedded cover art that are named; further ones are left out.
+pub const MAX_COVER_ART: usize = 16;
 const MAX_TAG_KEY_BYTES: usize = 128;
 const MAX_TAG_VALUE_BYTES: usize = 1024;
 
@@ -43,6 +45,9 @@ pub struct Metadata {
     pub audio: Vec<AudioTrack>,
     /// Subtitle and caption tracks.
     pub subtitles: Vec<SubtitleTrack>,
+    /// Pictures that come with the file, at most [`MAX_COVER_ART`]. They are named, not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cover_art: Vec<CoverArt>,
 }
 
 /// A video track.
@@ -79,6 +84,26 @@ pub struct VideoTrack {
     /// The kind of high dynamic range, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hdr: Option<Hdr>,
+}
+
+impl VideoTrack {
+    /// A track of which nothing but the codec is known.
+    pub(crate) fn new(codec: &str, codec_string: &str) -> Self {
+        Self {
+            codec: codec.to_owned(),
+            codec_string: codec_string.to_owned(),
+            profile: None,
+            level: None,
+            width: 0,
+            height: 0,
+            rotation: 0,
+            display_aspect_ratio: None,
+            frame_rate: 0.0,
+            bit_rate: None,
+            color: None,
+            hdr: None,
+        }
+    }
 }
 
 /// Colour description of a video track, the code points of ITU-T H.273 by `ffprobe`'s names.
@@ -135,6 +160,21 @@ pub struct AudioTrack {
     pub language: Option<String>,
 }
 
+impl AudioTrack {
+    /// A track of which nothing but the codec is known.
+    pub(crate) fn new(codec: &str, codec_string: &str) -> Self {
+        Self {
+            codec: codec.to_owned(),
+            codec_string: codec_string.to_owned(),
+            profile: None,
+            channels: 0,
+            sample_rate: 0,
+            bit_rate: None,
+            language: None,
+        }
+    }
+}
+
 /// A subtitle or caption track.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -144,6 +184,16 @@ pub struct SubtitleTrack {
     /// Language, as in [`AudioTrack::language`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
+}
+
+/// A picture embedded in the file, such as the cover of an album.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CoverArt {
+    /// MIME type, such as `image/jpeg`; `application/octet-stream` when the file names none that is known.
+    pub content_type: String,
+    /// Size of the picture in bytes.
+    pub size_bytes: u64,
 }
 
 /// What a media file mainly is.
@@ -158,6 +208,32 @@ pub enum MediaKind {
 }
 
 impl Metadata {
+    /// A file of no duration, tracks or tags yet, playable from its start.
+    pub(crate) fn new(container: &str, format_name: &str, size_bytes: u64) -> Self {
+        Self {
+            container: container.to_owned(),
+            format_name: format_name.to_owned(),
+            duration_seconds: 0.0,
+            bit_rate: 0,
+            size_bytes,
+            fast_start: true,
+            fragmented: false,
+            created_at: None,
+            tags: BTreeMap::new(),
+            video: Vec::new(),
+            audio: Vec::new(),
+            subtitles: Vec::new(),
+            cover_art: Vec::new(),
+        }
+    }
+
+    /// Sets the duration, and the bit rate that follows from it. What is no duration counts as none.
+    pub(crate) fn set_duration(&mut self, seconds: f64) {
+        let seconds = if seconds.is_finite() && seconds > 0.0 { seconds } else { 0.0 };
+        self.duration_seconds = round_seconds(seconds);
+        self.bit_rate = bit_rate(self.size_bytes, self.duration_seconds);
+    }
+
     /// Video when there is any video track (cover art is none), else audio.
     pub fn kind(&self) -> MediaKind {
         if self.video.is_empty() { MediaKind::Audio } else { MediaKind::Video }

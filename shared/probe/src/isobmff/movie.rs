@@ -14,7 +14,6 @@ use super::video_entry::VideoEntry;
 use crate::cursor::Cursor;
 use crate::metadata::{
     AudioTrack, MAX_TRACKS, Metadata, SubtitleTrack, Tags, VideoTrack, bit_rate, float, frame_rate,
-    round_seconds,
 };
 
 /// Seconds from 1904-01-01, which the format counts from, to 1970-01-01.
@@ -106,21 +105,11 @@ impl Movie {
     }
 
     pub(super) fn into_metadata(self, layout: &Layout) -> Metadata {
-        let duration_seconds = round_seconds(self.duration_seconds(layout));
-        let mut metadata = Metadata {
-            container: "mp4".to_owned(),
-            format_name: FORMAT_NAME.to_owned(),
-            duration_seconds,
-            bit_rate: bit_rate(layout.size_bytes, duration_seconds),
-            size_bytes: layout.size_bytes,
-            fast_start: layout.fast_start,
-            fragmented: layout.fragmented,
-            created_at: self.created_at.clone(),
-            tags: BTreeMap::new(),
-            video: Vec::new(),
-            audio: Vec::new(),
-            subtitles: Vec::new(),
-        };
+        let mut metadata = Metadata::new("mp4", FORMAT_NAME, layout.size_bytes);
+        metadata.set_duration(self.duration_seconds(layout));
+        metadata.fast_start = layout.fast_start;
+        metadata.fragmented = layout.fragmented;
+        metadata.created_at.clone_from(&self.created_at);
         // Chapter titles and pictures are no subtitles and no video.
         let chapters: Vec<u32> =
             self.tracks.iter().flat_map(|track| track.chapter_tracks.iter().copied()).collect();

@@ -1,0 +1,13 @@
+//! MPEG audio streams (ISO/IEC 11172-3): MP3, MP2, MP1, with or without ID3 tags.
+
+use crate::error::ProbeError;
+use crate::metadata::Metadata;
+use crate::reader::Reader;
+use crate::source::ByteSource;
+
+/// Reads the metadata of a file that looks like one.
+pub(crate) async fn probe<S: ByteSource>(
+    _reader: &mut Reader<'_, S>,
+) -> Result<Metadata, ProbeError<S::Error>> {
+    Err(ProbeError::Unsupported { looks_like: Some("an MP3 file") })
+}

@@ -1,0 +1,13 @@
+//! WAV, RF64 and BW64 (EBU Tech 3306, ITU-R BS.2088).
+
+use crate::error::ProbeError;
+use crate::metadata::Metadata;
+use crate::reader::Reader;
+use crate::source::ByteSource;
+
+/// Reads the metadata of a file that looks like one.
+pub(crate) async fn probe<S: ByteSource>(
+    _reader: &mut Reader<'_, S>,
+) -> Result<Metadata, ProbeError<S::Error>> {
+    Err(ProbeError::Unsupported { looks_like: Some("a WAV file") })
+}
