@@ -13,16 +13,10 @@ fn rows() -> Vec<Value> {
     rows.as_array().unwrap().clone()
 }
 
-fn is_iso_base_media(row: &Value) -> bool {
-    let name = row["file"].as_str().unwrap();
-    ["mp4", "mov", "m4a"].iter().any(|extension| name.ends_with(extension))
-}
-
 async fn every_good_file_becomes_ready_with_its_metadata(platform: &Platform) {
     let user = platform.sign_up().await;
-    let good: Vec<Value> =
-        rows().into_iter().filter(|row| row.get("expected").is_some() && is_iso_base_media(row)).collect();
-    assert!(good.len() >= 6, "{} files", good.len());
+    let good: Vec<Value> = rows().into_iter().filter(|row| row.get("expected").is_some()).collect();
+    assert!(good.len() >= 34, "{} files", good.len());
     for row in good {
         let file = File::sample(row["file"].as_str().unwrap());
         let media = platform.upload(&user, &file).await;
@@ -33,11 +27,18 @@ async fn every_good_file_becomes_ready_with_its_metadata(platform: &Platform) {
 }
 
 fn compare(name: &str, actual: &Value, expected: &Value) {
-    let number = |value: &Value| value.as_f64().unwrap();
-    let (duration, truth) = (number(&actual["duration_seconds"]), number(&expected["duration_seconds"]));
-    assert!((duration - truth).abs() <= f64::max(0.05, truth * 0.01), "{name}: {duration} s, not {truth} s");
+    let duration = actual["duration_seconds"].as_f64().unwrap();
+    // A recording of a browser says no duration; what is measured by its end is more than ffprobe tells.
+    if let Some(truth) = expected["duration_seconds"].as_f64() {
+        assert!(
+            (duration - truth).abs() <= f64::max(0.05, truth * 0.01),
+            "{name}: {duration} s, not {truth} s"
+        );
+    }
     for field in ["container", "fast_start", "fragmented"] {
-        assert_eq!(actual[field], expected[field], "{name}: {field}");
+        if let Some(expected) = expected.get(field) {
+            assert_eq!(&actual[field], expected, "{name}: {field}");
+        }
     }
     let tracks = [
         ("video", &["codec", "codec_string", "width", "height", "rotation", "frame_rate"][..]),
@@ -68,11 +69,11 @@ async fn every_bad_file_is_rejected_with_a_reason(platform: &Platform) {
         .map(|row| File::sample(row["file"].as_str().unwrap()))
         .collect();
     assert!(bad.len() >= 3);
-    // What is not read yet is refused as such, not taken unread.
-    bad.extend(["v_two_audio_subs.mkv", "v_vbr.mp3"].map(File::sample));
-    // A video without pictures, and a name that promises another container.
+    // A video without pictures, sound with pictures, and types that promise another container.
     bad.push(File { content_type: "video/mp4", ..File::sample("v_aac.m4a") });
+    bad.push(File { content_type: "audio/webm", ..File::sample("v_vp9_opus.webm") });
     bad.push(File { content_type: "video/webm", ..File::video() });
+    bad.push(File { content_type: "audio/flac", ..File::sample("v_vbr.mp3") });
     for file in bad {
         let media = platform.upload(&user, &file).await;
         assert_eq!(media["status"], "rejected", "{}: {media:#}", file.name);

@@ -25,13 +25,35 @@ const BUNDLED_NAME: &str = "v_h264_aac_faststart.mp4";
 pub(super) enum SourceError {
     #[error("{}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{}: not a video or audio file by its extension ({EXTENSIONS})", .0.display())]
+    #[error("{}: not a video or audio file by its extension ({})", .0.display(), extensions())]
     UnknownType(PathBuf),
     #[error("{}: it is empty", .0.display())]
     Empty(PathBuf),
 }
 
-const EXTENSIONS: &str = "mp4, m4v, mov, m4a, webm, mkv, ts, avi, mp3, wav, flac, ogg, opus";
+/// Extensions, and the media type that such a file is announced as.
+const CONTENT_TYPES: [(&[&str], &str); 20] = [
+    (&["mp4", "m4v"], "video/mp4"),
+    (&["mov"], "video/quicktime"),
+    (&["3gp"], "video/3gpp"),
+    (&["webm"], "video/webm"),
+    (&["mkv"], "video/x-matroska"),
+    (&["ts", "mts", "m2ts"], "video/mp2t"),
+    (&["avi"], "video/x-msvideo"),
+    (&["flv"], "video/x-flv"),
+    (&["wmv"], "video/x-ms-wmv"),
+    (&["ogv"], "video/ogg"),
+    (&["m4a"], "audio/mp4"),
+    (&["mp3"], "audio/mpeg"),
+    (&["aac"], "audio/aac"),
+    (&["wav"], "audio/wav"),
+    (&["flac"], "audio/flac"),
+    (&["ogg", "oga", "opus"], "audio/ogg"),
+    (&["aiff", "aif"], "audio/aiff"),
+    (&["amr"], "audio/amr"),
+    (&["caf"], "audio/x-caf"),
+    (&["wma"], "audio/x-ms-wma"),
+];
 
 /// What is uploaded.
 #[derive(Debug)]
@@ -128,20 +150,14 @@ impl Source {
 
 fn content_type(path: &Path) -> Option<&'static str> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-    Some(match extension.as_str() {
-        "mp4" | "m4v" => "video/mp4",
-        "mov" => "video/quicktime",
-        "m4a" => "audio/mp4",
-        "webm" => "video/webm",
-        "mkv" => "video/x-matroska",
-        "ts" => "video/mp2t",
-        "avi" => "video/x-msvideo",
-        "mp3" => "audio/mpeg",
-        "wav" => "audio/wav",
-        "flac" => "audio/flac",
-        "ogg" | "opus" => "audio/ogg",
-        _ => return None,
-    })
+    let row = CONTENT_TYPES.iter().find(|(extensions, _)| extensions.contains(&extension.as_str()));
+    row.map(|(_, content_type)| *content_type)
+}
+
+fn extensions() -> String {
+    let extensions: Vec<&str> =
+        CONTENT_TYPES.iter().flat_map(|(extensions, _)| *extensions).copied().collect();
+    extensions.join(", ")
 }
 
 #[cfg(test)]
