@@ -5,11 +5,13 @@
 
 pub(crate) mod aac;
 pub(crate) mod ac3;
+pub(crate) mod adts;
 pub(crate) mod av1;
 pub(crate) mod color;
 pub(crate) mod h264;
 pub(crate) mod headers;
 pub(crate) mod hevc;
+pub(crate) mod mpeg_audio;
 pub(crate) mod nal;
 pub(crate) mod vp9;
 
