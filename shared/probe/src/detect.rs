@@ -2,6 +2,8 @@
 //!
 //! A container module is reached from here only. Kinds that no module reads are named for the error message.
 
+use crate::mpegts;
+
 /// How many bytes the decision is made on.
 pub(crate) const HEAD_BYTES: u64 = 4096;
 
@@ -93,8 +95,7 @@ pub(crate) fn detect(head: &[u8]) -> Detected {
     if let Some(detected) = chunked(head) {
         return detected;
     }
-    // 188-byte packets, or 192 with a time stamp in front (M2TS).
-    if is_sync_byte_at(head, 0, 188) || is_sync_byte_at(head, 4, 192) {
+    if mpegts::is_like(head) {
         return Detected::Known(Container::MpegTs);
     }
     if let [0xff, second, ..] = head
@@ -122,10 +123,6 @@ fn chunked(head: &[u8]) -> Option<Detected> {
         (b"FORM", b"AIFF" | b"AIFC") => Some(Detected::Known(Container::Aiff)),
         _ => None,
     }
-}
-
-fn is_sync_byte_at(head: &[u8], first: usize, packet: usize) -> bool {
-    (0..3).all(|index| head.get(first + index * packet) == Some(&0x47))
 }
 
 fn is_text(head: &[u8]) -> bool {
