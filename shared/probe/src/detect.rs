@@ -2,7 +2,7 @@
 //!
 //! A container module is reached from here only. Kinds that no module reads are named for the error message.
 
-use crate::mpegts;
+use crate::{ac3_stream, adts, dts_stream, mpeg_audio, mpegts};
 
 /// How many bytes the decision is made on.
 pub(crate) const HEAD_BYTES: u64 = 4096;
@@ -15,6 +15,8 @@ pub(crate) enum Container {
     MpegAudio,
     Adts,
     Ac3,
+    Dts,
+    TrueAudio,
     Ogg,
     Flac,
     Wav,
@@ -48,22 +50,21 @@ const FIRST_BOXES: [&[u8; 4]; 14] = [
 ];
 
 /// Signatures at the very start, longer ones first where one begins with another.
-const SIGNATURES: [(&[u8], Detected); 30] = [
+const SIGNATURES: [(&[u8], Detected); 29] = [
     (b"\x1a\x45\xdf\xa3", Detected::Known(Container::Matroska)),
     (b"OggS", Detected::Known(Container::Ogg)),
     (b"fLaC", Detected::Known(Container::Flac)),
-    (b"ID3", Detected::Known(Container::MpegAudio)),
     (b"FLV\x01", Detected::Known(Container::Flv)),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Detected::Known(Container::Asf)),
     (b"#!AMR", Detected::Known(Container::Amr)),
     (b"MThd", Detected::Other("a MIDI file")),
+    (b"TTA1", Detected::Known(Container::TrueAudio)),
     (b"MAC ", Detected::Known(Container::Ape)),
     (b"wvpk", Detected::Known(Container::WavPack)),
     (b"MP+", Detected::Known(Container::Musepack)),
     (b"MPCK", Detected::Known(Container::Musepack)),
     (b".snd", Detected::Known(Container::Au)),
     (b"caff", Detected::Known(Container::Caf)),
-    (b"\x0b\x77", Detected::Known(Container::Ac3)),
     (b"\x00\x00\x01\xba", Detected::Other("an MPEG program stream")),
     (b"\x00\x00\x01\xb3", Detected::Other("an MPEG video stream")),
     (b"\x89PNG\r\n\x1a\n", Detected::Other("a PNG image")),
@@ -80,6 +81,24 @@ const SIGNATURES: [(&[u8], Detected); 30] = [
     (b"MZ\x90\0", Detected::Other("a program")),
     (b"SQLite format 3\0", Detected::Other("a database")),
 ];
+
+/// Streams of frames: whether a file starts with some, and whether there are some anywhere in it.
+type IsLike = fn(&[u8]) -> bool;
+const FRAMED: [(Container, IsLike, IsLike); 4] = [
+    (Container::Adts, adts::is_like, adts::is_within),
+    (Container::MpegAudio, mpeg_audio::is_like, mpeg_audio::is_within),
+    (Container::Ac3, ac3_stream::is_like, ac3_stream::is_within),
+    (Container::Dts, dts_stream::is_like, dts_stream::is_within),
+];
+
+/// Decides on a longer window whether there is a stream of frames behind bytes of no known kind.
+pub(crate) fn search(window: &[u8]) -> Detected {
+    let found = FRAMED.iter().find(|(_, _, is_within)| is_within(window));
+    if mpegts::is_like(window) {
+        return Detected::Known(Container::MpegTs);
+    }
+    found.map_or(Detected::Unknown, |(container, ..)| Detected::Known(*container))
+}
 
 /// Decides on the first [`HEAD_BYTES`] of a file, or all of it when it is shorter.
 pub(crate) fn detect(head: &[u8]) -> Detected {
@@ -98,10 +117,10 @@ pub(crate) fn detect(head: &[u8]) -> Detected {
     if mpegts::is_like(head) {
         return Detected::Known(Container::MpegTs);
     }
-    if let [0xff, second, ..] = head
-        && second & 0xe0 == 0xe0
+    if let Some(container) =
+        FRAMED.iter().find(|(_, is_like, _)| is_like(head)).map(|(container, ..)| *container)
     {
-        return Detected::Known(if second & 0xf6 == 0xf0 { Container::Adts } else { Container::MpegAudio });
+        return Detected::Known(container);
     }
     if is_text(head) { Detected::Other("plain text") } else { Detected::Unknown }
 }

@@ -43,6 +43,7 @@ mod caf;
 mod codec;
 mod cursor;
 mod detect;
+mod dts_stream;
 mod error;
 mod flac;
 mod flv;
@@ -57,6 +58,7 @@ mod ogg;
 mod reader;
 mod source;
 mod tags;
+mod true_audio;
 mod wav;
 mod wavpack;
 
@@ -71,7 +73,8 @@ pub use source::{ByteSource, FileSource, MemorySource};
 pub use isobmff::{MAX_BOXES, MAX_FRAGMENT_BYTES, MAX_FRAGMENT_READS, MAX_MOOV_BYTES};
 
 use detect::{Container, Detected};
-use reader::Reader;
+use reader::{Reader, WINDOW_BYTES};
+use tags::{LeadingTags, id3v2};
 
 /// Reads the technical metadata of `source`.
 ///
@@ -83,14 +86,23 @@ use reader::Reader;
 /// [`ProbeError::Source`] or [`ProbeError::ShortRead`] when the source failed.
 pub async fn probe<S: ByteSource>(source: &S) -> Result<Metadata, ProbeError<S::Error>> {
     let mut reader = Reader::new(source);
-    let head = reader.read(0..detect::HEAD_BYTES).await?;
-    let metadata = match detect::detect(&head) {
-        Detected::Known(container) => probe_container(container, &mut reader).await?,
+    // An ID3v2 tag may precede anything, though it is at home in MP3 only.
+    let leading = id3v2::read_leading(&mut reader).await?;
+    let head = reader.read(leading.end..leading.end.saturating_add(detect::HEAD_BYTES)).await?;
+    let mut detected = detect::detect(&head);
+    if detected == Detected::Unknown {
+        let window = reader.read(leading.end..leading.end.saturating_add(WINDOW_BYTES)).await?;
+        detected = detect::search(&window);
+    }
+    let mut metadata = match detected {
+        Detected::Known(container) => probe_container(container, &mut reader, &leading).await?,
+        _ if leading.end > 0 => mpeg_audio::probe(&mut reader, &leading).await?,
         Detected::Other(looks_like) => {
             return Err(ProbeError::Unsupported { looks_like: Some(looks_like) });
         }
         Detected::Unknown => return Err(ProbeError::Unsupported { looks_like: None }),
     };
+    leading.add_to(&mut metadata);
     if metadata.video.is_empty() && metadata.audio.is_empty() {
         return Err(ProbeError::NoMediaTracks);
     }
@@ -100,14 +112,17 @@ pub async fn probe<S: ByteSource>(source: &S) -> Result<Metadata, ProbeError<S::
 async fn probe_container<S: ByteSource>(
     container: Container,
     reader: &mut Reader<'_, S>,
+    leading: &LeadingTags,
 ) -> Result<Metadata, ProbeError<S::Error>> {
     match container {
         Container::IsoBmff => isobmff::probe(reader).await,
         Container::Matroska => matroska::probe(reader).await,
         Container::MpegTs => mpegts::probe(reader).await,
-        Container::MpegAudio => mpeg_audio::probe(reader).await,
-        Container::Adts => adts::probe(reader).await,
-        Container::Ac3 => ac3_stream::probe(reader).await,
+        Container::Dts => dts_stream::probe(reader, leading).await,
+        Container::TrueAudio => true_audio::probe(reader, leading).await,
+        Container::MpegAudio => mpeg_audio::probe(reader, leading).await,
+        Container::Adts => adts::probe(reader, leading).await,
+        Container::Ac3 => ac3_stream::probe(reader, leading).await,
         Container::Ogg => ogg::probe(reader).await,
         Container::Flac => flac::probe(reader).await,
         Container::Wav => wav::probe(reader).await,
@@ -115,9 +130,9 @@ async fn probe_container<S: ByteSource>(
         Container::Au => au::probe(reader).await,
         Container::Caf => caf::probe(reader).await,
         Container::Amr => amr::probe(reader).await,
-        Container::Ape => ape::probe(reader).await,
-        Container::WavPack => wavpack::probe(reader).await,
-        Container::Musepack => musepack::probe(reader).await,
+        Container::Ape => ape::probe(reader, leading).await,
+        Container::WavPack => wavpack::probe(reader, leading).await,
+        Container::Musepack => musepack::probe(reader, leading).await,
         Container::Flv => flv::probe(reader).await,
         Container::Avi => avi::probe(reader).await,
         Container::Asf => asf::probe(reader).await,

@@ -138,6 +138,10 @@ impl frames::Frame for Frame {
         if self.is_dependent || self.is_further_programme { 0 } else { self.samples }
     }
 
+    fn sample_rate(&self) -> u32 {
+        self.sample_rate
+    }
+
     fn continues(&self, next: &Self) -> bool {
         (self.is_enhanced, self.sample_rate) == (next.is_enhanced, next.sample_rate)
     }

@@ -1,0 +1,82 @@
+//! MPEG audio, layers I to III: MP3 and its elders, as files of bare frames.
+//!
+//! How long one plays is in the first frame, where an encoder has left a table (Xing, VBRI), else it is counted. The
+//! table is not believed when the file is much longer than it says: files are joined that way.
+
+mod index;
+
+use index::Index;
+
+use crate::codec::mpeg_audio::FrameHeader;
+use crate::error::ProbeError;
+use crate::frames::{length, stream};
+use crate::metadata::{AudioTrack, Metadata, float};
+use crate::reader::{Reader, WINDOW_BYTES};
+use crate::source::ByteSource;
+use crate::tags::{LeadingTags, trailing};
+
+/// How far behind the tags in front the first frame is looked for.
+const MAX_JUNK_BYTES: u64 = 128 * 1024;
+
+/// Whether a file that starts with `head` is one.
+pub(crate) fn is_like(head: &[u8]) -> bool {
+    stream::starts_with::<FrameHeader>(head)
+}
+
+/// Whether there are frames somewhere in `window`, beyond doubt.
+pub(crate) fn is_within(window: &[u8]) -> bool {
+    stream::contains::<FrameHeader>(window)
+}
+
+/// Reads the metadata of a file that looks like one, or that has `leading` tags and then nothing known.
+pub(crate) async fn probe<S: ByteSource>(
+    reader: &mut Reader<'_, S>,
+    leading: &LeadingTags,
+) -> Result<Metadata, ProbeError<S::Error>> {
+    let len = reader.len();
+    let Some((start, first)) = first_frame(reader, leading.end).await? else {
+        return Err(ProbeError::malformed("there is no MPEG audio where it should start"));
+    };
+    let window = reader.read(start..start.saturating_add(WINDOW_BYTES)).await?;
+    let index = Index::parse(&first, &window);
+    let frames = index.as_ref().and_then(|index| index.frames_in(len.saturating_sub(start)));
+    let mut metadata = Metadata::new("mp3", "mp3", len);
+    let mut end = len;
+    // Tags at the end are wanted when there are none in front; else they are just no frames.
+    if frames.is_none() || !leading.has_tags() {
+        let trailing = trailing::read(reader, start).await?;
+        end = trailing.start;
+        if !leading.has_tags() {
+            metadata.tags = trailing.tags.into_map();
+        }
+    }
+    if let Some(frames) = frames {
+        metadata.set_duration(float(frames) * f64::from(first.samples()) / f64::from(first.sample_rate));
+    } else {
+        // The frame with the table plays nothing.
+        let table_bytes = index.and_then(|_| first.frame_bytes()).unwrap_or(0) as u64;
+        let start = start.saturating_add(table_bytes).min(end);
+        metadata.set_duration(length::seconds(reader, start, end, &first).await?);
+    }
+    let mut track = AudioTrack::new(first.codec(), first.codec());
+    track.channels = first.channels;
+    track.sample_rate = first.sample_rate;
+    metadata.audio.push(track);
+    Ok(metadata)
+}
+
+/// The first frame at or after `from`, and where it is.
+async fn first_frame<S: ByteSource>(
+    reader: &mut Reader<'_, S>,
+    from: u64,
+) -> Result<Option<(u64, FrameHeader)>, ProbeError<S::Error>> {
+    let window = reader.read(from..from.saturating_add(WINDOW_BYTES)).await?;
+    let mut found = stream::first(&window);
+    if found.is_none() && (window.len() as u64) == WINDOW_BYTES {
+        found = stream::first(&reader.read(from..from.saturating_add(MAX_JUNK_BYTES)).await?);
+    }
+    Ok(found.map(|(start, first)| (from + start as u64, first)))
+}
+
+#[cfg(test)]
+mod tests;
