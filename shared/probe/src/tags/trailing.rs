@@ -2,7 +2,7 @@
 
 use super::{ape, id3v1};
 use crate::error::ProbeError;
-use crate::metadata::{CoverArt, Tags};
+use crate::metadata::{CoverArt, Metadata, Tags};
 use crate::reader::{Reader, WINDOW_BYTES};
 use crate::source::ByteSource;
 
@@ -21,6 +21,14 @@ pub(crate) struct TrailingTags {
     pub(crate) cover_art: Vec<CoverArt>,
     /// Where the first of them starts: the end of what plays.
     pub(crate) start: u64,
+}
+
+impl TrailingTags {
+    /// Makes them those of a container that has no others.
+    pub(crate) fn add_to(self, metadata: &mut Metadata) {
+        metadata.tags = self.tags.into_map();
+        metadata.cover_art = self.cover_art;
+    }
 }
 
 /// Reads the tags at the end, but nothing before `floor`, in one fetch unless one of them is long.
