@@ -65,6 +65,12 @@ impl Header {
         variable(&mut fields)?;
         let (rates, channels) = (fields.u8()?, fields.u8()?);
         let sample_rate = *SAMPLE_RATES.get(usize::from(rates >> 5))?;
+        // Whole packets count, as ffprobe has it, unless there is none.
+        let packet_samples = FRAME_SAMPLES << (2 * (channels & 3));
+        let samples = match samples / packet_samples * packet_samples {
+            0 => samples,
+            whole => whole,
+        };
         let channels = u32::from(channels >> 4) + 1;
         Some(Self { names: ("mpc8", "musepack8"), channels, sample_rate, samples })
     }

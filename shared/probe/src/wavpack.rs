@@ -19,7 +19,9 @@ const IS_LAST_OF_CHANNELS: u32 = 1 << 12;
 /// Sub-blocks: what they hold, and how their size is told.
 const KIND: u8 = 0x3f;
 const CHANNEL_INFO: u8 = 0x0d;
+const DSD_DATA: u8 = 0x0e;
 const SAMPLE_RATE: u8 = 0x27;
+const MAX_DSD_SHIFT: u8 = 8;
 const IS_ODD: u8 = 0x40;
 const IS_LARGE: u8 = 0x80;
 const MAX_SUB_BLOCKS: usize = 256;
@@ -85,6 +87,10 @@ impl Block {
         let data = &data[..data.len().saturating_sub(usize::from(kind & IS_ODD != 0))];
         match (kind & KIND, data) {
             (CHANNEL_INFO, [count, ..]) => self.channels = Some((*count).into()),
+            // Eight one-bit samples are stored as one, and a power of two of these for each of the rate.
+            (DSD_DATA, [shift @ 0..=MAX_DSD_SHIFT, ..]) => {
+                self.sample_rate = self.sample_rate.and_then(|rate| rate.checked_mul(1 << shift));
+            }
             (SAMPLE_RATE, [a, b, c, ..]) => self.sample_rate = Some(u32::from_le_bytes([*a, *b, *c, 0])),
             _ => {}
         }

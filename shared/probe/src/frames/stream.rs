@@ -28,7 +28,11 @@ pub(crate) fn first<F: Frame>(window: &[u8]) -> Option<(usize, F)> {
     at_start
         .or_else(|| find::<F>(window, 0, IN_A_ROW))
         .or_else(|| find::<F>(window, 0, IN_A_ROW_AT_START))
-        .or_else(|| Some((0, F::parse(window)?)))
+        .or_else(|| {
+            // The only one, if it is all there.
+            let frame = F::parse(window)?;
+            frame.size_bytes().filter(|size| *size <= window.len()).map(|_| (0, frame))
+        })
 }
 
 /// A stream whose playing time was counted.

@@ -20,7 +20,7 @@ const MAX_JUNK_BYTES: u64 = 128 * 1024;
 
 /// Whether a file that starts with `head` is one.
 pub(crate) fn is_like(head: &[u8]) -> bool {
-    stream::starts_with::<FrameHeader>(head)
+    stream::starts_with::<FrameHeader>(head) || with_index(head).is_some()
 }
 
 /// Whether there are frames somewhere in `window`, beyond doubt.
@@ -34,11 +34,15 @@ pub(crate) async fn probe<S: ByteSource>(
     leading: &LeadingTags,
 ) -> Result<Metadata, ProbeError<S::Error>> {
     let len = reader.len();
-    let Some((start, first)) = first_frame(reader, leading.end).await? else {
+    let window = reader.read(leading.end..leading.end.saturating_add(WINDOW_BYTES)).await?;
+    // A table that is not at the very start belongs to something else.
+    let (start, first, index) = if let Some((first, index)) = with_index(&window) {
+        (leading.end, first, Some(index))
+    } else if let Some((start, first)) = first_frame(reader, leading.end).await? {
+        (start, first, None)
+    } else {
         return Err(ProbeError::malformed("there is no MPEG audio where it should start"));
     };
-    let window = reader.read(start..start.saturating_add(WINDOW_BYTES)).await?;
-    let index = Index::parse(&first, &window);
     let frames = index.as_ref().and_then(|index| index.frames_in(len.saturating_sub(start)));
     let mut metadata = Metadata::new("mp3", "mp3", len);
     let mut end = len;
@@ -63,6 +67,12 @@ pub(crate) async fn probe<S: ByteSource>(
     track.sample_rate = first.sample_rate;
     metadata.audio.push(track);
     Ok(metadata)
+}
+
+/// The frame that `window` starts with, when it carries a table.
+fn with_index(window: &[u8]) -> Option<(FrameHeader, Index)> {
+    let first = FrameHeader::parse(window)?;
+    Some((first, Index::parse(&first, window)?))
 }
 
 /// The first frame at or after `from`, and where it is.

@@ -112,7 +112,7 @@ impl Stream {
             Codec::Hevc => self.video("hevc", "hvc1", find_hevc(stream)),
             Codec::OtherVideo(name) => self.video(name, name, None),
             Codec::MpegAudio => {
-                let frame = find::<mpeg_audio::FrameHeader>(stream, 0, IN_A_ROW).map(|(_, frame)| frame);
+                let frame = first::<mpeg_audio::FrameHeader>(stream).map(|(_, frame)| frame);
                 let name = frame.map_or("mp3", |frame| frame.codec());
                 let config = frame.map(|frame| AudioConfig {
                     channels: Some(frame.channels),
@@ -123,7 +123,7 @@ impl Stream {
             Codec::Aac => self.aac("aac", find_aac(stream)),
             Codec::AacLatm => self.aac("aac_latm", find_latm(stream)),
             Codec::Ac3 => {
-                let found = find::<ac3::Frame>(stream, 0, IN_A_ROW);
+                let found = first::<ac3::Frame>(stream);
                 let config = found.map(|(start, frame)| AudioConfig {
                     channels: Some(frame.channels_in(stream.get(start..).unwrap_or_default())),
                     sample_rate: Some(frame.sample_rate),
@@ -204,6 +204,11 @@ impl Stream {
     }
 }
 
+/// The first frame of a stream that was declared to be of its kind, so that a lone one is believed where it should be.
+fn first<F: Frame>(stream: &[u8]) -> Option<(usize, F)> {
+    find::<F>(stream, 0, IN_A_ROW).or_else(|| Some((0, F::parse(stream)?)))
+}
+
 fn find_h264(stream: &[u8]) -> Option<VideoConfig> {
     units(stream)
         .filter(|unit| unit.first().is_some_and(|header| header & 0x1f == NAL_TYPE_SPS))
@@ -227,7 +232,7 @@ fn find_hevc(stream: &[u8]) -> Option<VideoConfig> {
 }
 
 fn find_aac(stream: &[u8]) -> Option<AudioSpecificConfig> {
-    let (start, frame) = find::<adts::FrameHeader>(stream, 0, IN_A_ROW)?;
+    let (start, frame) = first::<adts::FrameHeader>(stream)?;
     Some(adts::config(&frame, stream.get(start..)?))
 }
 

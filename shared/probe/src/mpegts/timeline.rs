@@ -30,10 +30,8 @@ pub(super) struct Timeline {
 impl Timeline {
     /// Adds the times of a frame near the start.
     pub(super) fn add_head(&mut self, presentation: f64, decoding: f64) {
-        // A few frames may be shown before the first one that is stored; later ones lie in another part of a film.
-        if self.decoding.len() < 4 || self.start.is_none() {
-            self.start = Some(self.start.map_or(presentation, |start| start.min(presentation)));
-        }
+        // Frames that are shown before the first one that is stored do not count: they lack what they refer to.
+        self.start.get_or_insert(presentation);
         if self.decoding.len() < MAX_DECODING_TIMES {
             self.decoding.push(decoding);
         }
@@ -83,8 +81,8 @@ mod tests {
     #[test]
     fn the_latest_frame_ends_a_stream() {
         let mut timeline = Timeline::default();
-        timeline.add_head(0.08, 0.0);
-        timeline.add_head(0.04, 0.04);
+        timeline.add_head(0.04, 0.0);
+        timeline.add_head(0.0, 0.04);
         for presentation in [9.0, 9.2, 9.08, 9.04] {
             timeline.add_tail(presentation, 0.04);
         }
