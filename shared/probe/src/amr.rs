@@ -80,7 +80,6 @@ fn count(bytes: &[u8], frame_bytes: &[u8; 16]) -> (u64, u64) {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::*;
     use crate::source::MemorySource;
 
     async fn seconds(bytes: Vec<u8>) -> (String, f64) {

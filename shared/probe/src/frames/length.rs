@@ -143,7 +143,7 @@ mod tests {
 
     #[tokio::test]
     async fn long_streams_are_sampled() {
-        check(30_000, |_| 9, 0.001).await;
+        check(30_000, |_| 9, 0.005).await;
         check(30_000, |number| if number % 3 == 0 { 9 } else { 5 }, 0.002).await;
         check(30_000, |number| if number < 15_000 { 9 } else { 7 }, 0.05).await;
     }

@@ -1,6 +1,5 @@
 #![allow(clippy::unwrap_used)]
 
-use super::*;
 use crate::source::MemorySource;
 use crate::{Metadata, probe};
 

@@ -109,3 +109,6 @@ fn add_tracks(metadata: &mut Metadata, described: Vec<Described>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

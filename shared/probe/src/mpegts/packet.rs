@@ -75,9 +75,10 @@ impl<'a> Packet<'a> {
 
 /// The base of the PCR in an adaptation field.
 fn program_clock(adaptation: &[u8]) -> Option<u64> {
-    let [flags, a, b, c, d, e, ..] = *adaptation else { return None };
-    let base = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]) >> 7;
-    (flags & 0x10 != 0).then_some(base)
+    let mut fields = Cursor::new(adaptation);
+    let has_clock = fields.u8()? & 0x10 != 0;
+    let base = u64::from(fields.u32()?) << 1 | u64::from(fields.u8()? >> 7);
+    has_clock.then_some(base)
 }
 
 /// The packets of a stretch of a file; where it is out of step they are looked for again.
@@ -125,6 +126,8 @@ mod tests {
         let mut bytes = vec![SYNC_BYTE];
         bytes.extend((pid | 0x4000).to_be_bytes());
         bytes.extend([0x30, u8::try_from(stuffing).unwrap()]);
+        // No flags, then stuffing.
+        bytes.push(0);
         bytes.resize(188 - payload.len(), 0xff);
         bytes.extend(payload);
         bytes

@@ -60,7 +60,7 @@ mod tests {
         let bytes = b"\0\0\x01\xe0\0\0\x80\xc0\x0a\x31\0\x07\xef\x21\x11\0\x07\xd8\x61data";
         let header = PesHeader::parse(bytes).unwrap();
         assert_eq!(header.payload, b"data");
-        assert_eq!((header.presentation, header.decoding), (Some(129_936), Some(126_000)));
+        assert_eq!((header.presentation, header.decoding), (Some(128_912), Some(126_000)));
         let all_ones = b"\0\0\x01\xc0\0\0\x80\x80\x05\x2f\xff\xff\xff\xff";
         let header = PesHeader::parse(all_ones).unwrap();
         assert_eq!((header.presentation, header.decoding), (Some(CLOCK_PERIOD - 1), Some(CLOCK_PERIOD - 1)));

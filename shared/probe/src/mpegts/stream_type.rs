@@ -93,7 +93,7 @@ impl Registration {
 pub(super) fn codec<'a>(
     stream_type: u8,
     registration: Registration,
-    descriptors: impl Iterator<Item = Descriptor<'a>> + Clone,
+    mut descriptors: impl Iterator<Item = Descriptor<'a>> + Clone,
 ) -> Option<Codec> {
     by_type(stream_type)
         .or_else(|| if registration == Registration::Bluray { by_bluray_type(stream_type) } else { None })
@@ -103,7 +103,7 @@ pub(super) fn codec<'a>(
         })
         .or_else(|| descriptors.clone().find_map(by_registration))
         .or_else(|| if registration == Registration::Bluray { None } else { by_private_type(stream_type) })
-        .or_else(|| descriptors.clone().find_map(by_descriptor))
+        .or_else(|| descriptors.find_map(by_descriptor))
 }
 
 fn by_type(stream_type: u8) -> Option<Codec> {

@@ -112,22 +112,22 @@ impl Header {
     }
 
     /// Size of the whole tag, with header and footer.
-    pub(crate) fn tag_bytes(&self) -> u64 {
+    pub(crate) fn tag_bytes(self) -> u64 {
         let has_footer = self.version == 4 && self.flags & 0x10 != 0;
         let header_bytes = HEADER_BYTES as u64;
         u64::from(self.body_bytes) + if has_footer { 2 * header_bytes } else { header_bytes }
     }
 
-    fn is_unsynchronised(&self) -> bool {
+    fn is_unsynchronised(self) -> bool {
         self.flags & 0x80 != 0
     }
 
-    fn has_extended_header(&self) -> bool {
+    fn has_extended_header(self) -> bool {
         self.version > 2 && self.flags & 0x40 != 0
     }
 
     /// The whole of a version 2.2 tag, in a scheme that was never laid down.
-    fn is_compressed(&self) -> bool {
+    fn is_compressed(self) -> bool {
         self.version == 2 && self.flags & 0x40 != 0
     }
 }
