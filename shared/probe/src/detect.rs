@@ -172,10 +172,16 @@ mod tests {
         assert_eq!(detect(b"\xff\xfe\0\0"), Detected::Unknown);
         assert_eq!(detect(b"\0\x01\x02"), Detected::Unknown);
         assert_eq!(detect(b""), Detected::Other("an empty file"));
-        assert_eq!(detect(&b"\xff\xf1\x50\x80\x02\x1f\xfc123456789".repeat(3)), Detected::Known(Container::Adts));
+        assert_eq!(
+            detect(&b"\xff\xf1\x50\x80\x02\x1f\xfc123456789".repeat(3)),
+            Detected::Known(Container::Adts)
+        );
         let frame = [&b"\xff\xfb\x90\x64"[..], &[0; 413]].concat();
         assert_eq!(detect(&frame.repeat(3)), Detected::Known(Container::MpegAudio));
-        assert_eq!(search(&[&[7; 5000][..], &frame.repeat(9)].concat()), Detected::Known(Container::MpegAudio));
+        assert_eq!(
+            search(&[&[7; 5000][..], &frame.repeat(9)].concat()),
+            Detected::Known(Container::MpegAudio)
+        );
         assert_eq!(search(&[&[7; 5000][..], &frame.repeat(7), &[7; 99]].concat()), Detected::Unknown);
         let mut packets = vec![0xff; 564];
         packets[0] = 0x47;

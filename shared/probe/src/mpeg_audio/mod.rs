@@ -82,8 +82,9 @@ async fn first_frame<S: ByteSource>(
 ) -> Result<Option<(u64, FrameHeader)>, ProbeError<S::Error>> {
     let window = reader.read(from..from.saturating_add(WINDOW_BYTES)).await?;
     let mut found = stream::first(&window);
-    if found.is_none() && (window.len() as u64) == WINDOW_BYTES {
-        found = stream::first(&reader.read(from..from.saturating_add(MAX_JUNK_BYTES)).await?);
+    let further = from..from.saturating_add(MAX_JUNK_BYTES);
+    if found.is_none() && (window.len() as u64) == WINDOW_BYTES && reader.can_read(further.clone()) {
+        found = stream::first(&reader.read(further).await?);
     }
     Ok(found.map(|(start, first)| (from + start as u64, first)))
 }

@@ -21,7 +21,7 @@ use scan::Scan;
 use stream::{Described, Stream, Track};
 
 use crate::error::ProbeError;
-use crate::metadata::{MAX_TRACKS, Metadata};
+use crate::metadata::{MAX_TRACKS, Metadata, float};
 use crate::reader::{Reader, WINDOW_BYTES};
 use crate::source::ByteSource;
 
@@ -67,9 +67,14 @@ pub(crate) async fn probe<S: ByteSource>(
         }
         tail_bytes = LONG_TAIL_BYTES;
     }
+    let mut scale = 1.0;
+    if streams.iter().all(|stream| stream.timeline.duration.is_none()) {
+        // The end tells no time: what follows the start is taken to be like it.
+        scan::read_tail(&reader.read(0..head_end).await?, sync, &scan.clocks, &mut streams, &described);
+        scale = float(len) / float(head_end.max(1));
+    }
     let mut metadata = Metadata::new("mpegts", "mpegts", len);
-    let seconds = duration(&streams).unwrap_or(0.0);
-    metadata.set_duration(seconds);
+    metadata.set_duration(duration(&streams).unwrap_or(0.0) * scale);
     add_tracks(&mut metadata, described);
     Ok(metadata)
 }

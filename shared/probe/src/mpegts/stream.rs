@@ -184,9 +184,11 @@ impl Stream {
         let audio = config
             .as_ref()
             .map(|config| AudioConfig { channels: config.channels, sample_rate: Some(config.sample_rate) });
-        let mut described = self.audio(name, &format!("mp4a.40.{object_type}"), audio, 1024);
+        let profile = config.and_then(|config| config.profile());
+        let samples = if profile.is_some_and(|profile| profile.starts_with("HE")) { 2048 } else { 1024 };
+        let mut described = self.audio(name, &format!("mp4a.40.{object_type}"), audio, samples);
         if let Track::Audio(track) = &mut described.track {
-            track.profile = config.and_then(|config| config.profile()).map(str::to_owned);
+            track.profile = profile.map(str::to_owned);
         }
         described
     }

@@ -30,13 +30,20 @@ fn packet(pid: u16, is_start: bool, payload: &[u8]) -> Vec<u8> {
 fn section(pid: u16, table: u8, number: u16, body: &[u8]) -> Vec<u8> {
     let length = u16::try_from(body.len() + 9).unwrap() | 0xb000;
     let section =
-        [&[0, table][..], &length.to_be_bytes(), &number.to_be_bytes(), &[0xc1, 0, 0], body, &[0; 4]].concat();
+        [&[0, table][..], &length.to_be_bytes(), &number.to_be_bytes(), &[0xc1, 0, 0], body, &[0; 4]]
+            .concat();
     packet(pid, true, &section)
 }
 
 fn time_stamp(mark: u8, stamp: u64) -> [u8; 5] {
     let part = |shift: u32, mask: u64| u8::try_from(stamp >> shift & mask).unwrap();
-    [mark << 4 | part(30, 7) << 1 | 1, part(22, 255), part(15, 127) << 1 | 1, part(7, 255), part(0, 127) << 1 | 1]
+    [
+        mark << 4 | part(30, 7) << 1 | 1,
+        part(22, 255),
+        part(15, 127) << 1 | 1,
+        part(7, 255),
+        part(0, 127) << 1 | 1,
+    ]
 }
 
 /// A PES packet in packets.
