@@ -55,12 +55,12 @@ pub(crate) async fn probe<S: ByteSource>(
         scan = Scan::read(&reader.read(0..head_end).await?, sync);
     }
     let Scan { mut streams, .. } = scan;
-    let described: Vec<Described> = streams.iter().map(Stream::describe).collect();
+    let mut described: Vec<Described> = streams.iter().map(Stream::describe).collect();
     let mut tail_bytes = TAIL_BYTES;
     loop {
         let tail_start = if head_end == len { 0 } else { len.saturating_sub(tail_bytes) };
         let tail = reader.read(tail_start..len).await?;
-        scan::read_tail(&tail, sync, &scan.clocks, &mut streams, &described);
+        scan::read_tail(&tail, sync, &scan.clocks, &mut streams, &mut described);
         let is_found = streams.iter().any(|stream| stream.timeline.duration.is_some());
         if is_found || tail_start == 0 || tail_bytes == LONG_TAIL_BYTES {
             break;
@@ -70,7 +70,7 @@ pub(crate) async fn probe<S: ByteSource>(
     let mut scale = 1.0;
     if streams.iter().all(|stream| stream.timeline.duration.is_none()) {
         // The end tells no time: what follows the start is taken to be like it.
-        scan::read_tail(&reader.read(0..head_end).await?, sync, &scan.clocks, &mut streams, &described);
+        scan::read_tail(&reader.read(0..head_end).await?, sync, &scan.clocks, &mut streams, &mut described);
         scale = float(len) / float(head_end.max(1));
     }
     let mut metadata = Metadata::new("mpegts", "mpegts", len);

@@ -46,8 +46,7 @@ impl Scan {
             clocks = vec![ProgramClock::default()];
             streams = undeclared(bytes, sync);
         }
-        let index: BTreeMap<u16, usize> =
-            streams.iter().enumerate().rev().map(|(index, stream)| (stream.pid, index)).collect();
+        let index = index_by_pid(&streams);
         for packet in Packets::new(bytes, sync) {
             if let Some(clock) = packet.clock {
                 let told = clocks.iter_mut().filter(|program| program.pid == Some(packet.pid));
@@ -143,25 +142,42 @@ impl Tables {
     }
 }
 
-/// Adds the time stamps near the end of a file.
+/// Adds the time stamps near the end of a file. Streams that began too late to be described by its start are described
+/// by this.
 pub(super) fn read_tail(
     bytes: &[u8],
     sync: Sync,
     clocks: &[ProgramClock],
     streams: &mut [Stream],
-    described: &[Described],
+    described: &mut [Described],
 ) {
     let Some(sync) = Sync::find_with(bytes, sync.stride) else { return };
-    let index: BTreeMap<u16, usize> =
-        streams.iter().enumerate().rev().map(|(index, stream)| (stream.pid, index)).collect();
-    for packet in Packets::new(bytes, sync).filter(|packet| packet.is_start) {
+    let index = index_by_pid(streams);
+    let is_open: Vec<bool> = described.iter().map(|described| !described.is_complete).collect();
+    for (stream, _) in streams.iter_mut().zip(&is_open).filter(|(_, is_open)| **is_open) {
+        stream.restart();
+    }
+    for packet in Packets::new(bytes, sync) {
         let Some(index) = index.get(&packet.pid).copied() else { continue };
-        let presentation = PesHeader::parse(packet.payload).and_then(|header| header.presentation);
-        if let Some((stream, presentation)) = streams.get_mut(index).zip(presentation)
+        let (Some(stream), Some(is_open)) = (streams.get_mut(index), is_open.get(index)) else { continue };
+        if *is_open {
+            stream.add_elementary(&packet);
+        }
+        let header = if packet.is_start { PesHeader::parse(packet.payload) } else { None };
+        if let Some(presentation) = header.and_then(|header| header.presentation)
             && let Some(reference) = clocks.get(stream.program).and_then(|clock| clock.reference)
         {
             let frame_seconds = described.get(index).map_or(0.0, |described| described.frame_seconds);
             stream.timeline.add_tail(seconds_since(reference, presentation), frame_seconds);
         }
     }
+    for ((stream, described), _) in streams.iter().zip(described).zip(is_open).filter(|(_, is_open)| *is_open)
+    {
+        *described = stream.describe();
+    }
+}
+
+/// Where the stream of a PID is; of several the first one.
+fn index_by_pid(streams: &[Stream]) -> BTreeMap<u16, usize> {
+    streams.iter().enumerate().rev().map(|(index, stream)| (stream.pid, index)).collect()
 }

@@ -90,6 +90,23 @@ impl Stream {
         }
     }
 
+    /// Forgets what was read of the elementary stream, to start over elsewhere.
+    pub(super) fn restart(&mut self) {
+        self.elementary.clear();
+        self.has_started = false;
+    }
+
+    /// Adds a packet from elsewhere, of which only the elementary stream is wanted.
+    pub(super) fn add_elementary(&mut self, packet: &Packet<'_>) {
+        let header = if packet.is_start { PesHeader::parse(packet.payload) } else { None };
+        if let Some(header) = header {
+            self.has_started = true;
+            self.elementary.extend_from_slice(header.payload);
+        } else if self.has_started {
+            self.elementary.extend_from_slice(packet.payload);
+        }
+    }
+
     fn add_times(&mut self, presentation: u64, decoding: u64, program: &mut ProgramClock) {
         let reference = *program.reference.get_or_insert(presentation);
         self.timeline.add_head(seconds_since(reference, presentation), seconds_since(reference, decoding));

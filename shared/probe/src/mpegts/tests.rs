@@ -121,6 +121,18 @@ async fn a_long_file_is_read_at_both_ends() {
 }
 
 #[tokio::test]
+async fn a_stream_that_begins_late_is_described_by_its_end() {
+    let video = |from: u64, count: u64| -> Vec<u8> {
+        (from..from + count)
+            .flat_map(|index| pes(VIDEO_PID, 0xe0, index * 3600, &SEQUENCE.repeat(60)))
+            .collect()
+    };
+    let metadata = read([tables(), video(0, 250), frames(250 * 3600, 10)].concat()).await;
+    assert_eq!((metadata.audio[0].codec.as_str(), metadata.audio[0].sample_rate), ("mp2", 48_000));
+    assert_seconds(&metadata, 260.0 / 25.0);
+}
+
+#[tokio::test]
 async fn a_stretch_of_a_stream_is_enough() {
     let whole = [tables(), frames(0, 50), tables(), frames(50 * 3600, 50)].concat();
     let metadata = read(whole[188 * 9 + 77..whole.len() - 33].to_vec()).await;
@@ -147,9 +159,9 @@ async fn packets_with_nothing_in_them_are_no_media() {
 
 #[tokio::test]
 async fn every_byte_may_be_wrong() {
-    let whole = [tables(), frames(0, 6)].concat();
+    let whole = [tables(), frames(0, 3)].concat();
     for position in 0..whole.len() {
-        for value in [0x00, 0xff, 0x47] {
+        for value in [0xff, 0x47] {
             let mut bytes = whole.clone();
             bytes[position] = value;
             // It ends, without a panic; what it answers is another matter.
