@@ -9,12 +9,14 @@ use index::Index;
 
 use crate::codec::mpeg_audio::FrameHeader;
 use crate::error::ProbeError;
-use crate::frames::{length, stream};
+use crate::frames::{find, length, stream};
 use crate::metadata::{AudioTrack, Metadata, float};
 use crate::reader::{Reader, WINDOW_BYTES};
 use crate::source::ByteSource;
 use crate::tags::{LeadingTags, trailing};
 
+/// Fewer frames are no sound.
+const LEAST_IN_A_ROW: usize = 2;
 /// How far behind the tags in front the first frame is looked for.
 const MAX_JUNK_BYTES: u64 = 128 * 1024;
 
@@ -36,12 +38,13 @@ pub(crate) async fn probe<S: ByteSource>(
     let len = reader.len();
     let window = reader.read(leading.end..leading.end.saturating_add(WINDOW_BYTES)).await?;
     // A table that is not at the very start belongs to something else.
-    let (start, first, index) = if let Some((first, index)) = with_index(&window) {
-        (leading.end, first, Some(index))
-    } else if let Some((start, first)) = first_frame(reader, leading.end).await? {
-        (start, first, None)
-    } else {
-        return Err(ProbeError::malformed("there is no MPEG audio where it should start"));
+    let (start, first, index) = match with_index(&window) {
+        Some((first, index)) if has_sound(&window) => (leading.end, first, Some(index)),
+        Some(_) => return Err(ProbeError::malformed("it ends before any sound")),
+        None => match first_frame(reader, leading.end).await? {
+            Some((start, first)) => (start, first, None),
+            None => return Err(ProbeError::malformed("there is no MPEG audio where it should start")),
+        },
     };
     let frames = index.as_ref().and_then(|index| index.frames_in(len.saturating_sub(start)));
     let mut metadata = Metadata::new("mp3", "mp3", len);
@@ -75,16 +78,29 @@ fn with_index(window: &[u8]) -> Option<(FrameHeader, Index)> {
     Some((first, Index::parse(&first, window)?))
 }
 
+/// Whether frames follow the one that `window` starts with: what is cut before plays nothing.
+fn has_sound(window: &[u8]) -> bool {
+    let table_bytes = FrameHeader::parse(window).and_then(|first| first.frame_bytes());
+    table_bytes.is_some_and(|from| find::<FrameHeader>(window, from, LEAST_IN_A_ROW).is_some())
+}
+
+/// The first frame of `window` that another one follows.
+fn first_in(window: &[u8]) -> Option<(usize, FrameHeader)> {
+    let (start, first) = stream::first(window)?;
+    let row = find::<FrameHeader>(window, start, LEAST_IN_A_ROW);
+    (row == Some((start, first))).then_some((start, first))
+}
+
 /// The first frame at or after `from`, and where it is.
 async fn first_frame<S: ByteSource>(
     reader: &mut Reader<'_, S>,
     from: u64,
 ) -> Result<Option<(u64, FrameHeader)>, ProbeError<S::Error>> {
     let window = reader.read(from..from.saturating_add(WINDOW_BYTES)).await?;
-    let mut found = stream::first(&window);
+    let mut found = first_in(&window);
     let further = from..from.saturating_add(MAX_JUNK_BYTES);
     if found.is_none() && (window.len() as u64) == WINDOW_BYTES && reader.can_read(further.clone()) {
-        found = stream::first(&reader.read(further).await?);
+        found = first_in(&reader.read(further).await?);
     }
     Ok(found.map(|(start, first)| (from + start as u64, first)))
 }

@@ -67,6 +67,14 @@ async fn junk_in_front_is_skipped() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_cut_behind_its_table_is_refused() {
+    let mut bytes = with_table(b"Xing\0\0\0\x03\0\0\x03\xe8\0\0\x90\0", 1);
+    assert!(probe(&MemorySource::new(bytes.clone())).await.is_err());
+    bytes.extend(frames(1));
+    assert!(probe(&MemorySource::new(bytes)).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_look_alike_is_refused() {
     let lonely = [b"\xff\xfb\x90\x64".to_vec(), vec![7; 5000]].concat();
     assert!(probe(&MemorySource::new(lonely)).await.is_err());
