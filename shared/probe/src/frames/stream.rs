@@ -26,7 +26,12 @@ pub(crate) fn contains<F: Frame>(window: &[u8]) -> bool {
 pub(crate) fn first<F: Frame>(window: &[u8]) -> Option<(usize, F)> {
     let at_start = find::<F>(window, 0, IN_A_ROW_AT_START).filter(|(start, _)| *start == 0);
     at_start
-        .or_else(|| find::<F>(window, 0, IN_A_ROW))
+        .or_else(|| {
+            let sure = find::<F>(window, 0, IN_A_ROW)?;
+            // A short row before it, perhaps with junk between, is of the same stream if it is of the same kind.
+            let earlier = find::<F>(window, 0, IN_A_ROW_AT_START);
+            earlier.filter(|(_, frame)| frame.continues(&sure.1)).or(Some(sure))
+        })
         .or_else(|| find::<F>(window, 0, IN_A_ROW_AT_START))
         .or_else(|| {
             // The only one, if it is all there.
