@@ -6,14 +6,19 @@
 pub(crate) mod aac;
 pub(crate) mod ac3;
 pub(crate) mod av1;
+pub(crate) mod bitmap;
 pub(crate) mod color;
 pub(crate) mod h264;
 pub(crate) mod headers;
 pub(crate) mod hevc;
 pub(crate) mod nal;
 pub(crate) mod vp9;
+pub(crate) mod wave_format;
 
 use color::ColorCodes;
+
+/// Name of a codec that this crate does not know.
+pub(crate) const UNKNOWN: &str = "unknown";
 
 /// What a video codec's configuration tells of its track.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -35,4 +40,17 @@ pub(crate) struct VideoConfig {
 pub(crate) struct AudioConfig {
     pub(crate) channels: Option<u32>,
     pub(crate) sample_rate: Option<u32>,
+}
+
+/// Bits that each sample of a codec takes, by `ffprobe`'s name: PCM in all its forms.
+pub(crate) fn pcm_bits_per_sample(codec: &str) -> Option<u32> {
+    Some(match codec {
+        "pcm_s8" | "pcm_u8" | "pcm_alaw" | "pcm_mulaw" | "pcm_zork" | "pcm_sga" | "pcm_vidc" => 8,
+        "pcm_s16le" | "pcm_s16be" | "pcm_u16le" | "pcm_u16be" => 16,
+        "pcm_s24le" | "pcm_s24be" | "pcm_u24le" | "pcm_u24be" => 24,
+        "pcm_s32le" | "pcm_s32be" | "pcm_u32le" | "pcm_u32be" | "pcm_f32le" | "pcm_f32be" | "pcm_f24le"
+        | "pcm_f16le" => 32,
+        "pcm_s64le" | "pcm_s64be" | "pcm_f64le" | "pcm_f64be" => 64,
+        _ => return None,
+    })
 }
