@@ -16,6 +16,7 @@ pub(crate) enum Container {
     Ogg,
     Flac,
     Wav,
+    Wave64,
     Aiff,
     Au,
     Caf,
@@ -46,13 +47,14 @@ const FIRST_BOXES: [&[u8; 4]; 14] = [
 ];
 
 /// Signatures at the very start, longer ones first where one begins with another.
-const SIGNATURES: [(&[u8], Detected); 30] = [
+const SIGNATURES: [(&[u8], Detected); 31] = [
     (b"\x1a\x45\xdf\xa3", Detected::Known(Container::Matroska)),
     (b"OggS", Detected::Known(Container::Ogg)),
     (b"fLaC", Detected::Known(Container::Flac)),
     (b"ID3", Detected::Known(Container::MpegAudio)),
     (b"FLV\x01", Detected::Known(Container::Flv)),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Detected::Known(Container::Asf)),
+    (crate::wav::wave64::RIFF, Detected::Known(Container::Wave64)),
     (b"#!AMR", Detected::Known(Container::Amr)),
     (b"MThd", Detected::Other("a MIDI file")),
     (b"MAC ", Detected::Known(Container::Ape)),
@@ -116,7 +118,7 @@ fn is_iso_bmff(head: &[u8]) -> bool {
 fn chunked(head: &[u8]) -> Option<Detected> {
     let form = head.get(8..12)?;
     match (head.get(..4)?, form) {
-        (b"RIFF" | b"RF64" | b"BW64", b"WAVE") => Some(Detected::Known(Container::Wav)),
+        (b"RIFF" | b"RIFX" | b"RF64" | b"BW64", b"WAVE") => Some(Detected::Known(Container::Wav)),
         (b"RIFF", b"AVI ") => Some(Detected::Known(Container::Avi)),
         (b"RIFF", b"WEBP") => Some(Detected::Other("a WebP image")),
         (b"FORM", b"AIFF" | b"AIFC") => Some(Detected::Known(Container::Aiff)),

@@ -40,6 +40,7 @@ mod au;
 mod avi;
 mod bits;
 mod caf;
+mod chunk;
 mod codec;
 mod cursor;
 mod detect;
@@ -54,7 +55,9 @@ mod mpegts;
 mod musepack;
 mod ogg;
 mod reader;
+mod riff;
 mod source;
+mod tags;
 mod wav;
 mod wavpack;
 
@@ -109,6 +112,7 @@ async fn probe_container<S: ByteSource>(
         Container::Ogg => ogg::probe(reader).await,
         Container::Flac => flac::probe(reader).await,
         Container::Wav => wav::probe(reader).await,
+        Container::Wave64 => wav::wave64::probe(reader).await,
         Container::Aiff => aiff::probe(reader).await,
         Container::Au => au::probe(reader).await,
         Container::Caf => caf::probe(reader).await,

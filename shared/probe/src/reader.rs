@@ -85,6 +85,11 @@ impl<'a, S: ByteSource> Reader<'a, S> {
         range.is_empty() || self.cached(&range).is_some()
     }
 
+    /// The end of what is in memory from `start` on, without a gap; `start` itself when nothing is.
+    pub(crate) fn cached_until(&self, start: u64) -> u64 {
+        self.longest(|block| block.start <= start && start < block.end()).map_or(start, Block::end)
+    }
+
     /// Whether everything from `start` is in memory, or near enough to the end to come in one fetch.
     pub(crate) fn rest_is_short(&self, start: u64) -> bool {
         self.len.saturating_sub(start) <= SHORT_REST_BYTES || self.is_cached(start..self.len)

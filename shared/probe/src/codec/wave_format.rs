@@ -87,11 +87,6 @@ impl<'a> WaveFormat<'a> {
         Some(())
     }
 
-    /// Bits that one sample of one channel takes, where all samples take the same.
-    pub(crate) fn exact_bits_per_sample(&self) -> Option<u32> {
-        super::pcm_bits_per_sample(self.codec)
-    }
-
     /// Bits per second, where it is said.
     pub(crate) fn bit_rate(&self) -> Option<u64> {
         (self.bytes_per_second > 0).then(|| u64::from(self.bytes_per_second) * 8)
