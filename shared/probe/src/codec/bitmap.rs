@@ -249,7 +249,7 @@ pub(crate) fn codec_name(four_cc: [u8; 4]) -> &'static str {
         0x1000_0002 => return "mpeg2video",
         _ => {}
     }
-    let upper = four_cc.to_ascii_uppercase();
+    let upper = four_cc.map(|byte| byte.to_ascii_uppercase());
     let is_listed = |list: &str| {
         list.as_bytes().chunks(FOUR_CC_BYTES + 1).any(|known| known.get(..FOUR_CC_BYTES) == Some(&upper[..]))
     };
