@@ -80,6 +80,17 @@ impl AudioSpecificConfig {
         }
     }
 
+    /// Takes SBR for granted that was found in the stream itself. Of one channel it makes two, as a decoder that
+    /// knows nothing of parametric stereo beforehand does.
+    pub(crate) fn add_implicit_sbr(&mut self) {
+        self.has_sbr = true;
+        self.sample_rate *= 2;
+        if self.channels == Some(1) {
+            self.has_ps = true;
+            self.channels = Some(2);
+        }
+    }
+
     /// `GASpecificConfig`, for the channels of a programme config element and to get to the end of it.
     fn read_general_audio(&mut self, bits: &mut Bits<'_>, has_program_config: bool) -> Option<()> {
         bits.skip(1)?;
@@ -178,7 +189,7 @@ pub(crate) fn channels_of(configuration: u32) -> Option<u32> {
 }
 
 /// Counts the channels of a `program_config_element` (ISO/IEC 14496-3 clause 4.4.1.1).
-fn program_config_channels(bits: &mut Bits<'_>) -> Option<u32> {
+pub(super) fn program_config_channels(bits: &mut Bits<'_>) -> Option<u32> {
     bits.skip(4 + 2 + 4)?;
     let elements = bits.bits(4)? + bits.bits(4)? + bits.bits(4)?;
     let low_frequency = bits.bits(2)?;

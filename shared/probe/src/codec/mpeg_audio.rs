@@ -1,6 +1,8 @@
 //! MPEG-1, MPEG-2 and MPEG-2.5 audio, layers I to III: the frame header of ISO/IEC 11172-3 clause 2.4.1.3 and
 //! ISO/IEC 13818-3.
 
+use crate::frames::Frame;
+
 /// Bytes of a frame header.
 pub(crate) const HEADER_BYTES: usize = 4;
 
@@ -109,6 +111,28 @@ impl FrameHeader {
             (true, _) => 32,
             (false, _) => 9,
         }
+    }
+}
+
+impl Frame for FrameHeader {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        Self::parse(bytes)
+    }
+
+    fn size_bytes(&self) -> Option<usize> {
+        self.frame_bytes()
+    }
+
+    fn samples(&self) -> u32 {
+        self.samples()
+    }
+
+    fn continues(&self, next: &Self) -> bool {
+        self.continues(next)
+    }
+
+    fn bit_rate(&self) -> Option<u32> {
+        self.bit_rate
     }
 }
 
