@@ -211,7 +211,7 @@ mod tests {
 
     const RATE_44100: [u8; 10] = [0x40, 0x0e, 0xac, 0x44, 0, 0, 0, 0, 0, 0];
 
-    fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    fn chunk(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
         let size = u32::try_from(body.len()).unwrap().to_be_bytes();
         let mut bytes = [&kind[..], &size, body].concat();
         bytes.resize(bytes.len().next_multiple_of(2), 0);
@@ -220,7 +220,7 @@ mod tests {
 
     fn common(channels: u8, blocks: u32, bits: u8, compression: &[u8]) -> Vec<u8> {
         chunk(
-            b"COMM",
+            *b"COMM",
             &[&[0, channels], &blocks.to_be_bytes()[..], &[0, bits], &RATE_44100, compression].concat(),
         )
     }
@@ -263,11 +263,11 @@ mod tests {
         let metadata = read(
             b"AIFF",
             &[
-                chunk(b"NAME", b"Odd"),
+                chunk(*b"NAME", b"Odd"),
                 common(1, 1, 8, &[]),
-                chunk(b"SSND", &vec![0; 400_000]),
-                chunk(b"ANNO", b"Note\0"),
-                chunk(b"ID3 ", &id3),
+                chunk(*b"SSND", &vec![0; 400_000]),
+                chunk(*b"ANNO", b"Note\0"),
+                chunk(*b"ID3 ", &id3),
             ],
         )
         .await
@@ -278,7 +278,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_common_chunk_it_is_malformed() {
-        let error = read(b"AIFF", &[chunk(b"SSND", &[0; 8])]).await.unwrap_err();
+        let error = read(b"AIFF", &[chunk(*b"SSND", &[0; 8])]).await.unwrap_err();
         assert!(error.to_string().contains("(COMM)"), "{error}");
         let error = read(b"AIFF", &[common(0, 1, 8, &[])]).await.unwrap_err();
         assert!(error.to_string().contains("no channels"), "{error}");
@@ -286,7 +286,12 @@ mod tests {
 
     #[test]
     fn rates_are_floats_of_ten_bytes() {
-        let rate = |hex: u128| extended_to_integer((hex >> 64) as u16, hex as u64);
+        let rate = |hex: u128| {
+            extended_to_integer(
+                u16::try_from(hex >> 64).unwrap(),
+                u64::try_from(hex & u128::from(u64::MAX)).unwrap(),
+            )
+        };
         assert_eq!(rate(0x400e_ac44_0000_0000_0000), 44_100);
         assert_eq!(rate(0x400b_fa00_0000_0000_0000), 8000);
         assert_eq!(rate(0x400f_bb80_0000_0000_0000), 96_000);

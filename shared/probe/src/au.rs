@@ -11,7 +11,7 @@ use crate::reader::Reader;
 use crate::riff::text;
 use crate::source::ByteSource;
 
-const HEADER_BYTES: u64 = 24;
+const HEADER_BYTES: usize = 24;
 const UNKNOWN_SIZE: u32 = u32::MAX;
 /// A longer annotation is not read to its end.
 const MAX_ANNOTATION_BYTES: u64 = 16 * 1024;
@@ -21,7 +21,7 @@ const KEYS: [&str; 5] = ["title", "artist", "album", "track", "genre"];
 pub(crate) async fn probe<S: ByteSource>(
     reader: &mut Reader<'_, S>,
 ) -> Result<Metadata, ProbeError<S::Error>> {
-    let head = reader.read(0..HEADER_BYTES + MAX_ANNOTATION_BYTES).await?;
+    let head = reader.read(0..HEADER_BYTES as u64 + MAX_ANNOTATION_BYTES).await?;
     let Some(header) = Header::parse(&head) else {
         return Err(ProbeError::malformed("it ends within its header"));
     };
@@ -43,11 +43,8 @@ pub(crate) async fn probe<S: ByteSource>(
     let mut metadata = Metadata::new("au", "au", reader.len());
     metadata.set_duration(float(size_bytes) * 8.0 / float(frame_bits) / f64::from(header.sample_rate));
     metadata.audio.push(track);
-    let annotation = header
-        .offset
-        .try_into()
-        .ok()
-        .and_then(|end: usize| head.get(HEADER_BYTES as usize..end.min(head.len())));
+    let annotation =
+        header.offset.try_into().ok().and_then(|end: usize| head.get(HEADER_BYTES..end.min(head.len())));
     metadata.tags = parse_annotation(annotation.unwrap_or_default()).into_map();
     Ok(metadata)
 }

@@ -289,18 +289,18 @@ mod tests {
     use super::*;
     use crate::MemorySource;
 
-    fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    fn chunk(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
         [&kind[..], &(body.len() as u64).to_be_bytes(), body].concat()
     }
 
-    fn description(format: &[u8; 4], fields: [u32; 5]) -> Vec<u8> {
+    fn description(format: [u8; 4], fields: [u32; 5]) -> Vec<u8> {
         let fields = fields.map(u32::to_be_bytes).concat();
-        chunk(b"desc", &[&44_100_f64.to_be_bytes()[..], format, &fields].concat())
+        chunk(*b"desc", &[&44_100_f64.to_be_bytes()[..], &format, &fields].concat())
     }
 
     fn table(packets: u64, valid: u64, priming: u32, remainder: u32) -> Vec<u8> {
         let counts = [packets.to_be_bytes(), valid.to_be_bytes()].concat();
-        chunk(b"pakt", &[&counts[..], &priming.to_be_bytes(), &remainder.to_be_bytes(), &[9; 40]].concat())
+        chunk(*b"pakt", &[&counts[..], &priming.to_be_bytes(), &remainder.to_be_bytes(), &[9; 40]].concat())
     }
 
     async fn read(chunks: &[Vec<u8>]) -> Result<Metadata, ProbeError<io::Error>> {
@@ -315,20 +315,21 @@ mod tests {
     #[tokio::test]
     async fn uncompressed_sound_is_as_long_as_its_bytes() {
         let sound = vec![0; 4 + 17_640];
-        let metadata = read(&[description(b"lpcm", [2, 4, 1, 2, 16]), chunk(b"data", &sound)]).await.unwrap();
+        let metadata =
+            read(&[description(*b"lpcm", [2, 4, 1, 2, 16]), chunk(*b"data", &sound)]).await.unwrap();
         assert_eq!((&*metadata.container, &*metadata.audio[0].codec), ("caf", "pcm_s16le"));
         assert_eq!((metadata.audio[0].channels, metadata.audio[0].sample_rate), (2, 44_100));
         seconds(&metadata, 0.1);
         let streamed = [b"data", &[0xff; 8][..], &sound].concat();
-        seconds(&read(&[description(b"lpcm", [3, 8, 1, 2, 32]), streamed]).await.unwrap(), 0.05);
+        seconds(&read(&[description(*b"lpcm", [3, 8, 1, 2, 32]), streamed]).await.unwrap(), 0.05);
     }
 
     #[tokio::test]
     async fn packets_are_counted_by_their_table() {
-        let sound = chunk(b"data", &vec![0; 400_000]);
-        let fixed = [description(b"alac", [0, 0, 4096, 2, 0]), sound.clone(), table(10, 40_000, 0, 960)];
+        let sound = chunk(*b"data", &vec![0; 400_000]);
+        let fixed = [description(*b"alac", [0, 0, 4096, 2, 0]), sound.clone(), table(10, 40_000, 0, 960)];
         seconds(&read(&fixed).await.unwrap(), 40_960.0 / 44_100.0);
-        let variable = [description(b"opus", [0, 0, 0, 2, 0]), sound.clone(), table(10, 44_100, 312, 0)];
+        let variable = [description(*b"opus", [0, 0, 0, 2, 0]), sound.clone(), table(10, 44_100, 312, 0)];
         let metadata = read(&variable).await.unwrap();
         seconds(&metadata, 44_412.0 / 44_100.0);
         assert_eq!(metadata.audio[0].sample_rate, 48_000);
@@ -341,42 +342,43 @@ mod tests {
         let aac = b"\x03\x80\x80\x80\x22\0\0\0\x04\x80\x80\x80\x14\x40\x15\0\x18\0\0\x01\xf4\0\0\x01\xf4\0\x05\x80\x80\x80\x02\x12\x10";
         let chunks = |format, cookie: &[u8]| {
             let description = description(format, [0, 0, 1024, 1, 0]);
-            [description, chunk(b"kuki", cookie), table(1, 1024, 0, 0), chunk(b"data", &[0; 4])]
+            [description, chunk(*b"kuki", cookie), table(1, 1024, 0, 0), chunk(*b"data", &[0; 4])]
         };
-        let metadata = read(&chunks(b"aac ", aac)).await.unwrap();
+        let metadata = read(&chunks(*b"aac ", aac)).await.unwrap();
         let track = &metadata.audio[0];
         assert_eq!(
             (&*track.codec_string, track.profile.as_deref(), track.channels),
             ("mp4a.40.2", Some("LC"), 2)
         );
-        let mut alac = vec![0; 24];
-        alac[9] = 6;
-        alac[20..].copy_from_slice(&96_000_u32.to_be_bytes());
-        let old = [b"\0\0\0\x0cfrmaalac\0\0\0\x24alac\0\0\0\0", &alac[..]].concat();
-        for cookie in [alac, old] {
-            let metadata = read(&chunks(b"alac", &cookie)).await.unwrap();
+        let mut lossless = vec![0; 24];
+        lossless[9] = 6;
+        lossless[20..].copy_from_slice(&96_000_u32.to_be_bytes());
+        let old = [b"\0\0\0\x0cfrmaalac\0\0\0\x24alac\0\0\0\0", &lossless[..]].concat();
+        for cookie in [lossless, old] {
+            let metadata = read(&chunks(*b"alac", &cookie)).await.unwrap();
             assert_eq!((metadata.audio[0].channels, metadata.audio[0].sample_rate), (6, 96_000));
         }
     }
 
     #[tokio::test]
     async fn strings_are_tags() {
-        let info = chunk(b"info", b"\0\0\0\x03title\0A\0artist\0B\0cut");
+        let info = chunk(*b"info", b"\0\0\0\x03title\0A\0artist\0B\0cut");
         let metadata =
-            read(&[description(b"lpcm", [2, 4, 1, 2, 16]), info, chunk(b"data", &[0; 8])]).await.unwrap();
+            read(&[description(*b"lpcm", [2, 4, 1, 2, 16]), info, chunk(*b"data", &[0; 8])]).await.unwrap();
         assert_eq!((&*metadata.tags["title"], &*metadata.tags["artist"]), ("A", "B"));
         assert_eq!(metadata.tags.len(), 2);
     }
 
     #[tokio::test]
     async fn what_is_missing_is_told() {
-        let description = description(b"lpcm", [2, 4, 1, 2, 16]);
-        let error = read(&[chunk(b"data", &[0; 8])]).await.unwrap_err();
+        let description = description(*b"lpcm", [2, 4, 1, 2, 16]);
+        let error = read(&[chunk(*b"data", &[0; 8])]).await.unwrap_err();
         assert!(error.to_string().contains("(desc)"), "{error}");
-        let error = read(&[description.clone()]).await.unwrap_err();
+        let error = read(std::slice::from_ref(&description)).await.unwrap_err();
         assert!(error.to_string().contains("(data)"), "{error}");
-        let whole = [description, chunk(b"info", b"\xff\xff\xff\xffa\0b\0"), table(u64::MAX, u64::MAX, 9, 9)];
-        let whole = [whole.concat(), chunk(b"data", &[0; 8])].concat();
+        let whole =
+            [description, chunk(*b"info", b"\xff\xff\xff\xffa\0b\0"), table(u64::MAX, u64::MAX, 9, 9)];
+        let whole = [whole.concat(), chunk(*b"data", &[0; 8])].concat();
         for end in 0..whole.len() {
             let _ = read(&[whole[..end].to_vec()]).await;
         }

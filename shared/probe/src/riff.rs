@@ -5,7 +5,7 @@ use crate::cursor::Cursor;
 use crate::metadata::Tags;
 use crate::tags::text::latin_1;
 
-pub(crate) const HEADER_BYTES: u64 = 8;
+pub(crate) const HEADER_BYTES: usize = 8;
 
 const NAMES: [(&[u8; 4], &str); 14] = [
     (b"IART", "artist"),
@@ -62,7 +62,7 @@ pub(crate) fn read_info(list: &[u8], tags: &mut Tags) {
             continue;
         }
         insert(kind, body, tags);
-        let padded = HEADER_BYTES as usize + body.len() + body.len() % 2;
+        let padded = HEADER_BYTES + body.len() + body.len() % 2;
         rest = rest.get(padded..).unwrap_or_default();
     }
 }
@@ -88,7 +88,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// A chunk with its padding.
-    pub(crate) fn chunk(kind: &[u8; 4], body: impl AsRef<[u8]>) -> Vec<u8> {
+    pub(crate) fn chunk(kind: [u8; 4], body: impl AsRef<[u8]>) -> Vec<u8> {
         let body = body.as_ref();
         let size = u32::try_from(body.len()).unwrap_or(u32::MAX);
         let mut bytes = [&kind[..], &size.to_le_bytes(), body].concat();
@@ -108,19 +108,20 @@ pub(crate) mod tests {
 
     #[test]
     fn strings_are_named() {
-        let list = [chunk(b"INAM", "Title\0"), chunk(b"IART", b"Gr\xfc\xdfe"), chunk(b"IXYZ", "é")].concat();
+        let list =
+            [chunk(*b"INAM", "Title\0"), chunk(*b"IART", b"Gr\xfc\xdfe"), chunk(*b"IXYZ", "é")].concat();
         assert_eq!(info(&list), pairs(&[("IXYZ", "é"), ("artist", "Grüße"), ("title", "Title")]));
     }
 
     #[test]
     fn more_padding_than_needed_is_hopped_over() {
-        let list = [chunk(b"INAM", "A"), vec![0, 0], chunk(b"IART", "B\0"), vec![0; 11]].concat();
+        let list = [chunk(*b"INAM", "A"), vec![0, 0], chunk(*b"IART", "B\0"), vec![0; 11]].concat();
         assert_eq!(info(&list), pairs(&[("artist", "B"), ("title", "A")]));
     }
 
     #[test]
     fn a_cut_list_keeps_what_it_has() {
-        let list = [chunk(b"INAM", "A"), chunk(b"IART", "Bcdef")].concat();
+        let list = [chunk(*b"INAM", "A"), chunk(*b"IART", "Bcdef")].concat();
         for end in 0..list.len() {
             info(&list[..end]);
         }

@@ -262,7 +262,7 @@ mod tests {
 
     use super::*;
 
-    fn structure(width: i32, height: i32, four_cc: &[u8; 4], extra: &[u8]) -> Vec<u8> {
+    fn structure(width: i32, height: i32, four_cc: [u8; 4], extra: &[u8]) -> Vec<u8> {
         let mut bytes = 40_u32.to_le_bytes().to_vec();
         bytes.extend(width.to_le_bytes());
         bytes.extend(height.to_le_bytes());
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn size_codec_and_extra_data() {
-        let bytes = structure(640, 360, b"H264", &[1, 2, 3]);
+        let bytes = structure(640, 360, *b"H264", &[1, 2, 3]);
         let bitmap = Bitmap::parse(&bytes).unwrap();
         assert_eq!((bitmap.codec, bitmap.width, bitmap.height), ("h264", 640, 360));
         assert_eq!((bitmap.bits_per_pixel, bitmap.extradata), (24, &[1, 2, 3][..]));
@@ -285,13 +285,13 @@ mod tests {
 
     #[test]
     fn rows_from_the_top_down_have_a_negative_height() {
-        assert_eq!(Bitmap::parse(&structure(8, -480, b"\0\0\0\0", &[])).unwrap().height, 480);
-        assert_eq!(Bitmap::parse(&structure(8, i32::MIN, b"\0\0\0\0", &[])).unwrap().height, 1 << 31);
+        assert_eq!(Bitmap::parse(&structure(8, -480, *b"\0\0\0\0", &[])).unwrap().height, 480);
+        assert_eq!(Bitmap::parse(&structure(8, i32::MIN, *b"\0\0\0\0", &[])).unwrap().height, 1 << 31);
     }
 
     #[test]
     fn extra_data_follows_the_size_that_is_said_if_it_is_possible() {
-        let mut bytes = structure(8, 8, b"MJPG", &[1, 2, 3]);
+        let mut bytes = structure(8, 8, *b"MJPG", &[1, 2, 3]);
         bytes[0] = 42;
         assert_eq!(Bitmap::parse(&bytes).unwrap().extradata, [3]);
         bytes[3] = 0xff;

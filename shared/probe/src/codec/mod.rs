@@ -6,13 +6,18 @@
 pub(crate) mod aac;
 pub(crate) mod ac3;
 pub(crate) mod adts;
+pub(crate) mod annex_b;
 pub(crate) mod av1;
 pub(crate) mod bitmap;
 pub(crate) mod color;
+pub(crate) mod dts;
 pub(crate) mod h264;
 pub(crate) mod headers;
 pub(crate) mod hevc;
+pub(crate) mod latm;
+pub(crate) mod mpeg4_video;
 pub(crate) mod mpeg_audio;
+pub(crate) mod mpeg_video;
 pub(crate) mod nal;
 pub(crate) mod vp9;
 pub(crate) mod wave_format;
@@ -35,10 +40,12 @@ pub(crate) struct VideoConfig {
     pub(crate) is_cropped: bool,
     pub(crate) pixel_aspect: Option<(u32, u32)>,
     pub(crate) color: ColorCodes,
+    /// Frames per second as numerator and denominator, neither of them 0, where the stream itself tells.
+    pub(crate) frame_rate: Option<(u64, u64)>,
 }
 
 /// What an audio codec's configuration tells of its track.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AudioConfig {
     pub(crate) channels: Option<u32>,
     pub(crate) sample_rate: Option<u32>,

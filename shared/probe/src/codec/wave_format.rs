@@ -99,7 +99,7 @@ impl<'a> WaveFormat<'a> {
         track.sample_rate = self.sample_rate;
         track.bit_rate = self.bit_rate();
         if self.codec == "aac" {
-            track.codec_string = "mp4a.40.2".to_owned();
+            "mp4a.40.2".clone_into(&mut track.codec_string);
             if let Some(mut config) = AudioSpecificConfig::parse(self.extradata) {
                 config.infer_sbr(self.sample_rate);
                 track.codec_string = format!("mp4a.40.{}", config.object_type);

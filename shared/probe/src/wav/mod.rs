@@ -18,10 +18,11 @@ use crate::cursor::Cursor;
 use crate::error::ProbeError;
 use crate::metadata::Metadata;
 use crate::reader::Reader;
-use crate::riff::{self, HEADER_BYTES};
+use crate::riff;
 use crate::source::ByteSource;
 use crate::tags::id3v2;
 
+const HEADER_BYTES: u64 = riff::HEADER_BYTES as u64;
 /// Form, size and the word `WAVE`.
 const PREAMBLE_BYTES: u64 = 12;
 /// A longer chunk than this holds no text that is worth reading.
@@ -136,7 +137,7 @@ impl<S: ByteSource> Walk<'_, '_, S> {
 
     /// Chunks start at even offsets, but some writers forget the padding.
     async fn skip_padding(&mut self, end: u64) -> Result<u64, ProbeError<S::Error>> {
-        if end % 2 == 0 {
+        if end.is_multiple_of(2) {
             return Ok(end);
         }
         let padded = end.saturating_add(1);

@@ -154,7 +154,7 @@ fn samples(format: &WaveFormat<'_>, data_size: u64, is_whole: bool, told: u64) -
 /// Some writers count the samples of all channels: then they are as many times too many for the size of the data.
 fn counts_all_channels(format: &WaveFormat<'_>, data_size: u64, samples: u64) -> bool {
     let channels = u64::from(format.channels);
-    if channels < 2 || samples == 0 || samples % channels != 0 || data_size == 0 {
+    if channels < 2 || samples == 0 || !samples.is_multiple_of(channels) || data_size == 0 {
         return false;
     }
     let Some(bit_rate) = format.bit_rate() else { return false };

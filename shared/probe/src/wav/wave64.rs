@@ -61,7 +61,7 @@ mod tests {
     use super::*;
     use crate::MemorySource;
 
-    fn chunk(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    fn chunk(name: [u8; 4], body: &[u8]) -> Vec<u8> {
         let size = HEADER_BYTES + body.len() as u64;
         let mut bytes = [&name[..], KIND_TAIL, &size.to_le_bytes(), body].concat();
         bytes.resize(bytes.len().next_multiple_of(8), 0);
@@ -76,7 +76,7 @@ mod tests {
     #[tokio::test]
     async fn chunks_are_aligned_to_eight_bytes() {
         let format = b"\x01\0\x02\0\x44\xac\0\0\x10\xb1\x02\0\x04\0\x10\0";
-        let chunks = [chunk(b"junk", &[1; 5]), chunk(b"fmt ", format), chunk(b"data", &[0; 17_640])];
+        let chunks = [chunk(*b"junk", &[1; 5]), chunk(*b"fmt ", format), chunk(*b"data", &vec![0; 17_640])];
         let metadata = read(&chunks).await.unwrap();
         assert_eq!((&*metadata.container, &*metadata.audio[0].codec), ("w64", "pcm_s16le"));
         assert!((metadata.duration_seconds - 0.1).abs() < 1e-6);
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_size_must_count_its_header() {
-        let mut header = chunk(b"data", &[1]);
+        let mut header = chunk(*b"data", &[1]);
         assert_eq!(parse_header(&header), Some((*b"data", 25)));
         header[16] = 24;
         assert_eq!(parse_header(&header), None);
