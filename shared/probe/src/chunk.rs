@@ -55,6 +55,11 @@ impl<'r, 's, S: ByteSource> ChunkReader<'r, 's, S> {
         if self.may_read(range.clone()) { self.reader.read(range).await.map(Some) } else { Ok(None) }
     }
 
+    /// Whether `count` bytes from `start`, as far as the file goes, take no read.
+    pub(crate) fn has(&self, start: u64, count: u64) -> bool {
+        self.reader.is_cached(start..start.saturating_add(count))
+    }
+
     /// The reader itself, for one that reads `range` and at most one stretch of the file more.
     pub(crate) fn reader_for(&mut self, range: Range<u64>) -> Option<&mut Reader<'s, S>> {
         self.may_read(range).then_some(&mut *self.reader)

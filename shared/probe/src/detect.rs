@@ -119,7 +119,7 @@ fn chunked(head: &[u8]) -> Option<Detected> {
     let form = head.get(8..12)?;
     match (head.get(..4)?, form) {
         (b"RIFF" | b"RIFX" | b"RF64" | b"BW64", b"WAVE") => Some(Detected::Known(Container::Wav)),
-        (b"RIFF", b"AVI ") => Some(Detected::Known(Container::Avi)),
+        (b"RIFF", b"AVI " | b"AVIX" | b"AVI\x19") => Some(Detected::Known(Container::Avi)),
         (b"RIFF", b"WEBP") => Some(Detected::Other("a WebP image")),
         (b"FORM", b"AIFF" | b"AIFC") => Some(Detected::Known(Container::Aiff)),
         _ => None,

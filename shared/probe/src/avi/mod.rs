@@ -55,7 +55,13 @@ impl<S: ByteSource> Walk<'_, '_, S> {
                 match self.enter_list(body, header.size).await? {
                     List::Entered => position = body.saturating_add(LIST_KIND_BYTES),
                     List::Read => position = padded_end(body, header.size),
-                    List::Media => break,
+                    List::Media => {
+                        position = padded_end(body, header.size);
+                        // Tags may follow, but so rarely that they are not worth a read.
+                        if header.size == 0 || !self.chunks.has(position, MAX_BODY_BYTES) {
+                            break;
+                        }
+                    }
                 }
             } else {
                 let size = u64::from(header.size).min(MAX_BODY_BYTES);

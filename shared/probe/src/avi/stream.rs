@@ -2,7 +2,7 @@
 
 use super::dv;
 use crate::codec;
-use crate::codec::bitmap::{self, Bitmap};
+use crate::codec::bitmap::Bitmap;
 use crate::codec::wave_format::WaveFormat;
 use crate::cursor::Cursor;
 use crate::first_frame::{complete_audio, complete_video};
@@ -116,12 +116,7 @@ impl Stream {
             metadata.subtitles.push(SubtitleTrack { codec: "xsub".to_owned(), language: None });
             return;
         }
-        // The handler is often the same, and right where the format is not.
-        let codec = match bitmap.codec {
-            codec::UNKNOWN => bitmap::codec_name(self.header.handler),
-            known => known,
-        };
-        let mut track = VideoTrack::new(codec, codec);
+        let mut track = VideoTrack::new(bitmap.codec, bitmap.codec);
         (track.width, track.height) = (bitmap.width, bitmap.height);
         track.frame_rate = frame_rate(self.header.rate.into(), f64::from(self.header.scale));
         track.display_aspect_ratio = aspect_ratio(bitmap.width.into(), bitmap.height.into());

@@ -113,7 +113,7 @@ impl<'a> WaveFormat<'a> {
 }
 
 /// The name that browsers know a codec by, else `ffprobe`'s.
-fn codec_string(codec: &str) -> &str {
+pub(crate) fn codec_string(codec: &str) -> &str {
     match codec {
         "ac3" => "ac-3",
         "eac3" => "ec-3",

@@ -8,6 +8,7 @@
 //! not know, is as long as its bytes last.
 
 mod broadcast;
+mod disguise;
 mod sound;
 pub(crate) mod wave64;
 
@@ -28,7 +29,7 @@ const PREAMBLE_BYTES: u64 = 12;
 /// A longer chunk than this holds no text that is worth reading.
 const MAX_TEXT_BYTES: u64 = 128 * 1024;
 /// What is looked at of the media data.
-const START_BYTES: u64 = 16;
+const START_BYTES: u64 = 32 * 1024;
 /// A size that says "see `ds64`", or "not known" where there is none.
 const NO_SIZE: u32 = u32::MAX;
 /// Chunks that are expected anywhere: with them one tells whether an odd chunk was padded.
@@ -72,8 +73,12 @@ impl<S: ByteSource> Walk<'_, '_, S> {
         let end = body.saturating_add(size.into());
         match &header.kind {
             b"data" => {
-                let start = self.chunks.bytes(body, START_BYTES).await?;
-                self.sound.set_start_of_data(start.unwrap_or_default());
+                // Not worth a read of its own.
+                if self.chunks.has(body, START_BYTES)
+                    && let Some(start) = self.chunks.bytes(body, START_BYTES).await?
+                {
+                    self.sound.set_start_of_data(start);
+                }
                 return Ok(self.visit_data(body, size));
             }
             // In a short file of which everything is in memory, too: a tag may be in any chunk.

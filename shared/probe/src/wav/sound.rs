@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 
-use crate::codec::wave_format::WaveFormat;
+use super::disguise;
+use crate::codec::wave_format::{self, WaveFormat};
 use crate::codec::{self, mpeg_audio};
 use crate::error::ProbeError;
-use crate::metadata::{CoverArt, Metadata, Tags, float};
+use crate::metadata::{AudioTrack, CoverArt, Metadata, Tags, float};
 use crate::tags::id3v2;
 
 /// How far a number of samples may be from what rate and size make of it, to be taken for one of all channels.
@@ -83,6 +84,14 @@ impl Sound {
             track.channels = frame.channels;
             track.sample_rate = frame.sample_rate;
             track.bit_rate = track.bit_rate.or(frame.bit_rate.map(u64::from));
+        }
+        if format.codec == "pcm_s16le"
+            && let Some(found) = disguise::find(&self.start)
+        {
+            let bit_rate = track.bit_rate;
+            track = AudioTrack::new(found.codec, wave_format::codec_string(found.codec));
+            (track.channels, track.sample_rate) = (found.channels, found.sample_rate);
+            track.bit_rate = bit_rate;
         }
         let seconds = match samples {
             0 => estimated_seconds(len.saturating_sub(data_offset), track.bit_rate.unwrap_or_default()),
