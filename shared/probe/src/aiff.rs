@@ -43,6 +43,7 @@ pub(crate) async fn probe<S: ByteSource>(
 #[derive(Default)]
 struct Found {
     common: Option<Common>,
+    has_id3: bool,
     tags: Tags,
     cover_art: Vec<CoverArt>,
     created_at: Option<String>,
@@ -61,7 +62,8 @@ impl Found {
                 let bytes = chunks.bytes(body, size.min(COMMON_BYTES)).await?.unwrap_or_default();
                 self.common = Common::parse(&bytes);
             }
-            b"ID3 " | b"id3 " => {
+            // The first one counts: each may take a read.
+            b"ID3 " | b"id3 " if !std::mem::replace(&mut self.has_id3, true) => {
                 if let Some(reader) = chunks.reader_for(body..body.saturating_add(size.min(MAX_TEXT_BYTES)))
                     && let Some((content, _)) = id3v2::read(reader, body).await?
                 {

@@ -157,6 +157,19 @@ mod tests {
         assert_eq!(detect(b"\xff\xf1\x50\x80"), Detected::Known(Container::Adts));
         assert_eq!(detect(b"\xff\xfb\x90\x64"), Detected::Known(Container::MpegAudio));
         assert_eq!(detect(b"\0\x01\x02"), Detected::Unknown);
+        for (head, container) in [
+            (&b"RIFX\0\0\0\0WAVEfmt "[..], Container::Wav),
+            (b"BW64\xff\xff\xff\xffWAVEds64", Container::Wav),
+            (b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0", Container::Wave64),
+            (b"RIFF\0\0\0\0AVI LIST", Container::Avi),
+            (b"RIFF\0\0\0\0AVI\x19LIST", Container::Avi),
+            (b"FORM\0\0\0\0AIFC", Container::Aiff),
+            (b".snd\0\0\0\x18", Container::Au),
+            (b"caff\0\x01", Container::Caf),
+            (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c", Container::Asf),
+        ] {
+            assert_eq!(detect(head), Detected::Known(container));
+        }
         assert_eq!(detect(b""), Detected::Other("an empty file"));
         let mut packets = vec![0xff; 600];
         packets[0] = 0x47;

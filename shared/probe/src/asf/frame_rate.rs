@@ -25,6 +25,8 @@ const USUAL_RATES: [(u32, u32); 18] = [
 ];
 /// How far a time may be off the one that the rate makes of it.
 const TOLERANCE_MILLISECONDS: f64 = 1.5;
+/// How far the average distance of frames may be off: some may have been left out.
+const AVERAGE_TOLERANCE_MILLISECONDS: f64 = 1.0;
 const MIN_FRAMES: usize = 3;
 /// Fewer frames a second than this are slides.
 const MIN_AVERAGE: f64 = 1.0;
@@ -39,9 +41,13 @@ pub(super) fn estimate(times: &[u32], said: u64) -> f64 {
     if times.len() < MIN_FRAMES {
         return usual(said_rate).unwrap_or(said_rate);
     }
-    let said_first = usual(said_rate).into_iter();
-    let usual_rates = USUAL_RATES.iter().map(|rate| frames_per_second(*rate));
-    let fits = said_first.chain(usual_rates).find(|rate| is_steady(&times, *rate));
+    let said_usual = usual(said_rate).filter(|rate| error(&times, *rate).is_some());
+    let fits = said_usual.or_else(|| {
+        let usual = USUAL_RATES.iter().map(|rate| frames_per_second(*rate));
+        let rates = usual.chain((1..=60).map(f64::from));
+        let errors = rates.filter_map(|rate| error(&times, rate).map(|error| (rate, error)));
+        errors.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(rate, _)| rate)
+    });
     fits.unwrap_or_else(|| {
         let average = average_rate(&times);
         // What is said is believed before an average of frames some of which were left out.
@@ -67,15 +73,24 @@ fn usual(rate: f64) -> Option<f64> {
         .filter(|usual| (usual - rate).abs() < rate / 1000.0)
 }
 
-/// Whether every frame is where the rate has it, with a start that is rounded too.
-fn is_steady(times: &[u32], rate: f64) -> bool {
-    let Some(first) = times.first() else { return false };
-    let mut expected = f64::from(*first);
-    times.iter().all(|time| {
-        let is_near = (f64::from(*time) - expected).abs() <= TOLERANCE_MILLISECONDS;
-        expected += 1000.0 / rate;
-        is_near
-    })
+/// How badly `times` fit to a rate: the variance of their distances from where the rate has them; `None` when they do
+/// not fit at all.
+fn error(times: &[u32], rate: f64) -> Option<f64> {
+    let period = 1000.0 / rate;
+    if (1000.0 / average_rate(times) - period).abs() > AVERAGE_TOLERANCE_MILLISECONDS {
+        return None;
+    }
+    let first = f64::from(*times.first()?);
+    let count = f64::from(u32::try_from(times.len()).ok()?);
+    let distances = times.iter().map(|time| {
+        let since = f64::from(*time) - first;
+        since - (since / period).round() * period
+    });
+    let distances: Vec<f64> = distances.collect();
+    let mean = distances.iter().sum::<f64>() / count;
+    let is_near = |distance: &f64| (distance - mean).abs() <= TOLERANCE_MILLISECONDS;
+    let squares = distances.iter().map(|distance| (distance - mean).powi(2));
+    distances.iter().all(is_near).then(|| squares.sum::<f64>() / count)
 }
 
 fn average_rate(times: &[u32]) -> f64 {
@@ -113,7 +128,15 @@ mod tests {
     fn what_is_said_decides_between_rates_that_fit() {
         check(&times(30, 1, 4), 333_667, 30_000.0 / 1001.0);
         check(&times(30, 1, 4), 333_333, 30.0);
-        check(&times(30, 1, 4), 400_000, 30_000.0 / 1001.0);
+        check(&times(30, 1, 4), 400_000, 30.0);
+        check(&times(30, 1, 60), 0, 30.0);
+    }
+
+    #[test]
+    fn a_frame_that_was_left_out_does_not_change_the_rate() {
+        let mut dropped = times(30_000, 1001, 60);
+        dropped.remove(20);
+        check(&dropped, 0, 30_000.0 / 1001.0);
     }
 
     #[test]

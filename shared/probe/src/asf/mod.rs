@@ -56,6 +56,11 @@ const DATA_FIELD_BYTES: u64 = 16 + 8 + 2;
 /// The most of an object that is read. Pictures lie at the end of what is longer.
 const MAX_OBJECT_BYTES: u64 = 192 * 1024;
 const IS_BROADCAST: u32 = 1;
+/// What is looked at of the packets: what came with the header, and if need be one more read.
+const FEW_PACKETS_BYTES: u64 = WINDOW_BYTES / 2;
+const MANY_PACKETS_BYTES: u64 = 320 * 1024;
+/// So many frames tell one usual rate from another.
+const ENOUGH_FRAMES: usize = 24;
 /// Streams that start further apart than this do not: one of the times is no time of this file.
 const MAX_MILLISECONDS_APART: u32 = 10_000;
 
@@ -73,8 +78,7 @@ pub(crate) async fn probe<S: ByteSource>(
         if kind == DATA {
             let packets = body.saturating_add(DATA_FIELD_BYTES);
             found.packets_offset = Some(packets);
-            let bytes = chunks.bytes(packets, WINDOW_BYTES / 2).await?.unwrap_or_default();
-            found.beginnings = packet::read(&bytes, found.properties.packet_bytes);
+            found.read_packets(&mut chunks, packets).await?;
             break;
         }
         if size < OBJECT_HEADER_BYTES {
@@ -206,6 +210,30 @@ impl Found {
             self.attributes.read_metadata(body)?;
         }
         None
+    }
+
+    /// Looks at the first packets, and at more of them where frames are too large to be counted in these.
+    async fn read_packets<S: ByteSource>(
+        &mut self,
+        chunks: &mut ChunkReader<'_, '_, S>,
+        offset: u64,
+    ) -> Result<(), ProbeError<S::Error>> {
+        for count in [FEW_PACKETS_BYTES, MANY_PACKETS_BYTES] {
+            let Some(bytes) = chunks.bytes(offset, count).await? else { break };
+            self.beginnings = packet::read(&bytes, self.properties.packet_bytes);
+            if self.streams.iter().all(|stream| self.knows_frame_rate(stream)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn knows_frame_rate(&self, stream: &Stream) -> bool {
+        let is_video = matches!(stream.description, Description::Video(_));
+        let Context { extended, beginning, .. } = self.context(stream.number);
+        !is_video
+            || extended.is_some_and(|extended| extended.time_per_frame > 0)
+            || beginning.is_some_and(|beginning| beginning.times.len() >= ENOUGH_FRAMES)
     }
 
     fn into_metadata<E>(self, len: u64) -> Result<Metadata, ProbeError<E>> {

@@ -88,7 +88,8 @@ impl<S: ByteSource> Walk<'_, '_, S> {
                     self.read_body(header.kind, &bytes);
                 }
             }
-            b"id3 " | b"ID3 " => {
+            // The first one counts: each may take a read.
+            b"id3 " | b"ID3 " if !self.sound.has_id3() => {
                 let range = body..end.min(body.saturating_add(MAX_TEXT_BYTES));
                 if let Some(reader) = self.chunks.reader_for(range)
                     && let Some((content, _)) = id3v2::read(reader, body).await?

@@ -57,6 +57,10 @@ impl Sound {
         self.id3_tags.get_or_insert(content.tags);
     }
 
+    pub(super) fn has_id3(&self) -> bool {
+        self.id3_tags.is_some()
+    }
+
     pub(super) fn into_metadata<E>(self, container: &str, len: u64) -> Result<Metadata, ProbeError<E>> {
         let Some((data_offset, data_size)) = self.data else {
             return Err(ProbeError::malformed("there is no sound (data) in it"));

@@ -119,3 +119,15 @@ async fn a_cut_file_is_refused_or_read() {
         let _ = read(many).await;
     }
 }
+
+#[tokio::test]
+async fn only_the_first_id3_tag_is_read() {
+    let mut id3 = b"ID3\x03\0\0\0\x07\x7f\x7f".to_vec();
+    id3.extend(b"APIC\0\x01\x80\0\0\0\0image/png\0\x03\0");
+    id3.resize(300_000, 0);
+    let tags = [b"INFO".to_vec(), chunk(*b"INAM", "Song")].concat();
+    let far = [data(400_000, 400_000), chunk(*b"id3 ", &id3), chunk(*b"id3 ", &id3), chunk(*b"LIST", tags)];
+    let metadata = read(file(*b"RIFF", &[chunk(*b"fmt ", PCM), far.concat()])).await.unwrap();
+    check(&metadata, "pcm_s16le", 8000, 25.0);
+    assert_eq!(metadata.cover_art.len(), 1);
+}
