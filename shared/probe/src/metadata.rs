@@ -254,6 +254,10 @@ impl Tags {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn into_map(self) -> BTreeMap<String, String> {
         self.0
     }

@@ -64,6 +64,14 @@ impl<'a, S: ByteSource> Reader<'a, S> {
         self.len
     }
 
+    pub(crate) fn reads_left(&self) -> u32 {
+        self.reads_left
+    }
+
+    pub(crate) fn bytes_left(&self) -> u64 {
+        self.bytes_left
+    }
+
     /// Sets how much a fetch reads at least: a smaller window where one hops over long stretches.
     pub(crate) fn set_window(&mut self, bytes: u64) {
         self.window_bytes = bytes;

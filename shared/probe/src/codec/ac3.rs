@@ -138,6 +138,10 @@ impl frames::Frame for Frame {
         if self.is_dependent || self.is_further_programme { 0 } else { self.samples }
     }
 
+    fn sample_rate(&self) -> u32 {
+        self.sample_rate
+    }
+
     fn continues(&self, next: &Self) -> bool {
         (self.is_enhanced, self.sample_rate) == (next.is_enhanced, next.sample_rate)
     }
@@ -199,7 +203,7 @@ mod tests {
         assert_eq!((frame.sample_rate, frame.channels, frame.frame_bytes), (44_100, 2, 836));
         assert_eq!(Frame::parse(b"\x0b\x77\x00\x00\xdc\x40\xe1\xd8"), None);
         assert_eq!(Frame::parse(b"\x0b\x77\x00\x00\x26\x40\xe1\xd8"), None);
-        assert_eq!(Frame::parse(b"\x0b\x77\x00\x00\x1c\x40\xe1"), None);
+        assert_eq!(Frame::parse(b"\x0b\x77\x00\x00\x1c\x40"), None);
     }
 
     #[test]

@@ -94,6 +94,10 @@ impl Frame for FrameHeader {
         self.samples()
     }
 
+    fn sample_rate(&self) -> u32 {
+        self.sample_rate
+    }
+
     fn continues(&self, next: &Self) -> bool {
         self.continues(next)
     }
@@ -123,53 +127,66 @@ fn program_config_element(frame: &FrameHeader, stream: &[u8]) -> Option<u32> {
 
 /// Whether the frames that `stream` starts with carry spectral band replication, which their headers conceal.
 ///
-/// It is in the last element of a frame, a fill element. To get there one would have to decode the frame, so it is
-/// looked for from the end: where such an element would end with the frame. Chance hits one frame in ten or so,
-/// never a row of frames.
+/// It is in a fill element near the end of a frame. To get there one would have to decode the frame, so it is looked
+/// for from the end: where such an element would end with the frame, or where another fill element begins that does.
+/// Chance hits one frame in ten or so, never most of a row.
 fn has_sbr(stream: &[u8]) -> bool {
-    let mut position = 0_usize;
-    let mut frames = 0;
+    let (mut position, mut frames, mut with_sbr) = (0_usize, 0, 0);
     while frames < SBR_FRAMES {
         let Some(rest) = stream.get(position..) else { break };
         let Some(header) = FrameHeader::parse(rest) else { break };
         let Some(frame) = rest.get(header.header_bytes..header.frame_bytes) else { break };
-        if !ends_with_sbr(frame) {
-            return false;
-        }
         frames += 1;
+        with_sbr += u32::from(ends_with_sbr(frame));
         position = position.saturating_add(header.frame_bytes);
     }
-    frames >= MIN_SBR_FRAMES
+    frames >= MIN_SBR_FRAMES && with_sbr * 4 >= frames * 3
+}
+
+/// What could be a fill element, by bits from the start of the frame.
+struct FillElement {
+    start: usize,
+    end: usize,
+    extension: u32,
 }
 
 /// Whether a fill element with SBR data, and the mark of the end behind it, fit the end of a raw data block.
 fn ends_with_sbr(frame: &[u8]) -> bool {
     let bits = frame.len() * 8;
-    // The shortest is 4 + 3 + 4 + 3 bits, the longest has 269 bytes.
-    let earliest = bits.saturating_sub((MAX_FILL_BYTES + 2) * 8 + 16);
-    (earliest..bits.saturating_sub(14)).any(|start| is_sbr_element(frame, start) == Some(true))
+    // The longest has 269 bytes; an encoder that pads has two of them.
+    let earliest = bits.saturating_sub(2 * (MAX_FILL_BYTES + 2) * 8 + 16);
+    let elements: Vec<_> = (earliest..bits).filter_map(|start| fill_element(frame, start)).collect();
+    let is_sbr = |element: &FillElement| matches!(element.extension, 13 | 14);
+    // The end mark takes three bits, and is padded to the byte.
+    let at_end = elements.iter().filter(|element| {
+        (element.end + 3).div_ceil(8) * 8 == bits && bits_at(frame, element.end, 3) == Some(END_ELEMENT)
+    });
+    at_end.into_iter().any(|last| {
+        let before = || elements.iter().any(|element| element.end == last.start && is_sbr(element));
+        is_sbr(last) || (matches!(last.extension, 0 | 1) && before())
+    })
 }
 
-fn is_sbr_element(frame: &[u8], start: usize) -> Option<bool> {
+fn fill_element(frame: &[u8], start: usize) -> Option<FillElement> {
     let mut bits = Bits::new(frame);
     bits.skip(start)?;
     if bits.bits(3)? != FILL_ELEMENT {
-        return Some(false);
+        return None;
     }
     let mut bytes = bits.bits(4)? as usize;
-    let mut header = 7;
+    let mut data = start + 7;
     if bytes == 15 {
         bytes = (bytes + bits.bits(8)? as usize).saturating_sub(1);
-        header += 8;
+        data += 8;
     }
-    let end = start + header + bytes * 8;
-    // The end mark takes three bits, and is padded to the byte.
-    if bytes == 0 || (end + 3).div_ceil(8) * 8 != frame.len() * 8 {
-        return Some(false);
-    }
-    let is_sbr = matches!(bits.bits(4)?, 13 | 14);
-    bits.skip(bytes * 8 - 4)?;
-    Some(is_sbr && bits.bits(3)? == END_ELEMENT)
+    let end = data + bytes * 8;
+    (bytes > 0 && end <= frame.len() * 8).then_some(FillElement { start, end, extension: bits.bits(4)? })
+}
+
+fn bits_at(frame: &[u8], start: usize, count: u32) -> Option<u32> {
+    let mut bits = Bits::new(frame);
+    bits.skip(start)?;
+    bits.bits(count)
 }
 
 #[cfg(test)]
@@ -196,5 +213,32 @@ mod tests {
         assert_eq!(FrameHeader::parse(&[0xff, 0xf1, 0x74, 0x80, 0x2e, 0x7f, 0xfc]), None);
         assert_eq!(FrameHeader::parse(&[0xff, 0xf1, 0x50, 0x80, 0x00, 0xdf, 0xfc]), None);
         assert_eq!(FrameHeader::parse(&[0xff, 0xf1, 0x50, 0x80, 0x2e, 0x7f]), None);
+    }
+
+    /// A frame of 24 kHz mono whose raw data block is `bits`, padded to the byte.
+    fn frame(bits: &str) -> Vec<u8> {
+        let flat: Vec<u8> = bits.bytes().filter(u8::is_ascii_digit).map(|digit| digit - b'0').collect();
+        let block =
+            flat.chunks(8).map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | bit) << (8 - byte.len()));
+        let block: Vec<u8> = block.collect();
+        let size = u8::try_from(block.len() + HEADER_BYTES).unwrap();
+        [&[0xff, 0xf1, 0x58, 0x40, size >> 3, size << 5 | 0x1f, 0xfc], &block[..]].concat()
+    }
+
+    #[test]
+    fn replication_is_found_at_the_end_of_frames() {
+        let config_of = |bits: &str| {
+            let stream = frame(bits).repeat(8);
+            let config = config(&FrameHeader::parse(&stream).unwrap(), &stream);
+            (config.profile(), config.sample_rate, config.channels)
+        };
+        let core = "000 0000 1 01100110 01010101 0011";
+        let sbr = "110 0010 1101 0000 11110000";
+        let padding = "110 0010 0001 0000 01011010";
+        let heard = (Some("HE-AACv2"), 48_000, Some(2));
+        assert_eq!(config_of(&format!("{core} {sbr} 111")), heard);
+        assert_eq!(config_of(&format!("{core} {sbr} {padding} 111")), heard);
+        assert_eq!(config_of(&format!("{core} {padding} 111")), (Some("LC"), 24_000, Some(1)));
+        assert_eq!(config_of(&format!("{core} {sbr} 1100")), (Some("LC"), 24_000, Some(1)));
     }
 }

@@ -239,7 +239,7 @@ impl<'a> Bitmap<'a> {
 }
 
 /// `ffprobe`'s name of a FourCC, `unknown` when it is not known. Upper and lower case are the same.
-fn codec_name(four_cc: [u8; 4]) -> &'static str {
+pub(crate) fn codec_name(four_cc: [u8; 4]) -> &'static str {
     // Kinds of bitmaps from before FourCCs, and MPEG by number.
     match u32::from_le_bytes(four_cc) {
         0 | 3 => return "rawvideo",

@@ -53,6 +53,10 @@ impl Frame for CoreFrame {
         self.samples
     }
 
+    fn sample_rate(&self) -> u32 {
+        self.config.sample_rate.unwrap_or(0)
+    }
+
     fn continues(&self, next: &Self) -> bool {
         self.config == next.config
     }

@@ -201,7 +201,7 @@ mod tests {
     fn a_parameter_set_of_a_stream_tells_the_frame_rate_too() {
         let config = parse_sps_nal(&RECORD[8..33]).unwrap();
         assert_eq!(config, parse_avcc(RECORD).unwrap());
-        assert_eq!(config.frame_rate, Some((24, 2)));
+        assert_eq!(config.frame_rate, Some((48, 2)));
         assert_eq!(parse_sps_nal(&RECORD[8..12]), None);
     }
 

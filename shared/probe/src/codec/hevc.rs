@@ -294,10 +294,21 @@ mod tests {
     }
 
     #[test]
-    fn timing_is_in_the_video_parameter_set() {
-        // x265, 854x480 at 30 frames per second.
+    fn a_video_parameter_set_may_tell_the_frame_rate() {
+        let vps = b"\x40\x01\x0c\x01\xff\xff\x01\x60\x00\x00\x03\x00\x90\x00\x00\x03\x00\x00\x03\x00\x5a\x95\x98\x0c\x00\x00\x0f\xa4\x00\x01\xd4\xc1";
+        assert_eq!(parse_vps_frame_rate(vps), Some((30_000, 1001)));
+        // As x265 writes it, without timing.
         let vps = b"\x40\x01\x0c\x01\xff\xff\x01\x60\x00\x00\x03\x00\x90\x00\x00\x03\x00\x00\x03\x00\x5a\x95\x98\x09";
         assert_eq!(parse_vps_frame_rate(vps), None);
+    }
+
+    #[test]
+    fn a_parameter_set_tells_the_frame_rate() {
+        // By x265: 854x480 at 30 frames per second.
+        let sps = b"\x42\x01\x01\x01\x60\x00\x00\x03\x00\x90\x00\x00\x03\x00\x00\x03\x00\x5a\xa0\x06\xb2\x01\xe1\xd7\x96\x56\x69\x24\xca\xe6\x80\x80\x00\x00\x03\x00\x80\x00\x00\x0f\x04";
+        let config = parse_sps_nal(sps).unwrap();
+        assert_eq!((config.size, config.frame_rate), (Some((854, 480)), Some((30, 1))));
+        assert_eq!(config.codec_suffix, ".1.6.L90.90");
     }
 
     #[test]

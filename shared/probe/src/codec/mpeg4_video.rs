@@ -101,14 +101,12 @@ mod tests {
     #[test]
     fn a_layer_tells_size_and_rate() {
         // By libavcodec's mpeg4: 320x180 at 25 frames per second.
-        let stream =
-            b"\0\0\x01\xb0\x01\0\0\x01\xb5\x89\x13\0\0\x01\x00\0\0\x01\x20\x00\xc4\x88\x80\x0c\xd0\x14\x04\
-            \x5a\x14\x41\x46";
+        let stream = b"\0\0\x01\xb0\x01\0\0\x01\xb5\x89\x13\0\0\x01\0\0\0\x01\x20\0\xc4\x8d\x88\0\xcd\x0a\x04\x16\x94\x43";
         let config = find_layer(stream).unwrap();
-        assert_eq!(config.size, Some((640, 360)));
+        assert_eq!(config.size, Some((320, 180)));
         assert_eq!(config.frame_rate, Some((25, 1)));
         assert_eq!(config.codec_suffix, ".20.1");
         assert_eq!((config.profile.as_deref(), config.level), (Some("Simple Profile"), Some(1)));
-        assert_eq!(find_layer(&stream[..21]), None);
+        assert_eq!(find_layer(&stream[..24]), None);
     }
 }

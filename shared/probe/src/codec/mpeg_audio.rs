@@ -127,6 +127,10 @@ impl Frame for FrameHeader {
         self.samples()
     }
 
+    fn sample_rate(&self) -> u32 {
+        self.sample_rate
+    }
+
     fn continues(&self, next: &Self) -> bool {
         self.continues(next)
     }

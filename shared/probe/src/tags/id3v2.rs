@@ -8,10 +8,10 @@ mod frame;
 use frame::{Frame, FrameKind};
 
 use super::text::{latin_1, utf_16_be, utf_16_le};
-use super::{created_at, genre};
+use super::{created_at, genre, picture_type};
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
-use crate::metadata::{CoverArt, MAX_COVER_ART, Tags};
+use crate::metadata::{CoverArt, MAX_COVER_ART, MAX_TAGS, Metadata, Tags};
 use crate::reader::Reader;
 use crate::source::ByteSource;
 
@@ -20,6 +20,8 @@ pub(crate) const HEADER_BYTES: usize = 10;
 const MAX_FRAMES: u32 = 1024;
 /// The most of a text frame that is decoded.
 const MAX_TEXT_BYTES: usize = 8 * 1024;
+/// Tags in a row that are read; real files have one or two.
+const MAX_LEADING_TAGS: usize = 4;
 /// The most of a tag that is fetched, besides what is in memory already.
 const MAX_FETCH_BYTES: u64 = 128 * 1024;
 
@@ -110,23 +112,63 @@ impl Header {
     }
 
     /// Size of the whole tag, with header and footer.
-    pub(crate) fn tag_bytes(&self) -> u64 {
+    pub(crate) fn tag_bytes(self) -> u64 {
         let has_footer = self.version == 4 && self.flags & 0x10 != 0;
         let header_bytes = HEADER_BYTES as u64;
         u64::from(self.body_bytes) + if has_footer { 2 * header_bytes } else { header_bytes }
     }
 
-    fn is_unsynchronised(&self) -> bool {
+    fn is_unsynchronised(self) -> bool {
         self.flags & 0x80 != 0
     }
 
-    fn has_extended_header(&self) -> bool {
+    fn has_extended_header(self) -> bool {
         self.version > 2 && self.flags & 0x40 != 0
     }
 
     /// The whole of a version 2.2 tag, in a scheme that was never laid down.
-    fn is_compressed(&self) -> bool {
+    fn is_compressed(self) -> bool {
         self.version == 2 && self.flags & 0x40 != 0
+    }
+}
+
+/// Reads the tags that a file starts with, one behind the other.
+pub(crate) async fn read_leading<S: ByteSource>(
+    reader: &mut Reader<'_, S>,
+) -> Result<LeadingTags, ProbeError<S::Error>> {
+    let mut leading = LeadingTags::default();
+    for _ in 0..MAX_LEADING_TAGS {
+        let Some((content, end)) = read(reader, leading.end).await? else { break };
+        leading.content.add(content);
+        leading.end = end.min(reader.len());
+    }
+    Ok(leading)
+}
+
+/// The tags in front of what plays.
+#[derive(Default)]
+pub(crate) struct LeadingTags {
+    content: Content,
+    /// Where the rest of the file starts.
+    pub(crate) end: u64,
+}
+
+impl LeadingTags {
+    /// Whether they say anything.
+    pub(crate) fn has_tags(&self) -> bool {
+        !self.content.is_empty()
+    }
+
+    /// Adds them to what the container itself says.
+    pub(crate) fn add_to(self, metadata: &mut Metadata) {
+        for (key, value) in self.content.tags.into_map() {
+            if metadata.tags.len() < MAX_TAGS {
+                metadata.tags.entry(key).or_insert(value);
+            }
+        }
+        metadata.cover_art.extend(self.content.cover_art);
+        metadata.cover_art.truncate(MAX_COVER_ART);
+        metadata.created_at = metadata.created_at.take().or(self.content.created_at);
     }
 }
 
@@ -157,6 +199,20 @@ pub(crate) async fn read<S: ByteSource>(
 }
 
 impl Content {
+    fn is_empty(&self) -> bool {
+        self.tags.is_empty() && self.cover_art.is_empty()
+    }
+
+    /// Fills in what a further tag says beyond this one.
+    fn add(&mut self, further: Self) {
+        for (key, value) in further.tags.into_map() {
+            self.tags.insert(&key, &value);
+        }
+        self.cover_art.extend(further.cover_art);
+        self.cover_art.truncate(MAX_COVER_ART);
+        self.created_at = self.created_at.take().or(further.created_at);
+    }
+
     /// Reads a tag that is wholly in memory, as in a chunk of another format.
     pub(crate) fn parse(tag: &[u8]) -> Option<Self> {
         let header = Header::parse(tag)?;
@@ -326,27 +382,6 @@ fn parse_picture(id: &[u8], data: &[u8], data_bytes: u64) -> Option<CoverArt> {
         content_type: picture_type(&format, picture).to_owned(),
         size_bytes: data_bytes.saturating_sub(before),
     })
-}
-
-/// By the picture's own first bytes, else by what the tag says.
-fn picture_type(format: &str, picture: &[u8]) -> &'static str {
-    match picture {
-        [0xff, 0xd8, 0xff, ..] => return "image/jpeg",
-        [0x89, b'P', b'N', b'G', ..] => return "image/png",
-        [b'G', b'I', b'F', b'8', ..] => return "image/gif",
-        [b'B', b'M', ..] => return "image/bmp",
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => return "image/webp",
-        _ => {}
-    }
-    match format.to_ascii_lowercase().trim_start_matches("image/") {
-        "jpg" | "jpeg" => "image/jpeg",
-        "png" => "image/png",
-        "gif" => "image/gif",
-        "bmp" => "image/bmp",
-        "webp" => "image/webp",
-        "tif" | "tiff" => "image/tiff",
-        _ => "application/octet-stream",
-    }
 }
 
 #[cfg(test)]

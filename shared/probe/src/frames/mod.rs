@@ -2,6 +2,12 @@
 //!
 //! A header's mark is short and turns up in any data, so frames are believed only in a row.
 
+pub(crate) mod length;
+pub(crate) mod stream;
+
+/// Frames in a row that are believed where a stream was out of step.
+const IN_A_ROW_AGAIN: usize = 3;
+
 /// A frame, as its header has it.
 pub(crate) trait Frame: Copy {
     /// Reads the header that `bytes` start with.
@@ -10,6 +16,7 @@ pub(crate) trait Frame: Copy {
     fn size_bytes(&self) -> Option<usize>;
     /// Samples per channel that the frame adds to the playing time.
     fn samples(&self) -> u32;
+    fn sample_rate(&self) -> u32;
     /// Whether `next` can be a later frame of the same stream.
     fn continues(&self, next: &Self) -> bool;
     /// The constant bit rate that the header tells, where it tells one.
@@ -17,10 +24,10 @@ pub(crate) trait Frame: Copy {
 }
 
 /// What a walk from frame to frame has seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Run {
     pub(crate) frames: u64,
-    pub(crate) samples: u64,
+    pub(crate) seconds: f64,
     /// Bytes of the frames, without what lies between them.
     pub(crate) bytes: u64,
     /// The bit rate that all frames have.
@@ -37,51 +44,58 @@ impl Run {
             self.is_variable = true;
         }
         self.frames += 1;
-        self.samples += u64::from(frame.samples());
+        self.seconds += f64::from(frame.samples()) / f64::from(frame.sample_rate().max(1));
         self.bytes += bytes as u64;
     }
 }
 
-/// The first frame at or after `from` that is followed by `in_a_row - 1` others, or by the end of the file.
+/// The first frame at or after `from` that is followed by `in_a_row - 1` others, or by fewer and the end.
 pub(crate) fn find<F: Frame>(bytes: &[u8], from: usize, in_a_row: usize) -> Option<(usize, F)> {
     let starts = (from..bytes.len()).filter(|start| matches!(bytes[*start], 0xff | 0x0b | 0x7f));
-    starts.filter_map(|start| Some((start, F::parse(bytes.get(start..)?)?))).find(|(start, first)| {
-        let mut position = *start;
-        let mut frame = *first;
-        for _ in 1..in_a_row {
-            let Some(next) = frame.size_bytes().and_then(|size| position.checked_add(size)) else {
-                return false;
-            };
-            match bytes.get(next..).and_then(F::parse) {
-                Some(found) if first.continues(&found) => (position, frame) = (next, found),
-                // Two are the least, even in a file of a few frames.
-                _ => return next >= bytes.len() && position > *start,
-            }
-        }
-        true
-    })
+    starts
+        .filter_map(|start| Some((start, F::parse(bytes.get(start..)?)?)))
+        .find(|(start, first)| is_row(bytes, *start, *first, in_a_row))
 }
 
-/// Walks through `bytes`, which start with `first`. A frame that the end cuts counts; junk between frames does not.
+fn is_row<F: Frame>(bytes: &[u8], start: usize, first: F, in_a_row: usize) -> bool {
+    let (mut position, mut frame) = (start, first);
+    for _ in 1..in_a_row {
+        let Some(next) = frame.size_bytes().and_then(|size| position.checked_add(size)) else { return false };
+        let rest = bytes.get(next..).unwrap_or_default();
+        match F::parse(rest) {
+            Some(found) if first.continues(&found) => (position, frame) = (next, found),
+            // Two are the least, even in a file of a few frames.
+            _ => return position > start && is_end(rest),
+        }
+    }
+    true
+}
+
+/// Whether frames may well end before `rest`: with the file, or with tags behind them.
+fn is_end(rest: &[u8]) -> bool {
+    rest.is_empty() || [&b"TAG"[..], b"APETAGEX", b"LYRICSBEGIN"].iter().any(|tag| rest.starts_with(tag))
+}
+
+/// Walks through `bytes`. A frame that the end cuts counts; junk between frames does not. `first` is a frame of the
+/// stream, which may go on in another way, as files do that are joined.
 pub(crate) fn walk<F: Frame>(bytes: &[u8], first: &F) -> Run {
     let mut run = Run::default();
     let mut position = 0;
+    let mut like = *first;
     while position < bytes.len() {
-        let frame = F::parse(&bytes[position..]).filter(|frame| first.continues(frame));
-        if let Some((frame, size)) = frame.and_then(|frame| Some((frame, frame.size_bytes()?))) {
-            run.add(&frame, size);
-            position = position.saturating_add(size.max(1));
-            continue;
-        }
-        // Not just a look-alike: two in a row.
-        let mut from = position + 1;
-        position = loop {
-            match find::<F>(bytes, from, 2) {
-                Some((found, frame)) if first.continues(&frame) => break found,
-                Some((found, _)) => from = found + 1,
-                None => return run,
-            }
+        let frame = F::parse(&bytes[position..]).filter(|frame| like.continues(frame));
+        let (start, frame) = match frame {
+            Some(frame) => (position, frame),
+            // Not just a look-alike: several in a row.
+            None => match find::<F>(bytes, position, IN_A_ROW_AGAIN) {
+                Some(found) => found,
+                None => break,
+            },
         };
+        let Some(size) = frame.size_bytes() else { break };
+        run.add(&frame, size);
+        like = frame;
+        position = start.saturating_add(size.max(1));
     }
     run
 }
@@ -117,11 +131,17 @@ mod tests {
         let stream = frames(&[9, 9, 9, 9]);
         let first = FrameHeader::parse(&stream).expect("a frame");
         let run = walk(&stream, &first);
-        assert_eq!((run.frames, run.samples, run.bytes), (4, 4 * 1152, 4 * 417));
+        assert_eq!((run.frames, run.bytes), (4, 4 * 417));
+        assert!((run.seconds - 4.0 * 1152.0 / 44_100.0).abs() < 1e-9);
         assert_eq!((run.bit_rate, run.is_variable), (Some(128_000), false));
         let with_junk = [&stream[..], &[0; 50], &frames(&[5, 6]), b"TAG\xff"].concat();
         let run = walk(&with_junk, &first);
         assert_eq!((run.frames, run.is_variable), (6, true));
+        let joined =
+            [&stream[..], &[0xff, 0xf3, 0x88, 0xc4], &[0; 284], &[0xff, 0xf3, 0x88, 0xc4], &[0; 284]]
+                .concat();
+        let seconds = walk(&joined, &first).seconds;
+        assert!((seconds - 4.0 * 1152.0 / 44_100.0 - 2.0 * 576.0 / 16_000.0).abs() < 1e-9);
         assert_eq!(walk(&stream[..4 * 417 - 100], &first).frames, 4);
     }
 }
