@@ -94,7 +94,9 @@ impl Found {
         }
         let codec = common.codec();
         let mut track = AudioTrack::new(codec, codec);
-        track.channels = common.channels.into();
+        // These codecs know one channel only, whatever is written.
+        let is_mono = matches!(codec, "gsm" | "adpcm_g722");
+        track.channels = if is_mono { 1 } else { common.channels.into() };
         track.sample_rate = common.sample_rate;
         let (block_bytes, block_samples) = block(codec, common.channels.into());
         let bits = (block_bytes * 8).saturating_mul(common.sample_rate.into());

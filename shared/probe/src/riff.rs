@@ -1,5 +1,7 @@
-//! What WAV and AVI have in common: RIFF chunks and the `INFO` list (Microsoft's "Multimedia Programming Interface and
-//! Data Specifications 1.0", EXIF 2.3 annex for the newer kinds of strings).
+//! What WAV and AVI have in common: RIFF chunks and the `INFO` list (IBM's and Microsoft's "Multimedia Programming
+//! Interface and Data Specifications 1.0").
+//!
+//! Chunks in memory may be cut off anywhere: what is there of the last one counts.
 
 use crate::cursor::Cursor;
 use crate::metadata::Tags;

@@ -75,14 +75,12 @@ fn describe(kind: &[u8], specific: &[u8]) -> Description {
         let size = fields.u32_le().zip(fields.u32_le());
         return size.map_or(Description::Other, |(width, height)| Description::Jpeg(width, height));
     }
-    if kind == EMBEDDED && fields.take(16) == Some(AUDIO_IN_EMBEDDED) && fields.skip(EMBEDDED_BYTES).is_some()
-    {
+    let is_embedded_audio = kind == EMBEDDED && fields.take(16) == Some(&EMBEDDED_AUDIO[..]);
+    if is_embedded_audio && fields.skip(EMBEDDED_BYTES).is_some() {
         return Description::Audio(fields.rest().to_vec());
     }
     Description::Other
 }
-
-const AUDIO_IN_EMBEDDED: &[u8] = EMBEDDED_AUDIO;
 
 /// The extended stream properties object.
 #[derive(Debug, PartialEq, Eq)]

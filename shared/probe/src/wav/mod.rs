@@ -81,7 +81,6 @@ impl<S: ByteSource> Walk<'_, '_, S> {
                 }
                 return Ok(self.visit_data(body, size));
             }
-            // In a short file of which everything is in memory, too: a tag may be in any chunk.
             b"fmt " | b"ds64" | b"fact" | b"bext" | b"LIST" => {
                 let bytes = self.chunks.bytes(body, u64::from(size).min(MAX_TEXT_BYTES)).await?;
                 if let Some(bytes) = bytes {
