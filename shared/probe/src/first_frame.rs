@@ -1,9 +1,9 @@
-//! What the first frame of a track tells beyond its description in AVI and ASF, which know nothing of profiles, and
-//! whose writers are often wrong about channels.
+//! What the first frame of a track tells beyond its description in AVI, ASF and WAV, which know nothing of profiles,
+//! and whose writers are often wrong about channels.
 //!
 //! A frame that is not there, or makes no sense, leaves the track as it is.
 
-use crate::codec::{VideoConfig, ac3, annex_b, h264, hevc, mpeg_audio, mpeg_video, mpeg4_video};
+use crate::codec::{VideoConfig, ac3, adts, annex_b, h264, hevc, mpeg_audio, mpeg_video, mpeg4_video};
 use crate::metadata::{AudioTrack, VideoTrack, aspect_ratio};
 
 /// As much of a track as is worth looking at.
@@ -62,8 +62,18 @@ pub(crate) fn complete_audio(track: &mut AudioTrack, start: &[u8]) {
             if let Some(frame) = mpeg_audio::FrameHeader::parse(start) {
                 track.channels = frame.channels;
                 track.sample_rate = frame.sample_rate;
+                track.bit_rate = track.bit_rate.or(frame.bit_rate.map(u64::from));
                 frame.codec().clone_into(&mut track.codec);
                 track.codec_string.clone_from(&track.codec);
+            }
+        }
+        "aac" => {
+            if let Some(frame) = adts::FrameHeader::parse(start) {
+                let config = adts::config(&frame, start);
+                track.channels = config.channels.unwrap_or(track.channels);
+                track.sample_rate = config.sample_rate;
+                track.profile = config.profile().map(str::to_owned);
+                track.codec_string = format!("mp4a.40.{}", config.object_type);
             }
         }
         "ac3" | "eac3" => {
@@ -116,6 +126,9 @@ mod tests {
         complete_audio(&mut track, &[0xff, 0xfb, 0x92, 0xc4]);
         assert_eq!((track.channels, track.sample_rate), (1, 44_100));
         complete_audio(&mut track, &[0; 4]);
-        assert_eq!((track.channels, track.sample_rate), (1, 44_100));
+        assert_eq!((track.channels, track.sample_rate, track.bit_rate), (1, 44_100, Some(128_000)));
+        let mut track = AudioTrack::new("aac", "mp4a.40.2");
+        complete_audio(&mut track, &[0xff, 0xf1, 0x50, 0x40, 0x2e, 0x7f, 0xfc]);
+        assert_eq!((track.channels, track.sample_rate, track.profile.as_deref()), (1, 44_100, Some("LC")));
     }
 }

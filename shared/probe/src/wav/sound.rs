@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use super::disguise;
+use crate::codec;
 use crate::codec::wave_format::{self, WaveFormat};
-use crate::codec::{self, mpeg_audio};
 use crate::error::ProbeError;
+use crate::first_frame::complete_audio;
 use crate::metadata::{AudioTrack, CoverArt, Metadata, Tags, float};
 use crate::tags::id3v2;
 
@@ -81,14 +82,7 @@ impl Sound {
             track.codec_string.clone_from(&track.codec);
             track.bit_rate = exact_bit_rate(&format);
         }
-        // The frames of MPEG audio are believed before the structure.
-        if matches!(format.codec, "mp2" | "mp3")
-            && let Some(frame) = mpeg_audio::FrameHeader::parse(&self.start)
-        {
-            track.channels = frame.channels;
-            track.sample_rate = frame.sample_rate;
-            track.bit_rate = track.bit_rate.or(frame.bit_rate.map(u64::from));
-        }
+        complete_audio(&mut track, &self.start);
         if format.codec == "pcm_s16le"
             && let Some(found) = disguise::find(&self.start)
         {
