@@ -280,9 +280,14 @@ impl Found {
 
     /// All streams are as long as the file says, but need not start together.
     fn seconds_between_starts(&self) -> f64 {
+        // Times of H.264 are those of decoding, which begins before the first picture is shown.
+        let is_shown_at = |stream: &Stream| {
+            stream.description != Description::Other
+                && stream.bitmap().is_none_or(|bitmap| bitmap.codec != "h264")
+        };
         let is_track = |beginning: &&Beginning| {
             let stream = self.streams.iter().find(|stream| stream.number == beginning.stream_number);
-            stream.is_some_and(|stream| stream.description != Description::Other)
+            stream.is_some_and(is_shown_at)
         };
         let starts =
             self.beginnings.iter().filter(is_track).filter_map(|beginning| beginning.times.iter().min());
