@@ -64,12 +64,20 @@ impl<'a, S: ByteSource> Reader<'a, S> {
         self.len
     }
 
+    /// How many more reads there may be.
     pub(crate) fn reads_left(&self) -> u32 {
         self.reads_left
     }
 
+    /// How many more bytes may be read.
     pub(crate) fn bytes_left(&self) -> u64 {
         self.bytes_left
+    }
+
+    /// Whether `range` is in memory, or the budget has room for it.
+    pub(crate) fn can_read(&self, range: Range<u64>) -> bool {
+        let bytes = range.end.min(self.len).saturating_sub(range.start);
+        self.is_cached(range) || (self.reads_left > 0 && bytes <= self.bytes_left)
     }
 
     /// Sets how much a fetch reads at least: a smaller window where one hops over long stretches.

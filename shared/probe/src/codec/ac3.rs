@@ -24,6 +24,7 @@ pub(crate) struct Frame {
     pub(crate) frame_bytes: usize,
     /// Samples per channel.
     pub(crate) samples: u32,
+    bit_rate: u32,
     /// Whether the frame only adds channels to the one before it.
     pub(crate) is_dependent: bool,
     /// A programme of its own, beside the first one.
@@ -65,6 +66,7 @@ impl Frame {
             channels,
             frame_bytes: words as usize * 2,
             samples,
+            bit_rate: bit_rate >> halvings,
             is_dependent: false,
             is_further_programme: false,
         })
@@ -92,13 +94,16 @@ impl Frame {
             }
         }
         let is_dependent = stream_type == 1;
+        let samples = blocks * BLOCK_SAMPLES;
+        let frame_bits = u32::try_from(frame_bytes * 8).ok()?;
         let added = if is_dependent && bits.bit()? { Some(added_by_map(bits.bits(16)?)) } else { None };
         Some(Self {
             is_enhanced: true,
             sample_rate,
             channels: added.unwrap_or(channels),
             frame_bytes,
-            samples: blocks * BLOCK_SAMPLES,
+            samples,
+            bit_rate: frame_bits * (sample_rate / 25) / samples * 25,
             is_dependent,
             is_further_programme: stream_type != 1 && substream > 0,
         })
@@ -147,7 +152,7 @@ impl frames::Frame for Frame {
     }
 
     fn bit_rate(&self) -> Option<u32> {
-        None
+        Some(self.bit_rate)
     }
 }
 

@@ -62,7 +62,8 @@ impl Frame for CoreFrame {
     }
 
     fn bit_rate(&self) -> Option<u32> {
-        None
+        let frame_bits = u32::try_from(self.frame_bytes * 8).ok()?;
+        Some(frame_bits * (self.sample_rate() / 25) / self.samples * 25)
     }
 }
 

@@ -36,6 +36,9 @@ pub(crate) async fn seconds<F: Frame, S: ByteSource>(
     stretches.push(stretch(reader, start, head_end, first).await?);
     if head_end < end {
         let tail_start = end.saturating_sub(WINDOW_BYTES).max(head_end);
+        if !reader.can_read(tail_start..end) {
+            return Ok(stretches[0].run.seconds * float(end - start) / float(head_end - start));
+        }
         let tail = stretch(reader, tail_start, end, first).await?;
         let constant = constant_bit_rate(&stretches[0].run, &tail.run);
         if let Some(bit_rate) = constant {
@@ -76,8 +79,6 @@ async fn add_middle<F: Frame, S: ByteSource>(
         return Ok(());
     }
     let size = (bytes_left / count).min(MAX_STRETCH_BYTES).min(gap / (count + 1));
-    // Reading ahead would only cost.
-    reader.set_window(size);
     for index in 1..=count {
         let middle = start + gap / (count + 1) * index;
         let from = middle.saturating_sub(size / 2);

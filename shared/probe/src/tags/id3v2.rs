@@ -22,6 +22,8 @@ const MAX_FRAMES: u32 = 1024;
 const MAX_TEXT_BYTES: usize = 8 * 1024;
 /// Tags in a row that are read; real files have one or two.
 const MAX_LEADING_TAGS: usize = 4;
+/// Reads that are left to others.
+const RESERVED_READS: u32 = 2;
 /// The most of a tag that is fetched, besides what is in memory already.
 const MAX_FETCH_BYTES: u64 = 128 * 1024;
 
@@ -189,6 +191,8 @@ pub(crate) async fn read<S: ByteSource>(
     let next = content.add_body(header, &bytes).map(|next| body.saturating_add(next));
     // Unsynchronisation of the whole tag moves everything: there is no telling where a frame further on starts.
     let can_hop = header.version == 4 || !header.is_unsynchronised();
+    // What plays is more important than the rest of a tag.
+    let can_hop = can_hop && reader.reads_left() > RESERVED_READS;
     if let Some(next) = next.filter(|next| can_hop && *next < body_end.min(reader.len())) {
         // To the end of the tag, and with luck to what follows it in the same fetch.
         let bytes = reader.read(next..body_end.min(next.saturating_add(MAX_FETCH_BYTES))).await?;

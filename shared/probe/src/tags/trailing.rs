@@ -31,7 +31,8 @@ impl TrailingTags {
     }
 }
 
-/// Reads the tags at the end, but nothing before `floor`, in one fetch unless one of them is long.
+/// Reads the tags at the end, but nothing before `floor`, in one fetch unless one of them is long. Where the budget is
+/// used up the rest is left out.
 pub(crate) async fn read<S: ByteSource>(
     reader: &mut Reader<'_, S>,
     floor: u64,
@@ -40,7 +41,11 @@ pub(crate) async fn read<S: ByteSource>(
     let mut found = TrailingTags::default();
     let mut old = None;
     for _ in 0..MAX_TAGS_IN_A_ROW {
-        let window = reader.read(start.saturating_sub(WINDOW_BYTES).max(floor)..start).await?;
+        let window_start = start.saturating_sub(WINDOW_BYTES).max(floor);
+        if !reader.can_read(window_start..start) {
+            break;
+        }
+        let window = reader.read(window_start..start).await?;
         let mut tag_bytes = 0;
         if let Some(tags) = id3v1::parse(&window) {
             tag_bytes = id3v1::TAG_BYTES as u64;
@@ -49,8 +54,10 @@ pub(crate) async fn read<S: ByteSource>(
             tag_bytes = footer.tag_bytes();
             let items_start = start.saturating_sub(footer.items_bytes()).max(floor);
             let items_end = items_start.saturating_add(MAX_APE_BYTES).min(start);
-            let items = reader.read(items_start..items_end).await?;
-            footer.read_items(&items, &mut found.tags, &mut found.cover_art);
+            if reader.can_read(items_start..items_end) {
+                let items = reader.read(items_start..items_end).await?;
+                footer.read_items(&items, &mut found.tags, &mut found.cover_art);
+            }
         } else if let Some(size) = lyrics_bytes(&window) {
             tag_bytes = size;
         }
