@@ -20,6 +20,7 @@ pub(crate) enum Container {
     Ogg,
     Flac,
     Wav,
+    Wave64,
     Aiff,
     Au,
     Caf,
@@ -50,12 +51,13 @@ const FIRST_BOXES: [&[u8; 4]; 14] = [
 ];
 
 /// Signatures at the very start, longer ones first where one begins with another.
-const SIGNATURES: [(&[u8], Detected); 29] = [
+const SIGNATURES: [(&[u8], Detected); 30] = [
     (b"\x1a\x45\xdf\xa3", Detected::Known(Container::Matroska)),
     (b"OggS", Detected::Known(Container::Ogg)),
     (b"fLaC", Detected::Known(Container::Flac)),
     (b"FLV\x01", Detected::Known(Container::Flv)),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Detected::Known(Container::Asf)),
+    (crate::wav::wave64::RIFF, Detected::Known(Container::Wave64)),
     (b"#!AMR", Detected::Known(Container::Amr)),
     (b"MThd", Detected::Other("a MIDI file")),
     (b"TTA1", Detected::Known(Container::TrueAudio)),
@@ -136,8 +138,8 @@ fn is_iso_bmff(head: &[u8]) -> bool {
 fn chunked(head: &[u8]) -> Option<Detected> {
     let form = head.get(8..12)?;
     match (head.get(..4)?, form) {
-        (b"RIFF" | b"RF64" | b"BW64", b"WAVE") => Some(Detected::Known(Container::Wav)),
-        (b"RIFF", b"AVI ") => Some(Detected::Known(Container::Avi)),
+        (b"RIFF" | b"RIFX" | b"RF64" | b"BW64", b"WAVE") => Some(Detected::Known(Container::Wav)),
+        (b"RIFF", b"AVI " | b"AVIX" | b"AVI\x19") => Some(Detected::Known(Container::Avi)),
         (b"RIFF", b"WEBP") => Some(Detected::Other("a WebP image")),
         (b"FORM", b"AIFF" | b"AIFC") => Some(Detected::Known(Container::Aiff)),
         _ => None,
@@ -171,6 +173,19 @@ mod tests {
         assert_eq!(detect(b"\xff\xfb\x90\x64"), Detected::Unknown);
         assert_eq!(detect(b"\xff\xfe\0\0"), Detected::Unknown);
         assert_eq!(detect(b"\0\x01\x02"), Detected::Unknown);
+        for (head, container) in [
+            (&b"RIFX\0\0\0\0WAVEfmt "[..], Container::Wav),
+            (b"BW64\xff\xff\xff\xffWAVEds64", Container::Wav),
+            (b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0", Container::Wave64),
+            (b"RIFF\0\0\0\0AVI LIST", Container::Avi),
+            (b"RIFF\0\0\0\0AVI\x19LIST", Container::Avi),
+            (b"FORM\0\0\0\0AIFC", Container::Aiff),
+            (b".snd\0\0\0\x18", Container::Au),
+            (b"caff\0\x01", Container::Caf),
+            (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c", Container::Asf),
+        ] {
+            assert_eq!(detect(head), Detected::Known(container));
+        }
         assert_eq!(detect(b""), Detected::Other("an empty file"));
         assert_eq!(
             detect(&b"\xff\xf1\x50\x80\x02\x1f\xfc123456789".repeat(3)),

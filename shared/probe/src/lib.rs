@@ -40,11 +40,13 @@ mod au;
 mod avi;
 mod bits;
 mod caf;
+mod chunk;
 mod codec;
 mod cursor;
 mod detect;
 mod dts_stream;
 mod error;
+mod first_frame;
 mod flac;
 mod flv;
 mod frames;
@@ -56,6 +58,7 @@ mod mpegts;
 mod musepack;
 mod ogg;
 mod reader;
+mod riff;
 mod source;
 mod tags;
 mod true_audio;
@@ -126,6 +129,7 @@ async fn probe_container<S: ByteSource>(
         Container::Ogg => ogg::probe(reader).await,
         Container::Flac => flac::probe(reader).await,
         Container::Wav => wav::probe(reader).await,
+        Container::Wave64 => wav::wave64::probe(reader).await,
         Container::Aiff => aiff::probe(reader).await,
         Container::Au => au::probe(reader).await,
         Container::Caf => caf::probe(reader).await,

@@ -12,15 +12,15 @@ const MPEG4_VISUAL: u8 = 0x20;
 const VISUAL_OBJECT_SEQUENCE: &[u8] = b"\0\0\x01\xb0";
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct ElementaryStream<'a> {
+pub(crate) struct ElementaryStream<'a> {
     pub(super) object_type_indication: u8,
     pub(super) average_bit_rate: Option<u64>,
-    pub(super) decoder_specific_info: Option<&'a [u8]>,
+    pub(crate) decoder_specific_info: Option<&'a [u8]>,
 }
 
 impl<'a> ElementaryStream<'a> {
     /// Reads the body of an `esds`.
-    pub(super) fn parse(body: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse(body: &'a [u8]) -> Option<Self> {
         let mut fields = Cursor::new(body);
         fields.skip(4)?;
         let mut stream = Cursor::new(descriptor(&mut fields, ES_DESCRIPTOR)?);

@@ -13,7 +13,7 @@
 mod audio_entry;
 mod boxes;
 mod entry;
-mod esds;
+pub(crate) mod esds;
 mod fragment;
 mod language;
 mod last_fragment;
