@@ -267,7 +267,7 @@ fn creation_time(seconds: u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::boxes::tests::{boxed, full};
-    use super::super::tree::{Tables, tests::tree};
+    use super::super::tree::tests::tree;
     use super::*;
 
     #[test]
@@ -286,7 +286,7 @@ mod tests {
             [&[0; 4][..], &[0xe2, 0x5e, 0x32, 0x59], &[0; 8], &[0, 0, 3, 0xe8], &[0; 6], &[0x27, 0x10]]
                 .concat();
         for mvhd in [full(*b"mvhd", 0, 0, short), full(*b"mvhd", 1, 0, long)] {
-            let movie = Movie::parse(&tree(&boxed(*b"moov", mvhd), Tables::Whole));
+            let movie = Movie::parse(&tree(&boxed(*b"moov", mvhd)));
             assert_eq!((movie.timescale, movie.duration), (1000, Some(10_000)));
             assert_eq!(movie.created_at.as_deref(), Some("2024-05-06T07:08:09Z"));
         }
@@ -297,7 +297,7 @@ mod tests {
         let mehd = full(*b"mehd", 1, 0, [0, 0, 0, 0, 0, 0, 4, 0]);
         let trex = full(*b"trex", 0, 0, [0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         let moov = boxed(*b"moov", boxed(*b"mvex", [mehd, trex].concat()));
-        let movie = Movie::parse(&tree(&moov, Tables::Whole));
+        let movie = Movie::parse(&tree(&moov));
         assert!(movie.is_extended);
         assert_eq!(movie.fragment_duration, Some(1024));
         assert_eq!(movie.default_sample_durations, BTreeMap::from([(3, 512)]));

@@ -23,8 +23,8 @@ impl SampleTable {
             .and_then(parse_stsz)
             .or_else(|| stbl.data(*b"stz2").and_then(parse_stz2))
             .unwrap_or_default();
-        let last_32 = stbl.child(*b"stco").and_then(|stco| last_offset(stco, 4));
-        let last_64 = stbl.child(*b"co64").and_then(|co64| last_offset(co64, 8));
+        let last_32 = stbl.data(*b"stco").and_then(|stco| last_offset(stco, 4));
+        let last_64 = stbl.data(*b"co64").and_then(|co64| last_offset(co64, 8));
         Self {
             count: times.map_or(sizes.count, |times| times.count),
             duration: times.map(|times| times.duration),
@@ -92,21 +92,19 @@ fn parse_stz2(data: &[u8]) -> Option<Sizes> {
     Some(Sizes { count: count.into(), total_bytes: total })
 }
 
-/// The last entry of a table of chunk offsets, `width` bytes each.
-fn last_offset(table: &Node, width: usize) -> Option<u64> {
-    let mut fields = Cursor::new(&table.data);
+/// The last entry of a table of chunk offsets, `width` bytes each; `None` when it was not read.
+fn last_offset(table: &[u8], width: usize) -> Option<u64> {
+    let mut fields = Cursor::new(table);
     fields.skip(4)?;
-    if fields.u32()? == 0 {
-        return None;
-    }
-    let tail = table.tail.get(table.tail.len().checked_sub(width)?..)?;
-    Some(tail.iter().fold(0, |offset, byte| offset << 8 | u64::from(*byte)))
+    let last = usize::try_from(fields.u32()?.checked_sub(1)?).ok()?;
+    fields.skip(last.checked_mul(width)?)?;
+    fields.take(width).map(|offset| offset.iter().fold(0, |offset, byte| offset << 8 | u64::from(*byte)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::boxes::tests::{boxed, full};
-    use super::super::tree::{Tables, tests::tree};
+    use super::super::tree::tests::tree;
     use super::*;
 
     fn words(words: &[u32]) -> Vec<u8> {
@@ -114,7 +112,7 @@ mod tests {
     }
 
     fn table(boxes: &[Vec<u8>]) -> SampleTable {
-        SampleTable::parse(&tree(&boxed(*b"stbl", boxes.concat()), Tables::Whole))
+        SampleTable::parse(&tree(&boxed(*b"stbl", boxes.concat())))
     }
 
     #[test]

@@ -228,11 +228,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::super::boxes::tests::{boxed, full};
-    use super::super::tree::{Tables, tests::tree};
+    use super::super::tree::tests::tree;
     use super::*;
 
     fn tags(boxes: &[Vec<u8>]) -> BTreeMap<String, String> {
-        collect(&tree(&boxed(*b"moov", boxes.concat()), Tables::Whole)).into_map()
+        collect(&tree(&boxed(*b"moov", boxes.concat()))).into_map()
     }
 
     fn item(kind: FourCc, data_kind: u32, value: &[u8]) -> Vec<u8> {
