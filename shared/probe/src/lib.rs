@@ -46,6 +46,7 @@ mod detect;
 mod error;
 mod flac;
 mod flv;
+mod frames;
 mod isobmff;
 mod matroska;
 mod metadata;

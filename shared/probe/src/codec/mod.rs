@@ -6,14 +6,21 @@
 pub(crate) mod aac;
 pub(crate) mod ac3;
 pub(crate) mod av1;
+pub(crate) mod bitmap;
 pub(crate) mod color;
+pub(crate) mod dts;
 pub(crate) mod h264;
 pub(crate) mod headers;
 pub(crate) mod hevc;
+pub(crate) mod mpeg_audio;
 pub(crate) mod nal;
 pub(crate) mod vp9;
+pub(crate) mod wave_format;
 
 use color::ColorCodes;
+
+/// Name of a codec that this crate does not know.
+pub(crate) const UNKNOWN: &str = "unknown";
 
 /// What a video codec's configuration tells of its track.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -31,7 +38,7 @@ pub(crate) struct VideoConfig {
 }
 
 /// What an audio codec's configuration tells of its track.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AudioConfig {
     pub(crate) channels: Option<u32>,
     pub(crate) sample_rate: Option<u32>,

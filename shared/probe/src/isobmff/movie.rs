@@ -13,7 +13,7 @@ use super::tree::Node;
 use super::video_entry::VideoEntry;
 use crate::cursor::Cursor;
 use crate::metadata::{
-    AudioTrack, MAX_TRACKS, Metadata, SubtitleTrack, Tags, VideoTrack, bit_rate, float, frame_rate,
+    AudioTrack, CoverArt, MAX_TRACKS, Metadata, SubtitleTrack, Tags, VideoTrack, bit_rate, float, frame_rate,
 };
 
 /// Seconds from 1904-01-01, which the format counts from, to 1970-01-01.
@@ -37,6 +37,7 @@ pub(super) struct Movie {
     /// Default duration of a sample in a fragment, by track.
     pub(super) default_sample_durations: BTreeMap<u32, u32>,
     tags: Tags,
+    cover_art: Vec<CoverArt>,
 }
 
 /// What the walk through the file found besides the movie.
@@ -62,7 +63,12 @@ pub(super) enum Coverage {
 
 impl Movie {
     pub(super) fn parse(moov: &Node) -> Self {
-        let mut movie = Self { timescale: 1, tags: tags::collect(moov), ..Self::default() };
+        let mut movie = Self {
+            timescale: 1,
+            tags: tags::collect(moov),
+            cover_art: tags::cover_art(moov),
+            ..Self::default()
+        };
         // A broken header loses the times and the turn, not the tracks.
         let _ = movie.read_mvhd(moov.data(*b"mvhd").unwrap_or_default());
         movie.tracks = moov.all(*b"trak").filter_map(Track::parse).take(3 * MAX_TRACKS).collect();
@@ -117,6 +123,7 @@ impl Movie {
             self.list(track, layout, &mut metadata);
         }
         metadata.tags = self.tags.into_map();
+        metadata.cover_art = self.cover_art;
         metadata
     }
 
@@ -177,9 +184,13 @@ impl Movie {
         }
     }
 
-    /// From the first picture or sound to the end of the last, by the tracks' own tables and fragments. The movie's
-    /// header, which writers leave at nothing or at the first fragment, is the last resort and none with fragments.
+    /// What the movie's header says, as `ffprobe` has it. Where it says nothing, and where there may be fragments, of
+    /// which it does not know: from the first picture or sound to the end of the last, by the tracks' own tables and
+    /// fragments.
     fn duration_seconds(&self, layout: &Layout) -> f64 {
+        if !self.is_extended && self.duration.is_some_and(|duration| duration > 0) {
+            return self.in_seconds(self.duration);
+        }
         let scale = match layout.coverage {
             Coverage::Part { whole_by_seen } if layout.fragmented && !self.knows_fragment_duration() => {
                 whole_by_seen
@@ -207,11 +218,7 @@ impl Movie {
             let hangs_over = subtitles_end > end && subtitles_end - end < 1.0;
             return (if hangs_over { subtitles_end } else { end } - start) * scale;
         }
-        self.in_seconds(if self.is_extended || layout.fragmented {
-            self.fragment_duration
-        } else {
-            self.duration
-        })
+        self.in_seconds(self.fragment_duration)
     }
 
     fn in_seconds(&self, movie_time: Option<u64>) -> f64 {
@@ -290,6 +297,23 @@ mod tests {
             assert_eq!((movie.timescale, movie.duration), (1000, Some(10_000)));
             assert_eq!(movie.created_at.as_deref(), Some("2024-05-06T07:08:09Z"));
         }
+    }
+
+    #[test]
+    fn the_header_says_how_long_it_lasts_unless_there_may_be_fragments() {
+        let duration = |extra: Vec<u8>| {
+            let mvhd = full(*b"mvhd", 0, 0, [[0; 4], [0; 4], [0, 0, 0, 10], [0, 0, 0, 25]].concat());
+            let movie = Movie::parse(&tree(&boxed(*b"moov", [mvhd, extra].concat())));
+            movie.duration_seconds(&Layout {
+                size_bytes: 1,
+                fast_start: true,
+                fragmented: false,
+                timelines: BTreeMap::new(),
+                coverage: Coverage::Whole,
+            })
+        };
+        assert!((duration(Vec::new()) - 2.5).abs() < 1e-9);
+        assert!(duration(boxed(*b"mvex", [])).abs() < 1e-9);
     }
 
     #[test]

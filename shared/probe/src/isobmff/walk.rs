@@ -10,6 +10,7 @@
 //! duration is an estimate by size.
 
 use super::boxes::{FourCc, HEADER_BYTES, Header};
+use super::entry::SampleEntry;
 use super::fragment::{self, SegmentIndex, Timelines};
 use super::movie::{Coverage, Layout, Movie};
 use super::{MAX_BOXES, MAX_MOOV_BYTES, search, tree};
@@ -28,6 +29,9 @@ const MAX_MOOF_BYTES: u64 = 256 * 1024;
 const MAX_SIDX_BYTES: u64 = 256 * 1024;
 /// The most segment indexes that are remembered at once: one per track of a segment.
 const MAX_PENDING_INDEXES: usize = 16;
+
+/// Enough of a frame of audio to know its channels.
+const FRAME_HEADER_BYTES: u64 = 32;
 
 enum Step {
     To(u64),
@@ -97,7 +101,27 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
         if self.untimed_bytes > 0 && self.coverage == Coverage::Whole {
             self.coverage = self.coverage_up_to(self.reader.len());
         }
+        self.read_first_frames().await?;
         self.finish(position)
+    }
+
+    /// Lets the first frame of each track that knows better than its entry speak, where it is at hand or there is a
+    /// read left for it.
+    async fn read_first_frames(&mut self) -> Result<(), ProbeError<S::Error>> {
+        let Some(movie) = &mut self.movie else { return Ok(()) };
+        for track in &mut movie.tracks {
+            let SampleEntry::Audio(entry) = &mut track.entry else { continue };
+            let Some(start) = track.samples.first_chunk_offset.filter(|_| entry.is_told_by_frames()) else {
+                continue;
+            };
+            let range = start..start.saturating_add(FRAME_HEADER_BYTES);
+            if self.reader.is_cached(range.clone())
+                || (self.reader.reads_left() > 0 && self.reader.bytes_left() >= WINDOW_BYTES)
+            {
+                entry.read_frame(&self.reader.read(range).await?);
+            }
+        }
+        Ok(())
     }
 
     /// Goes on from `position`. Ends: it goes forward, or stays once for each read.

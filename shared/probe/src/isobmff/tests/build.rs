@@ -142,12 +142,11 @@ pub(super) fn video_track(id: u32, samples: u32, last_chunk: u32) -> Vec<u8> {
     track(id, *b"vide", &video_entry(), samples * 40, &tables)
 }
 
-pub(super) fn mvhd() -> Vec<u8> {
-    full(*b"mvhd", 0, 0, words(&[0, 0, 1000, 77_777]))
-}
-
+/// A movie of these boxes whose header leaves the duration open, unless there are fragments: then it is misleading.
 pub(super) fn moov(boxes: &[Vec<u8>]) -> Vec<u8> {
-    boxed(*b"moov", [mvhd(), boxes.concat()].concat())
+    let boxes = boxes.concat();
+    let duration = if boxes.windows(4).any(|window| window == b"mvex") { 77_777 } else { 0 };
+    boxed(*b"moov", [full(*b"mvhd", 0, 0, words(&[0, 0, 1000, duration])), boxes].concat())
 }
 
 pub(super) fn film(samples: u32) -> Vec<u8> {
