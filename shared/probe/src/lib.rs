@@ -11,6 +11,8 @@
 //! tracks are known, the answer is what was found, its duration an estimate by size; before, it is
 //! [`ProbeError::LimitExceeded`].
 //!
+//! [`probe_image`] does the same for still images, within the same bounds.
+//!
 //! It fails with a [`ProbeError`], which tells the content's fault ([`ProbeError::rejection`]) from the source's.
 //!
 //! Containers so far: the ISO base media file format (ISO/IEC 14496-12) and QuickTime, that is MP4, MOV, M4A,
@@ -47,6 +49,7 @@ mod error;
 mod flac;
 mod flv;
 mod frames;
+mod image;
 mod isobmff;
 mod matroska;
 mod metadata;
@@ -60,6 +63,7 @@ mod wav;
 mod wavpack;
 
 pub use error::{ProbeError, Rejection};
+pub use image::{ImageMetadata, probe_image};
 pub use metadata::{
     AudioTrack, Color, CoverArt, Hdr, MAX_COVER_ART, MAX_TAGS, MAX_TRACKS, MediaKind, Metadata,
     SubtitleTrack, VideoTrack,

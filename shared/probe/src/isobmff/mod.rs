@@ -11,7 +11,7 @@
 //! what there is of it. A box that makes no sense elsewhere ends the walk there, and what was found before counts.
 
 mod audio_entry;
-mod boxes;
+pub(crate) mod boxes;
 mod entry;
 mod esds;
 mod fragment;
