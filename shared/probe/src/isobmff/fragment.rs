@@ -16,10 +16,13 @@ const TFXD: &[u8] = b"\x6d\x1d\x9b\x05\x42\xd5\x44\xe6\x80\xe2\x14\x1d\xaf\xf7\x
 /// Times of a track's fragments in its timescale, and how many samples they hold.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Timeline {
-    /// When the earliest of the fragments seen starts; `None` until one was seen.
+    /// When the earliest of the fragments seen starts; `None` until one was seen, and where the first was jumped over.
     start: Option<i128>,
-    /// When the last sample ends being shown.
+    is_start_unseen: bool,
+    /// When the last sample ends, in the order of decoding.
     end: i128,
+    /// How much later than it is decoded the first sample is shown.
+    first_offset: Option<i128>,
     /// When the next sample is decoded, if its fragment does not say.
     next_decode_time: i128,
     /// Whether its latest fragment says when it starts, so that some may be jumped over.
@@ -34,11 +37,15 @@ impl Timeline {
     }
 
     fn begin_at(&mut self, start: i128) {
+        if self.is_start_unseen {
+            return;
+        }
         self.start = Some(self.start.map_or(start, |earliest| earliest.min(start)));
     }
 
     /// Adds samples that all last as long.
     fn add_alike(&mut self, count: u64, duration: u32) {
+        self.first_offset.get_or_insert(0);
         let ticks = count.saturating_mul(duration.into());
         self.next_decode_time += i128::from(ticks);
         self.samples = self.samples.saturating_add(count);
@@ -48,8 +55,14 @@ impl Timeline {
         }
     }
 
-    pub(super) fn start_seconds(&self, timescale: u32) -> f64 {
-        seconds(self.start.unwrap_or(0), timescale)
+    /// When the first fragment starts; `None` where it was not seen.
+    pub(super) fn start_seconds(&self, timescale: u32) -> Option<f64> {
+        self.start.map(|start| seconds(start, timescale))
+    }
+
+    /// How much later than it is decoded the first sample is shown.
+    pub(super) fn offset_seconds(&self, timescale: u32) -> f64 {
+        seconds(self.first_offset.filter(|_| !self.is_start_unseen).unwrap_or(0), timescale)
     }
 
     pub(super) fn end_seconds(&self, timescale: u32) -> f64 {
@@ -63,6 +76,17 @@ fn seconds(time: i128, timescale: u32) -> f64 {
 }
 
 pub(super) type Timelines = BTreeMap<u32, Timeline>;
+
+/// Notes that fragments are jumped over: of tracks not met so far, the first is among them.
+pub(super) fn jump(movie: &Movie, timelines: &mut Timelines) {
+    for track in movie.tracks.iter().filter(|track| track.samples.count == 0) {
+        timelines.entry(track.id).or_insert_with(|| Timeline {
+            is_absolute: true,
+            is_start_unseen: true,
+            ..Timeline::default()
+        });
+    }
+}
 
 /// Adds the samples of a `moof`. Fragments of tracks that the movie lacks are passed over, so hostile track ids
 /// cost nothing.
@@ -79,7 +103,7 @@ fn add_traf(traf: &Node, movie: &Movie, timelines: &mut Timelines) -> Option<()>
     let default = own_default.or(movie.default_sample_durations.get(&id).copied()).unwrap_or(0);
     let timeline = timelines.entry(id).or_insert_with(|| Timeline {
         // Without a word of their own, fragments go on where the samples of the movie box end.
-        next_decode_time: track.sample_duration().into(),
+        next_decode_time: track.table_duration().into(),
         start: (track.samples.count > 0).then_some(0),
         ..Timeline::default()
     });
@@ -161,10 +185,11 @@ fn add_trun(trun: &Node, default: u32, timeline: &mut Timeline) -> Option<()> {
         fields.skip(other_bytes)?;
         // Version 0 says unsigned, but writers put negative offsets there too.
         let offset = i128::from(if has_offset { fields.i32()? } else { 0 });
-        timeline.extend_to(timeline.next_decode_time + offset + i128::from(duration));
+        timeline.first_offset.get_or_insert(offset);
         timeline.next_decode_time += i128::from(duration);
         (samples, ticks) = (samples + 1, ticks.saturating_add(duration));
     }
+    timeline.extend_to(timeline.next_decode_time);
     timeline.samples = timeline.samples.saturating_add(samples);
     timeline.sample_ticks = timeline.sample_ticks.saturating_add(ticks);
     // Of a run too long to be read whole, the rest lasts as its start does.
@@ -338,7 +363,7 @@ mod tests {
         for said in [tfdt, tfxd] {
             let jumped = timeline(&[vec![head(), run()], vec![head(), said, run()]]);
             assert_eq!((jumped.end_seconds(1000), jumped.is_absolute), (11.0, true));
-            assert_eq!(jumped.start_seconds(1000), 0.0);
+            assert_eq!(jumped.start_seconds(1000), Some(0.0));
         }
     }
 
@@ -351,11 +376,12 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_showing_counts() {
+    fn the_first_sample_may_be_shown_later_than_it_is_decoded() {
         let head = full(*b"tfhd", 0, 0, words(&[1]));
         let run = full(*b"trun", 0, 0x800, words(&[3, 80, 200, 0]));
         let shown = timeline(&[vec![head, run]]);
-        assert_eq!(shown.end_seconds(1000), 0.28);
+        assert_eq!((shown.start_seconds(1000), shown.offset_seconds(1000)), (Some(0.0), 0.08));
+        assert_eq!(shown.end_seconds(1000), 0.12);
     }
 
     #[test]
@@ -365,7 +391,7 @@ mod tests {
         assert_eq!(index.end_offset, 3008);
         let mut timelines = Timelines::new();
         index.add_to(&movie(), &mut timelines);
-        assert_eq!((timelines[&1].start_seconds(1000), timelines[&1].end_seconds(1000)), (0.2, 1.0));
+        assert_eq!((timelines[&1].start_seconds(1000), timelines[&1].end_seconds(1000)), (Some(0.2), 1.0));
         assert_eq!(SegmentIndex::parse(&full(*b"sidx", 0, 0, words(&[1, 500, 0, 0, 3, 1]))[8..]), None);
     }
 

@@ -153,7 +153,7 @@ impl Movie {
     }
 
     fn video_track(&self, track: &Track, entry: &VideoEntry, timeline: Option<&Timeline>) -> VideoTrack {
-        let (mut frames, mut ticks) = (track.samples.count, track.sample_duration());
+        let (mut frames, mut ticks) = (track.samples.count, track.table_duration());
         if let Some(timeline) = timeline {
             frames = frames.saturating_add(timeline.samples);
             ticks = ticks.saturating_add(timeline.sample_ticks);
@@ -200,23 +200,23 @@ impl Movie {
             }
             _ => 1.0,
         };
-        let mut played: Option<(f64, f64)> = None;
+        let mut played: Option<Span> = None;
         let mut subtitles_end = 0.0_f64;
         for track in &self.tracks {
-            let Some((start, end)) = self.span(track, layout) else { continue };
+            let Some(span) = self.span(track, layout) else { continue };
             match track.entry {
                 SampleEntry::Video(_) | SampleEntry::Audio(_) => {
-                    let (first, last) = played.unwrap_or((start, end));
-                    played = Some((first.min(start), last.max(end)));
+                    played = Some(played.map_or(span, |played| played.or(span)));
                 }
-                SampleEntry::Subtitle { .. } => subtitles_end = subtitles_end.max(end),
+                SampleEntry::Subtitle { .. } => subtitles_end = subtitles_end.max(span.end),
                 SampleEntry::Other => {}
             }
         }
-        if let Some((start, end)) = played.filter(|(start, end)| end > start) {
+        if let Some(played) = played.filter(|played| played.end > played.start) {
             // As ffprobe has it, subtitles may hang over a little; longer ones are taken for an error.
-            let hangs_over = subtitles_end > end && subtitles_end - end < 1.0;
-            return (if hangs_over { subtitles_end } else { end } - start) * scale;
+            let hangs_over = subtitles_end > played.end && subtitles_end - played.end < 1.0;
+            let end = if hangs_over { subtitles_end } else { played.end };
+            return (end - played.start).max(played.longest) * scale;
         }
         self.in_seconds(self.fragment_duration)
     }
@@ -225,16 +225,48 @@ impl Movie {
         float(movie_time.unwrap_or(0)) / f64::from(self.timescale.max(1))
     }
 
-    fn span(&self, track: &Track, layout: &Layout) -> Option<(f64, f64)> {
+    fn span(&self, track: &Track, layout: &Layout) -> Option<Span> {
         let Some(timeline) = layout.timelines.get(&track.id) else {
-            return track.presentation(self.timescale);
+            let (start, end) = track.presentation(self.timescale)?;
+            return Some(Span { start, end, longest: end - start });
         };
-        let shift = track.presentation_shift(self.timescale);
-        let start = timeline.start_seconds(track.timescale) + shift;
         // Fragments are counted from the zero of their timeline, as players and ffprobe do, even if the first of them
         // starts some seconds later; but the zero of a live clock is long before them.
+        let start = timeline.start_seconds(track.timescale).or(self.earliest_fragment(layout)).unwrap_or(0.0);
         let counted_from = if start > LIVE_START_SECONDS { start } else { 0.0 };
-        Some((counted_from, timeline.end_seconds(track.timescale) + shift))
+        let end = timeline.end_seconds(track.timescale);
+        if end <= 0.0 {
+            return None;
+        }
+        let longest = (end - counted_from).max(0.0);
+        let offset = timeline.offset_seconds(track.timescale) + track.presentation_shift(self.timescale);
+        Some(Span { start: start + offset, end: start + offset + longest, longest })
+    }
+
+    /// When the earliest of the first fragments that were seen starts.
+    fn earliest_fragment(&self, layout: &Layout) -> Option<f64> {
+        let starts = layout.timelines.iter().filter_map(|(id, timeline)| {
+            self.track(*id).and_then(|track| timeline.start_seconds(track.timescale))
+        });
+        starts.min_by(f64::total_cmp)
+    }
+}
+
+/// When tracks are shown, and how long the longest of them lasts, in seconds.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: f64,
+    end: f64,
+    longest: f64,
+}
+
+impl Span {
+    fn or(self, other: Self) -> Self {
+        Self {
+            start: self.start.min(other.start),
+            end: self.end.max(other.end),
+            longest: self.longest.max(other.longest),
+        }
     }
 }
 

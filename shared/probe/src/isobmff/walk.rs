@@ -368,9 +368,11 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
             let points = search::last_access_points(&tail);
             let is_timed = self.timelines.values().all(|timeline| timeline.is_absolute);
             if let Some(found) = fragment::resume_at(&points, after..len, movie, &mut self.timelines) {
+                fragment::jump(movie, &mut self.timelines);
                 return Ok(Some(found));
             }
             if let Some(found) = search::find_fragment(&tail, movie) {
+                fragment::jump(movie, &mut self.timelines);
                 let found = start + found as u64;
                 if !is_timed {
                     self.untimed_bytes = found.saturating_sub(after);
