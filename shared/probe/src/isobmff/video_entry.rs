@@ -4,7 +4,7 @@ use super::boxes::{FourCc, child, children, kind_text};
 use super::entry::unprotected;
 use super::esds::ElementaryStream;
 use crate::codec::color::ColorCodes;
-use crate::codec::{UNKNOWN, VideoConfig, av1, bitmap, h264, hevc, vp9};
+use crate::codec::{VideoConfig, av1, bitmap, h264, hevc, vp9};
 use crate::cursor::Cursor;
 use crate::metadata::{Color, Hdr, aspect_ratio};
 
@@ -194,6 +194,7 @@ fn codec_name(kind: FourCc) -> &'static str {
         b"apch" | b"apcn" | b"apcs" | b"apco" | b"ap4h" | b"ap4x" => "prores",
         b"AVdn" | b"AVdh" => "dnxhd",
         b"CFHD" => "cfhd",
+        b"3IVD" => "msmpeg4v3",
         b"SVQ1" => "svq1",
         b"SVQ3" => "svq3",
         b"cvid" => "cinepak",
@@ -246,6 +247,7 @@ mod tests {
 
     use super::super::boxes::tests::{boxed, full};
     use super::*;
+    use crate::codec::UNKNOWN;
 
     fn entry(kind: FourCc, width: u16, height: u16, boxes: &[Vec<u8>]) -> VideoEntry {
         let mut body = vec![0; 24];
