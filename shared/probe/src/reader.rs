@@ -44,13 +44,21 @@ pub(crate) struct Reader<'a, S: ByteSource> {
     source: &'a S,
     len: u64,
     blocks: Vec<Block>,
+    window_bytes: u64,
     reads_left: u32,
     bytes_left: u64,
 }
 
 impl<'a, S: ByteSource> Reader<'a, S> {
     pub(crate) fn new(source: &'a S) -> Self {
-        Self { source, len: source.len(), blocks: Vec::new(), reads_left: MAX_READS, bytes_left: MAX_BYTES }
+        Self {
+            source,
+            len: source.len(),
+            blocks: Vec::new(),
+            window_bytes: WINDOW_BYTES,
+            reads_left: MAX_READS,
+            bytes_left: MAX_BYTES,
+        }
     }
 
     /// Total length of the file in bytes.
@@ -68,6 +76,17 @@ impl<'a, S: ByteSource> Reader<'a, S> {
         self.bytes_left
     }
 
+    /// Whether `range` is in memory, or the budget has room for it.
+    pub(crate) fn can_read(&self, range: Range<u64>) -> bool {
+        let bytes = range.end.min(self.len).saturating_sub(range.start);
+        self.is_cached(range) || (self.reads_left > 0 && bytes <= self.bytes_left)
+    }
+
+    /// Sets how much a fetch reads at least: a smaller window where one hops over long stretches.
+    pub(crate) fn set_window(&mut self, bytes: u64) {
+        self.window_bytes = bytes;
+    }
+
     /// Raises the budget of bytes, once the file has shown what for.
     pub(crate) fn allow(&mut self, bytes: u64) {
         self.bytes_left = self.bytes_left.saturating_add(bytes);
@@ -77,6 +96,11 @@ impl<'a, S: ByteSource> Reader<'a, S> {
     pub(crate) fn is_cached(&self, range: Range<u64>) -> bool {
         let range = self.within(range);
         range.is_empty() || self.cached(&range).is_some()
+    }
+
+    /// The end of what is in memory from `start` on, without a gap; `start` itself when nothing is.
+    pub(crate) fn cached_until(&self, start: u64) -> u64 {
+        self.longest(|block| block.start <= start && start < block.end()).map_or(start, Block::end)
     }
 
     /// Whether everything from `start` is in memory, or near enough to the end to come in one fetch.
@@ -137,7 +161,7 @@ impl<'a, S: ByteSource> Reader<'a, S> {
         let window_end = if self.len - start <= SHORT_REST_BYTES {
             self.len
         } else {
-            start.saturating_add(WINDOW_BYTES).min(self.len)
+            start.saturating_add(self.window_bytes).min(self.len)
         };
         let known_ahead = self.blocks.iter().map(|block| block.start).filter(|start| *start >= needed_end);
         let window_end = known_ahead.fold(window_end, u64::min);

@@ -115,9 +115,7 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
                 continue;
             };
             let range = start..start.saturating_add(FRAME_HEADER_BYTES);
-            if self.reader.is_cached(range.clone())
-                || (self.reader.reads_left() > 0 && self.reader.bytes_left() >= WINDOW_BYTES)
-            {
+            if self.reader.can_read(range.clone()) {
                 entry.read_frame(&self.reader.read(range).await?);
             }
         }
