@@ -36,8 +36,8 @@ fn rows() -> Vec<Row> {
         },
         row("MP4, in fragments", 7200.0, mp4::fragmented(7200, 600_000)),
         row("MP4, in long fragments", 100.0, mp4::fragmented(100, 9_000_000)),
-        row("Matroska", 5.0, matroska(5 * GIB)),
-        row("MPEG transport stream", 20_000_000.0 * 1024.0 / 48_000.0, transport_stream(20_000_000)),
+        row("Matroska", 4.0, matroska(5 * GIB)),
+        row("MPEG transport stream", 3_000_000.0 * 1024.0 / 48_000.0, transport_stream(3_000_000)),
         row("Ogg Opus", 80_000.0, ogg(80_000)),
         row(
             "MP3, constant bit rate",
@@ -94,7 +94,7 @@ fn transport_stream(packets: u64) -> Vec<Part> {
     ];
     let frame = |number: u64| {
         let counter = 0x10 | u8::try_from(number % 16).unwrap();
-        let time = number * 1920 & ((1 << 33) - 1);
+        let time = (number * 1920) & ((1 << 33) - 1);
         let low = |value: u64| u8::try_from(value & 0xff).unwrap();
         let time = [
             0x21 | low(time >> 29 & 0x0e),
@@ -156,7 +156,7 @@ fn wav(data_bytes: u64) -> Vec<Part> {
 
 /// Two channels of 16 bits at 48 kHz.
 fn flac(seconds: u64, data_bytes: u64) -> Vec<Part> {
-    let packed = 48_000 << 44 | 1 << 41 | 15 << 36 | seconds * 48_000;
+    let packed = 48_000 << 44 | 1 << 41 | 15 << 36 | (seconds * 48_000);
     let info = [&[0x10, 0, 0x10, 0, 0, 0, 0, 0, 0, 0][..], &u64::to_be_bytes(packed), &[0; 16]].concat();
     let head = [b"fLaC\x80\0\0\x22", &info[..], b"\xff\xf8\xca\x18"].concat();
     vec![Part::Bytes(head), Part::Zeros(data_bytes)]

@@ -216,7 +216,8 @@ impl Movie {
             // As ffprobe has it, subtitles may hang over a little; longer ones are taken for an error.
             let hangs_over = subtitles_end > played.end && subtitles_end - played.end < 1.0;
             let end = if hangs_over { subtitles_end } else { played.end };
-            return (end - played.start).max(played.longest) * scale;
+            // What is not seen makes the tracks longer, not what they wait for at the start.
+            return (end - played.start).max(played.longest) + played.longest * (scale - 1.0);
         }
         self.in_seconds(self.fragment_duration)
     }

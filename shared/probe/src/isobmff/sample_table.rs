@@ -109,6 +109,7 @@ fn parse_stz2(data: &[u8]) -> Option<Sizes> {
     Some(Sizes { count: count.into(), total_bytes: total })
 }
 
+#[derive(Clone, Copy)]
 enum Place {
     First,
     Last,

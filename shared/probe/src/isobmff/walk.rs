@@ -319,7 +319,9 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
         if position < indexed_end
             && let Some(movie) = &self.movie
         {
-            indexes.iter().for_each(|index| index.add_to(movie, &mut self.timelines));
+            for index in indexes {
+                index.add_to(movie, &mut self.timelines);
+            }
             return Ok(Step::To(indexed_end));
         }
         self.header(position).await?;
