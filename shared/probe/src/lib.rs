@@ -5,11 +5,13 @@
 //! skipped, not read. The names in the answer (codecs, profiles, colours, container) are those that `ffprobe` uses;
 //! codec strings follow RFC 6381.
 //!
-//! Guarantees, whatever the bytes: no panic, no recursion, bounded reads. One probe makes at most
-//! [`MAX_READS`] reads, of at most [`MAX_BYTES`] and, for the index of an MP4, [`MAX_MOOV_BYTES`] more; for the
-//! fragments of a fragmented MP4 there are [`MAX_FRAGMENT_READS`] and [`MAX_FRAGMENT_BYTES`] more. A small file takes
-//! one read, an MP4 with its index at the end two or three, a fragmented one of any length about as many where its
-//! fragments say when they start.
+//! Guarantees, whatever the bytes and however long the file: no panic, no recursion, at most [`MAX_READS`] reads, of
+//! at most [`MAX_BYTES`] in all and, for the index of an MP4, [`MAX_MOOV_BYTES`] more. Most files take one read of
+//! 64 KiB; an MP4 with its index at the end takes two or three, one in fragments two. Where a bound is met after the
+//! tracks are known, the answer is what was found, its duration an estimate by size; before, it is
+//! [`ProbeError::LimitExceeded`].
+//!
+//! [`probe_image`] does the same for still images, within the same bounds.
 //!
 //! It fails with a [`ProbeError`], which tells the content's fault ([`ProbeError::rejection`]) from the source's.
 //!
@@ -50,6 +52,7 @@ mod first_frame;
 mod flac;
 mod flv;
 mod frames;
+mod image;
 mod isobmff;
 mod matroska;
 mod metadata;
@@ -66,6 +69,7 @@ mod wav;
 mod wavpack;
 
 pub use error::{ProbeError, Rejection};
+pub use image::{ImageMetadata, probe_image};
 pub use metadata::{
     AudioTrack, Color, CoverArt, Hdr, MAX_COVER_ART, MAX_TAGS, MAX_TRACKS, MediaKind, Metadata,
     SubtitleTrack, VideoTrack,
@@ -73,7 +77,7 @@ pub use metadata::{
 pub use reader::{MAX_BYTES, MAX_READS};
 pub use source::{ByteSource, FileSource, MemorySource};
 
-pub use isobmff::{MAX_BOXES, MAX_FRAGMENT_BYTES, MAX_FRAGMENT_READS, MAX_MOOV_BYTES};
+pub use isobmff::{MAX_BOXES, MAX_MOOV_BYTES};
 
 use detect::{Container, Detected};
 use reader::{Reader, WINDOW_BYTES};

@@ -1,11 +1,14 @@
 //! Audio sample entries (ISO/IEC 14496-12 clause 12.2, "QuickTime File Format" Sound Sample Descriptions).
 
 use super::boxes::{FourCc, child, kind_text};
-use super::entry::{UNKNOWN, unprotected};
+use super::entry::unprotected;
 use super::esds::{ElementaryStream, MPEG4_AUDIO};
 use super::video_entry::parse_btrt;
 use crate::codec::aac::AudioSpecificConfig;
-use crate::codec::{AudioConfig, ac3, headers};
+use crate::codec::dts::CoreFrame;
+use crate::codec::mpeg_audio::FrameHeader;
+use crate::codec::wave_format::WaveFormat;
+use crate::codec::{AudioConfig, UNKNOWN, ac3, headers};
 use crate::cursor::Cursor;
 
 /// Bytes of a version 0 entry before the boxes in it.
@@ -50,6 +53,7 @@ impl AudioEntry {
             b"Opus" => inner(*b"dOps").and_then(headers::parse_dops),
             b"fLaC" => inner(*b"dfLa").and_then(headers::parse_dfla),
             b"alac" => inner(*b"alac").and_then(headers::parse_alac),
+            b"mlpa" => inner(*b"dmlp").and_then(headers::parse_dmlp),
             b"samr" => Some(AudioConfig { channels: Some(1), sample_rate: Some(8000) }),
             b"sawb" => Some(AudioConfig { channels: Some(1), sample_rate: Some(16_000) }),
             _ => None,
@@ -64,8 +68,8 @@ impl AudioEntry {
             sample_rate: config.sample_rate.or(sample_rate).unwrap_or(sound.sample_rate),
             bit_rate: None,
         };
-        if let Some(pcm) = pcm_codec(kind, &sound, &inner) {
-            entry.codec = pcm;
+        if let Some(codec) = pcm_codec(kind, &sound, &inner).or_else(|| registered_codec(kind)) {
+            entry.codec = codec;
         }
         let stream = inner(*b"esds").and_then(ElementaryStream::parse);
         if let Some(stream) = &stream {
@@ -78,6 +82,11 @@ impl AudioEntry {
     fn apply(&mut self, stream: &ElementaryStream<'_>) {
         self.codec = stream.audio_codec().unwrap_or(self.codec);
         self.codec_string = stream.codec_string("mp4a");
+        if self.codec == "vorbis"
+            && let Some(config) = stream.decoder_specific_info.and_then(headers::parse_vorbis)
+        {
+            self.take(config);
+        }
         let is_aac = matches!(stream.object_type_indication, MPEG4_AUDIO | 0x66..=0x68);
         let config = stream.decoder_specific_info.filter(|_| is_aac).and_then(AudioSpecificConfig::parse);
         let Some(mut config) = config else { return };
@@ -89,6 +98,29 @@ impl AudioEntry {
         if stream.object_type_indication == MPEG4_AUDIO {
             self.codec_string = format!("{}.{}", self.codec_string, config.object_type);
         }
+    }
+}
+
+impl AudioEntry {
+    /// Whether frames know better than the entry how many channels there are: writers leave them at two.
+    pub(super) fn is_told_by_frames(&self) -> bool {
+        matches!(self.codec, "mp1" | "mp2" | "mp3" | "dts")
+    }
+
+    /// Takes what the header of the first frame says, if `sample` begins with one.
+    pub(super) fn read_frame(&mut self, sample: &[u8]) {
+        if self.codec == "dts" {
+            if let Some(frame) = CoreFrame::parse(sample) {
+                self.take(frame.config);
+            }
+        } else if let Some(frame) = FrameHeader::parse(sample) {
+            self.take(AudioConfig { channels: Some(frame.channels), sample_rate: Some(frame.sample_rate) });
+        }
+    }
+
+    fn take(&mut self, config: AudioConfig) {
+        self.channels = config.channels.unwrap_or(self.channels);
+        self.sample_rate = config.sample_rate.unwrap_or(self.sample_rate);
     }
 }
 
@@ -145,8 +177,8 @@ fn codec_name(kind: FourCc) -> &'static str {
         b"Opus" => "opus",
         b"fLaC" => "flac",
         b"alac" => "alac",
-        b".mp3" | b"mp3 " | b"ms\0\x55" => "mp3",
-        b".mp2" | b"ms\0\x50" => "mp2",
+        b".mp3" | b"mp3 " => "mp3",
+        b".mp2" => "mp2",
         b"samr" => "amr_nb",
         b"sawb" => "amr_wb",
         b"dtsc" | b"dtsh" | b"dtsl" | b"dtse" | b"DTS " => "dts",
@@ -163,6 +195,14 @@ fn codec_name(kind: FourCc) -> &'static str {
         b"sqcp" | b"Qclp" => "qcelp",
         _ => UNKNOWN,
     }
+}
+
+/// The codec of an entry that is named by a format tag of WAV: `ms` and the two bytes of the tag.
+fn registered_codec(kind: FourCc) -> Option<&'static str> {
+    let [b'm', b's', high, low] = kind else { return None };
+    let mut structure = [0; 16];
+    structure[..2].copy_from_slice(&[low, high]);
+    WaveFormat::parse(&structure).map(|format| format.codec)
 }
 
 /// RFC 6381 names a codec by its sample entry; Opus, FLAC and MP3 go by the names that browsers know.
@@ -295,6 +335,25 @@ mod tests {
         assert_eq!(name(b"ipcm", 16, &full(*b"pcmC", 0, 0, [1, 24])), "pcm_s24le");
         assert_eq!(name(b"fpcm", 16, &full(*b"pcmC", 0, 0, [0, 64])), "pcm_f64be");
         assert_eq!(name(b"ulaw", 16, &[]), "pcm_mulaw");
+    }
+
+    #[test]
+    fn entries_may_be_named_by_a_format_tag() {
+        let body = fields(1, 2, 16, 8000);
+        assert_eq!(AudioEntry::parse(*b"ms\0\x02", &body, 0).unwrap().codec, "adpcm_ms");
+        assert_eq!(AudioEntry::parse(*b"ms\0\x55", &body, 0).unwrap().codec, "mp3");
+        assert_eq!(AudioEntry::parse(*b"ms\xee\xee", &body, 0).unwrap().codec, UNKNOWN);
+    }
+
+    #[test]
+    fn the_first_frame_knows_the_channels() {
+        let esds = full(*b"esds", 0, 0, b"\x03\x12\0\x01\0\x04\x0d\x6b\x15\0\0\0\0\0\0\0\0\0\0\0");
+        let mut entry = AudioEntry::parse(*b"mp4a", &[fields(0, 2, 16, 44_100), esds].concat(), 0).unwrap();
+        assert!(entry.is_told_by_frames());
+        entry.read_frame(b"no frame");
+        assert_eq!((entry.channels, entry.sample_rate), (2, 44_100));
+        entry.read_frame(b"\xff\xfb\x94\xc4");
+        assert_eq!((entry.codec, entry.channels, entry.sample_rate), ("mp3", 1, 48_000));
     }
 
     #[test]

@@ -2,23 +2,23 @@
 
 use crate::cursor::Cursor;
 
-pub(super) type FourCc = [u8; 4];
+pub(crate) type FourCc = [u8; 4];
 
 /// Longest box header: a 64-bit size. The 16 bytes of an extended type count as body.
-pub(super) const HEADER_BYTES: u64 = 16;
+pub(crate) const HEADER_BYTES: u64 = 16;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) kind: FourCc,
+pub(crate) struct Header {
+    pub(crate) kind: FourCc,
     /// Where the body begins, counted from the start of the box.
-    pub(super) body_offset: u64,
+    pub(crate) body_offset: u64,
     /// Bytes of header and body; `None` for a box that reaches to the end of what holds it.
-    pub(super) size: Option<u64>,
+    pub(crate) size: Option<u64>,
 }
 
 impl Header {
     /// Reads the header at the start of `bytes`; `None` when they are too few, or no box can be that small.
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut fields = Cursor::new(bytes);
         let small = fields.u32()?;
         let kind = fields.four_cc()?;
@@ -31,18 +31,18 @@ impl Header {
     }
 
     /// Where the box at `offset` ends in a parent that ends at `parent_end`: never beyond it.
-    pub(super) fn end(&self, offset: u64, parent_end: u64) -> u64 {
+    pub(crate) fn end(&self, offset: u64, parent_end: u64) -> u64 {
         self.size.and_then(|size| offset.checked_add(size)).map_or(parent_end, |end| end.min(parent_end))
     }
 
     /// Whether the type is made of characters as types are; else this is no box but stray bytes.
-    pub(super) fn has_plausible_kind(&self) -> bool {
+    pub(crate) fn has_plausible_kind(&self) -> bool {
         self.kind.iter().all(|byte| matches!(byte, b' '..=b'~' | 0xa9))
     }
 }
 
 /// The boxes in `bytes` with their bodies. Ends at the first that cannot be one; a body never leaves `bytes`.
-pub(super) fn children(bytes: &[u8]) -> impl Iterator<Item = (FourCc, &[u8])> {
+pub(crate) fn children(bytes: &[u8]) -> impl Iterator<Item = (FourCc, &[u8])> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
         let header = Header::parse(rest)?;
@@ -54,18 +54,18 @@ pub(super) fn children(bytes: &[u8]) -> impl Iterator<Item = (FourCc, &[u8])> {
 }
 
 /// The body of the first box of type `kind` in `bytes`.
-pub(super) fn child(bytes: &[u8], kind: FourCc) -> Option<&[u8]> {
+pub(crate) fn child(bytes: &[u8], kind: FourCc) -> Option<&[u8]> {
     children(bytes).find(|(found, _)| *found == kind).map(|(_, body)| body)
 }
 
 /// `kind` as text, for codec strings: characters that are none become dots, surrounding blanks go.
-pub(super) fn kind_text(kind: FourCc) -> String {
+pub(crate) fn kind_text(kind: FourCc) -> String {
     let printable = |byte: u8| if byte.is_ascii_graphic() || byte == b' ' { char::from(byte) } else { '.' };
     kind.map(printable).iter().collect::<String>().trim().to_owned()
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;

@@ -3,6 +3,7 @@
 use super::audio_entry::AudioEntry;
 use super::boxes::{FourCc, child, children};
 use super::video_entry::VideoEntry;
+use crate::codec::UNKNOWN;
 
 /// The first sample entry of a track whose codec is known, else its first one.
 #[derive(Debug, PartialEq)]
@@ -45,9 +46,6 @@ impl SampleEntry {
         parsed.unwrap_or(Self::Other)
     }
 }
-
-/// The name of a codec that is none of the known ones.
-pub(super) const UNKNOWN: &str = "unknown";
 
 fn first_known<T>(entries: impl Iterator<Item = T>, is_known: impl Fn(&T) -> bool) -> Option<T> {
     let mut first = None;

@@ -2,6 +2,7 @@
 //! `tfxd` box that Smooth Streaming puts in place of `tfdt`.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::boxes;
 use super::movie::Movie;
@@ -15,10 +16,13 @@ const TFXD: &[u8] = b"\x6d\x1d\x9b\x05\x42\xd5\x44\xe6\x80\xe2\x14\x1d\xaf\xf7\x
 /// Times of a track's fragments in its timescale, and how many samples they hold.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Timeline {
-    /// When the earliest of the fragments seen starts; `None` until one was seen.
+    /// When the earliest of the fragments seen starts; `None` until one was seen, and where the first was jumped over.
     start: Option<i128>,
-    /// When the last sample ends being shown.
+    is_start_unseen: bool,
+    /// When the last sample ends, in the order of decoding.
     end: i128,
+    /// How much later than it is decoded the first sample is shown.
+    first_offset: Option<i128>,
     /// When the next sample is decoded, if its fragment does not say.
     next_decode_time: i128,
     /// Whether its latest fragment says when it starts, so that some may be jumped over.
@@ -33,11 +37,32 @@ impl Timeline {
     }
 
     fn begin_at(&mut self, start: i128) {
+        if self.is_start_unseen {
+            return;
+        }
         self.start = Some(self.start.map_or(start, |earliest| earliest.min(start)));
     }
 
-    pub(super) fn start_seconds(&self, timescale: u32) -> f64 {
-        seconds(self.start.unwrap_or(0), timescale)
+    /// Adds samples that all last as long.
+    fn add_alike(&mut self, count: u64, duration: u32) {
+        self.first_offset.get_or_insert(0);
+        let ticks = count.saturating_mul(duration.into());
+        self.next_decode_time += i128::from(ticks);
+        self.samples = self.samples.saturating_add(count);
+        self.sample_ticks = self.sample_ticks.saturating_add(ticks);
+        if count > 0 {
+            self.extend_to(self.next_decode_time);
+        }
+    }
+
+    /// When the first fragment starts; `None` where it was not seen.
+    pub(super) fn start_seconds(&self, timescale: u32) -> Option<f64> {
+        self.start.map(|start| seconds(start, timescale))
+    }
+
+    /// How much later than it is decoded the first sample is shown.
+    pub(super) fn offset_seconds(&self, timescale: u32) -> f64 {
+        seconds(self.first_offset.filter(|_| !self.is_start_unseen).unwrap_or(0), timescale)
     }
 
     pub(super) fn end_seconds(&self, timescale: u32) -> f64 {
@@ -51,6 +76,17 @@ fn seconds(time: i128, timescale: u32) -> f64 {
 }
 
 pub(super) type Timelines = BTreeMap<u32, Timeline>;
+
+/// Notes that fragments are jumped over: of tracks not met so far, the first is among them.
+pub(super) fn jump(movie: &Movie, timelines: &mut Timelines) {
+    for track in movie.tracks.iter().filter(|track| track.samples.count == 0) {
+        timelines.entry(track.id).or_insert_with(|| Timeline {
+            is_absolute: true,
+            is_start_unseen: true,
+            ..Timeline::default()
+        });
+    }
+}
 
 /// Adds the samples of a `moof`. Fragments of tracks that the movie lacks are passed over, so hostile track ids
 /// cost nothing.
@@ -67,7 +103,7 @@ fn add_traf(traf: &Node, movie: &Movie, timelines: &mut Timelines) -> Option<()>
     let default = own_default.or(movie.default_sample_durations.get(&id).copied()).unwrap_or(0);
     let timeline = timelines.entry(id).or_insert_with(|| Timeline {
         // Without a word of their own, fragments go on where the samples of the movie box end.
-        next_decode_time: track.sample_duration().into(),
+        next_decode_time: track.table_duration().into(),
         start: (track.samples.count > 0).then_some(0),
         ..Timeline::default()
     });
@@ -79,7 +115,7 @@ fn add_traf(traf: &Node, movie: &Movie, timelines: &mut Timelines) -> Option<()>
     timeline.next_decode_time = start.unwrap_or(timeline.next_decode_time);
     timeline.begin_at(timeline.next_decode_time);
     for trun in traf.all(*b"trun") {
-        let _ = add_trun(&trun.data, default, timeline);
+        let _ = add_trun(trun, default, timeline);
     }
     Some(())
 }
@@ -121,8 +157,8 @@ fn parse_tfxd(uuid: &[u8]) -> Option<i128> {
     parse_tfdt(uuid.strip_prefix(TFXD)?)
 }
 
-fn add_trun(data: &[u8], default: u32, timeline: &mut Timeline) -> Option<()> {
-    let mut fields = Cursor::new(data);
+fn add_trun(trun: &Node, default: u32, timeline: &mut Timeline) -> Option<()> {
+    let mut fields = Cursor::new(&trun.data);
     let flags = fields.u32()?;
     let count = u64::from(fields.u32()?);
     if flags & 1 != 0 {
@@ -131,29 +167,34 @@ fn add_trun(data: &[u8], default: u32, timeline: &mut Timeline) -> Option<()> {
     if flags & 4 != 0 {
         fields.skip(4)?;
     }
-    let (has_duration, has_offset) = (flags & 0x100 != 0, flags & 0x800 != 0);
-    let other_bytes = 4 * usize::from(flags & 0x200 != 0) + 4 * usize::from(flags & 0x400 != 0);
+    let has = |flag| flags & flag != 0;
+    let (has_duration, has_offset) = (has(0x100), has(0x800));
     if !has_duration && !has_offset {
         // All samples are alike, so a count of any size takes no time.
-        let ticks = count.saturating_mul(default.into());
-        timeline.next_decode_time += i128::from(ticks);
-        timeline.samples = timeline.samples.saturating_add(count);
-        timeline.sample_ticks = timeline.sample_ticks.saturating_add(ticks);
-        if count > 0 {
-            timeline.extend_to(timeline.next_decode_time);
-        }
+        timeline.add_alike(count, default);
         return Some(());
     }
-    for _ in 0..count {
+    let other_bytes = 4 * usize::from(has(0x200)) + 4 * usize::from(has(0x400));
+    let entry_bytes = other_bytes + 4 * usize::from(has_duration) + 4 * usize::from(has_offset);
+    let unread_bytes = trun.body_bytes.saturating_sub(trun.data.len() as u64);
+    let entries = fields.rest().chunks_exact(entry_bytes);
+    let (mut samples, mut ticks) = (0_u64, 0_u64);
+    for entry in entries.take(usize::try_from(count).unwrap_or(usize::MAX)) {
+        let mut fields = Cursor::new(entry);
         let duration = u64::from(if has_duration { fields.u32()? } else { default });
         fields.skip(other_bytes)?;
         // Version 0 says unsigned, but writers put negative offsets there too.
         let offset = i128::from(if has_offset { fields.i32()? } else { 0 });
-        timeline.extend_to(timeline.next_decode_time + offset + i128::from(duration));
+        timeline.first_offset.get_or_insert(offset);
         timeline.next_decode_time += i128::from(duration);
-        timeline.samples = timeline.samples.saturating_add(1);
-        timeline.sample_ticks = timeline.sample_ticks.saturating_add(duration);
+        (samples, ticks) = (samples + 1, ticks.saturating_add(duration));
     }
+    timeline.extend_to(timeline.next_decode_time);
+    timeline.samples = timeline.samples.saturating_add(samples);
+    timeline.sample_ticks = timeline.sample_ticks.saturating_add(ticks);
+    // Of a run too long to be read whole, the rest lasts as its start does.
+    let unread = (unread_bytes / entry_bytes as u64).min(count.saturating_sub(samples));
+    timeline.add_alike(unread, u32::try_from(ticks.checked_div(samples)?).ok()?);
     Some(())
 }
 
@@ -215,21 +256,59 @@ pub(super) fn parse_mfro(last: &[u8]) -> Option<u64> {
     fields.u32().map(u64::from)
 }
 
-/// Where the last fragment that a `tfra` knows begins in the file.
-pub(super) fn last_moof_offset(tfra: &[u8]) -> Option<u64> {
+/// The last fragment that an index of random access points (`tfra`) knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AccessPoint {
+    pub(super) track: u32,
+    /// In the track's timescale.
+    pub(super) time: u64,
+    /// Where the fragment begins in the file.
+    pub(super) moof_offset: u64,
+}
+
+/// Where to go on by the last access points of the tracks, within `range` of the file: at the last of them, or, where
+/// fragments do not say when they start, at the first of them, because the points say it in their place.
+pub(super) fn resume_at(
+    points: &[AccessPoint],
+    range: Range<u64>,
+    movie: &Movie,
+    timelines: &mut Timelines,
+) -> Option<u64> {
+    let points = || {
+        points.iter().filter(|point| movie.track(point.track).is_some() && range.contains(&point.moof_offset))
+    };
+    if timelines.values().all(|timeline| timeline.is_absolute) {
+        return points().map(|point| point.moof_offset).max();
+    }
+    let first = points().map(|point| point.moof_offset).min()?;
+    for point in points().filter(|point| point.moof_offset == first) {
+        let timeline = timelines.entry(point.track).or_default();
+        timeline.next_decode_time = timeline.next_decode_time.max(point.time.into());
+    }
+    Some(first)
+}
+
+/// The access point that lies last in the file.
+pub(super) fn last_access_point(tfra: &[u8]) -> Option<AccessPoint> {
     let mut fields = Cursor::new(tfra);
     let version = fields.u8()?;
-    fields.skip(3 + 4)?;
+    fields.skip(3)?;
+    let track = fields.u32()?;
     let lengths = fields.u32()?;
     let numbers = (0..3).map(|shift| (lengths >> (2 * shift) & 3) as usize + 1).sum::<usize>();
     let count = fields.u32()?;
     let times = if version == 1 { 16 } else { 8 };
     let entries = fields.rest().chunks_exact(times + numbers).take(usize::try_from(count).ok()?);
-    let offset = |entry: &[u8]| {
-        let mut fields = Cursor::new(entry.get(times / 2..)?);
-        if version == 1 { fields.u64() } else { fields.u32().map(u64::from) }
+    let point = |entry: &[u8]| {
+        let mut fields = Cursor::new(entry);
+        let (time, moof_offset) = if version == 1 {
+            (fields.u64()?, fields.u64()?)
+        } else {
+            (fields.u32()?.into(), fields.u32()?.into())
+        };
+        Some(AccessPoint { track, time, moof_offset })
     };
-    entries.filter_map(offset).max()
+    entries.filter_map(point).max_by_key(|point| point.moof_offset)
 }
 
 #[cfg(test)]
@@ -237,7 +316,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
     use super::super::boxes::tests::{boxed, full};
-    use super::super::tree::{Tables, tests::tree};
+    use super::super::tree::tests::tree;
     use super::*;
 
     fn words(words: &[u32]) -> Vec<u8> {
@@ -249,14 +328,14 @@ mod tests {
         let mdhd = full(*b"mdhd", 0, 0, words(&[0, 0, 1000, 0, 0x55c4_0000]));
         let trak = boxed(*b"trak", [tkhd, boxed(*b"mdia", mdhd)].concat());
         let trex = full(*b"trex", 0, 0, words(&[1, 1, 40, 0, 0]));
-        Movie::parse(&tree(&boxed(*b"moov", [trak, boxed(*b"mvex", trex)].concat()), Tables::Whole))
+        Movie::parse(&tree(&boxed(*b"moov", [trak, boxed(*b"mvex", trex)].concat())))
     }
 
     fn timeline(fragments: &[Vec<Vec<u8>>]) -> Timeline {
         let mut timelines = Timelines::new();
         for traf in fragments {
             let moof = boxed(*b"moof", boxed(*b"traf", traf.concat()));
-            add_moof(&tree(&moof, Tables::Whole), &movie(), &mut timelines);
+            add_moof(&tree(&moof), &movie(), &mut timelines);
         }
         timelines.remove(&1).unwrap()
     }
@@ -284,7 +363,7 @@ mod tests {
         for said in [tfdt, tfxd] {
             let jumped = timeline(&[vec![head(), run()], vec![head(), said, run()]]);
             assert_eq!((jumped.end_seconds(1000), jumped.is_absolute), (11.0, true));
-            assert_eq!(jumped.start_seconds(1000), 0.0);
+            assert_eq!(jumped.start_seconds(1000), Some(0.0));
         }
     }
 
@@ -297,11 +376,12 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_showing_counts() {
+    fn the_first_sample_may_be_shown_later_than_it_is_decoded() {
         let head = full(*b"tfhd", 0, 0, words(&[1]));
         let run = full(*b"trun", 0, 0x800, words(&[3, 80, 200, 0]));
         let shown = timeline(&[vec![head, run]]);
-        assert_eq!(shown.end_seconds(1000), 0.28);
+        assert_eq!((shown.start_seconds(1000), shown.offset_seconds(1000)), (Some(0.0), 0.08));
+        assert_eq!(shown.end_seconds(1000), 0.12);
     }
 
     #[test]
@@ -311,7 +391,7 @@ mod tests {
         assert_eq!(index.end_offset, 3008);
         let mut timelines = Timelines::new();
         index.add_to(&movie(), &mut timelines);
-        assert_eq!((timelines[&1].start_seconds(1000), timelines[&1].end_seconds(1000)), (0.2, 1.0));
+        assert_eq!((timelines[&1].start_seconds(1000), timelines[&1].end_seconds(1000)), (Some(0.2), 1.0));
         assert_eq!(SegmentIndex::parse(&full(*b"sidx", 0, 0, words(&[1, 500, 0, 0, 3, 1]))[8..]), None);
     }
 
@@ -319,13 +399,14 @@ mod tests {
     fn random_access_tables_name_the_last_fragment() {
         // Lengths: 1 byte each for traf, trun and sample number.
         let short = words(&[0, 1, 0, 2, 0, 500, 0x0101_0100, 0x0009_0000, 0x0101_0100]);
-        assert_eq!(last_moof_offset(&short[..16 + 8 + 3]), Some(500));
+        let point = |time, moof_offset| Some(AccessPoint { track: 1, time, moof_offset });
+        assert_eq!(last_access_point(&short[..16 + 8 + 3]), point(0, 500));
         let mut long = words(&[0x0100_0000, 1, 0, 1]);
         long.extend([0; 8]);
         long.extend(7_000_000_000_u64.to_be_bytes());
         long.extend([1; 3]);
-        assert_eq!(last_moof_offset(&long), Some(7_000_000_000));
-        assert_eq!(last_moof_offset(&words(&[0, 1, 0, u32::MAX])), None);
+        assert_eq!(last_access_point(&long), point(0, 7_000_000_000));
+        assert_eq!(last_access_point(&words(&[0, 1, 0, u32::MAX])), None);
         assert_eq!(parse_mfro(&full(*b"mfro", 0, 0, words(&[105]))), Some(105));
         assert_eq!(parse_mfro(&[0; 16]), None);
     }

@@ -13,7 +13,7 @@ use super::tree::Node;
 use super::video_entry::VideoEntry;
 use crate::cursor::Cursor;
 use crate::metadata::{
-    AudioTrack, MAX_TRACKS, Metadata, SubtitleTrack, Tags, VideoTrack, bit_rate, float, frame_rate,
+    AudioTrack, CoverArt, MAX_TRACKS, Metadata, SubtitleTrack, Tags, VideoTrack, bit_rate, float, frame_rate,
 };
 
 /// Seconds from 1904-01-01, which the format counts from, to 1970-01-01.
@@ -37,6 +37,7 @@ pub(super) struct Movie {
     /// Default duration of a sample in a fragment, by track.
     pub(super) default_sample_durations: BTreeMap<u32, u32>,
     tags: Tags,
+    cover_art: Vec<CoverArt>,
 }
 
 /// What the walk through the file found besides the movie.
@@ -62,7 +63,12 @@ pub(super) enum Coverage {
 
 impl Movie {
     pub(super) fn parse(moov: &Node) -> Self {
-        let mut movie = Self { timescale: 1, tags: tags::collect(moov), ..Self::default() };
+        let mut movie = Self {
+            timescale: 1,
+            tags: tags::collect(moov),
+            cover_art: tags::cover_art(moov),
+            ..Self::default()
+        };
         // A broken header loses the times and the turn, not the tracks.
         let _ = movie.read_mvhd(moov.data(*b"mvhd").unwrap_or_default());
         movie.tracks = moov.all(*b"trak").filter_map(Track::parse).take(3 * MAX_TRACKS).collect();
@@ -117,6 +123,7 @@ impl Movie {
             self.list(track, layout, &mut metadata);
         }
         metadata.tags = self.tags.into_map();
+        metadata.cover_art = self.cover_art;
         metadata
     }
 
@@ -146,7 +153,7 @@ impl Movie {
     }
 
     fn video_track(&self, track: &Track, entry: &VideoEntry, timeline: Option<&Timeline>) -> VideoTrack {
-        let (mut frames, mut ticks) = (track.samples.count, track.sample_duration());
+        let (mut frames, mut ticks) = (track.samples.count, track.table_duration());
         if let Some(timeline) = timeline {
             frames = frames.saturating_add(timeline.samples);
             ticks = ticks.saturating_add(timeline.sample_ticks);
@@ -177,9 +184,13 @@ impl Movie {
         }
     }
 
-    /// From the first picture or sound to the end of the last, by the tracks' own tables and fragments. The movie's
-    /// header, which writers leave at nothing or at the first fragment, is the last resort and none with fragments.
+    /// What the movie's header says, as `ffprobe` has it. Where it says nothing, and where there may be fragments, of
+    /// which it does not know: from the first picture or sound to the end of the last, by the tracks' own tables and
+    /// fragments.
     fn duration_seconds(&self, layout: &Layout) -> f64 {
+        if !self.is_extended && self.duration.is_some_and(|duration| duration > 0) {
+            return self.in_seconds(self.duration);
+        }
         let scale = match layout.coverage {
             Coverage::Part { whole_by_seen } if layout.fragmented && !self.knows_fragment_duration() => {
                 whole_by_seen
@@ -189,45 +200,74 @@ impl Movie {
             }
             _ => 1.0,
         };
-        let mut played: Option<(f64, f64)> = None;
+        let mut played: Option<Span> = None;
         let mut subtitles_end = 0.0_f64;
         for track in &self.tracks {
-            let Some((start, end)) = self.span(track, layout) else { continue };
+            let Some(span) = self.span(track, layout) else { continue };
             match track.entry {
                 SampleEntry::Video(_) | SampleEntry::Audio(_) => {
-                    let (first, last) = played.unwrap_or((start, end));
-                    played = Some((first.min(start), last.max(end)));
+                    played = Some(played.map_or(span, |played| played.or(span)));
                 }
-                SampleEntry::Subtitle { .. } => subtitles_end = subtitles_end.max(end),
+                SampleEntry::Subtitle { .. } => subtitles_end = subtitles_end.max(span.end),
                 SampleEntry::Other => {}
             }
         }
-        if let Some((start, end)) = played.filter(|(start, end)| end > start) {
+        if let Some(played) = played.filter(|played| played.end > played.start) {
             // As ffprobe has it, subtitles may hang over a little; longer ones are taken for an error.
-            let hangs_over = subtitles_end > end && subtitles_end - end < 1.0;
-            return (if hangs_over { subtitles_end } else { end } - start) * scale;
+            let hangs_over = subtitles_end > played.end && subtitles_end - played.end < 1.0;
+            let end = if hangs_over { subtitles_end } else { played.end };
+            // What is not seen makes the tracks longer, not what they wait for at the start.
+            return (end - played.start).max(played.longest) + played.longest * (scale - 1.0);
         }
-        self.in_seconds(if self.is_extended || layout.fragmented {
-            self.fragment_duration
-        } else {
-            self.duration
-        })
+        self.in_seconds(self.fragment_duration)
     }
 
     fn in_seconds(&self, movie_time: Option<u64>) -> f64 {
         float(movie_time.unwrap_or(0)) / f64::from(self.timescale.max(1))
     }
 
-    fn span(&self, track: &Track, layout: &Layout) -> Option<(f64, f64)> {
+    fn span(&self, track: &Track, layout: &Layout) -> Option<Span> {
         let Some(timeline) = layout.timelines.get(&track.id) else {
-            return track.presentation(self.timescale);
+            let (start, end) = track.presentation(self.timescale)?;
+            return Some(Span { start, end, longest: end - start });
         };
-        let shift = track.presentation_shift(self.timescale);
-        let start = timeline.start_seconds(track.timescale) + shift;
         // Fragments are counted from the zero of their timeline, as players and ffprobe do, even if the first of them
         // starts some seconds later; but the zero of a live clock is long before them.
+        let start = timeline.start_seconds(track.timescale).or(self.earliest_fragment(layout)).unwrap_or(0.0);
         let counted_from = if start > LIVE_START_SECONDS { start } else { 0.0 };
-        Some((counted_from, timeline.end_seconds(track.timescale) + shift))
+        let end = timeline.end_seconds(track.timescale);
+        if end <= 0.0 {
+            return None;
+        }
+        let longest = (end - counted_from).max(0.0);
+        let offset = timeline.offset_seconds(track.timescale) + track.presentation_shift(self.timescale);
+        Some(Span { start: start + offset, end: start + offset + longest, longest })
+    }
+
+    /// When the earliest of the first fragments that were seen starts.
+    fn earliest_fragment(&self, layout: &Layout) -> Option<f64> {
+        let starts = layout.timelines.iter().filter_map(|(id, timeline)| {
+            self.track(*id).and_then(|track| timeline.start_seconds(track.timescale))
+        });
+        starts.min_by(f64::total_cmp)
+    }
+}
+
+/// When tracks are shown, and how long the longest of them lasts, in seconds.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: f64,
+    end: f64,
+    longest: f64,
+}
+
+impl Span {
+    fn or(self, other: Self) -> Self {
+        Self {
+            start: self.start.min(other.start),
+            end: self.end.max(other.end),
+            longest: self.longest.max(other.longest),
+        }
     }
 }
 
@@ -267,7 +307,7 @@ fn creation_time(seconds: u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::boxes::tests::{boxed, full};
-    use super::super::tree::{Tables, tests::tree};
+    use super::super::tree::tests::tree;
     use super::*;
 
     #[test]
@@ -286,10 +326,27 @@ mod tests {
             [&[0; 4][..], &[0xe2, 0x5e, 0x32, 0x59], &[0; 8], &[0, 0, 3, 0xe8], &[0; 6], &[0x27, 0x10]]
                 .concat();
         for mvhd in [full(*b"mvhd", 0, 0, short), full(*b"mvhd", 1, 0, long)] {
-            let movie = Movie::parse(&tree(&boxed(*b"moov", mvhd), Tables::Whole));
+            let movie = Movie::parse(&tree(&boxed(*b"moov", mvhd)));
             assert_eq!((movie.timescale, movie.duration), (1000, Some(10_000)));
             assert_eq!(movie.created_at.as_deref(), Some("2024-05-06T07:08:09Z"));
         }
+    }
+
+    #[test]
+    fn the_header_says_how_long_it_lasts_unless_there_may_be_fragments() {
+        let duration = |extra: Vec<u8>| {
+            let mvhd = full(*b"mvhd", 0, 0, [[0; 4], [0; 4], [0, 0, 0, 10], [0, 0, 0, 25]].concat());
+            let movie = Movie::parse(&tree(&boxed(*b"moov", [mvhd, extra].concat())));
+            movie.duration_seconds(&Layout {
+                size_bytes: 1,
+                fast_start: true,
+                fragmented: false,
+                timelines: BTreeMap::new(),
+                coverage: Coverage::Whole,
+            })
+        };
+        assert!((duration(Vec::new()) - 2.5).abs() < 1e-9);
+        assert!(duration(boxed(*b"mvex", [])).abs() < 1e-9);
     }
 
     #[test]
@@ -297,7 +354,7 @@ mod tests {
         let mehd = full(*b"mehd", 1, 0, [0, 0, 0, 0, 0, 0, 4, 0]);
         let trex = full(*b"trex", 0, 0, [0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         let moov = boxed(*b"moov", boxed(*b"mvex", [mehd, trex].concat()));
-        let movie = Movie::parse(&tree(&moov, Tables::Whole));
+        let movie = Movie::parse(&tree(&moov));
         assert!(movie.is_extended);
         assert_eq!(movie.fragment_duration, Some(1024));
         assert_eq!(movie.default_sample_durations, BTreeMap::from([(3, 512)]));

@@ -3,6 +3,9 @@
 use super::tree::Node;
 use crate::cursor::Cursor;
 
+/// Larger deltas in a time table are negative ones.
+const MAX_DELTA: u32 = u32::MAX - 480_000;
+
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct SampleTable {
     /// Number of samples, by the time table where it was read whole, else by the size table.
@@ -13,6 +16,8 @@ pub(super) struct SampleTable {
     pub(super) size_bytes: Option<u64>,
     /// Where the last chunk begins in the file.
     pub(super) last_chunk_offset: Option<u64>,
+    /// Where the first chunk, and with it the first sample, begins in the file.
+    pub(super) first_chunk_offset: Option<u64>,
 }
 
 impl SampleTable {
@@ -23,13 +28,14 @@ impl SampleTable {
             .and_then(parse_stsz)
             .or_else(|| stbl.data(*b"stz2").and_then(parse_stz2))
             .unwrap_or_default();
-        let last_32 = stbl.child(*b"stco").and_then(|stco| last_offset(stco, 4));
-        let last_64 = stbl.child(*b"co64").and_then(|co64| last_offset(co64, 8));
+        let table = stbl.data(*b"co64").map(|co64| (co64, 8)).or(stbl.data(*b"stco").map(|stco| (stco, 4)));
+        let offset = |place| table.and_then(|(table, width)| chunk_offset(table, width, place));
         Self {
             count: times.map_or(sizes.count, |times| times.count),
             duration: times.map(|times| times.duration),
             size_bytes: sizes.total_bytes,
-            last_chunk_offset: last_32.max(last_64),
+            last_chunk_offset: offset(Place::Last),
+            first_chunk_offset: offset(Place::First),
         }
     }
 }
@@ -40,19 +46,30 @@ struct Times {
     duration: u64,
 }
 
+/// Adds a time table up. Deltas close to 2^32 are negative ones: some writers take back with them what they gave too
+/// much before. As no time runs backwards, such a sample lasts one unit, and the following ones give the rest back.
 fn parse_stts(data: &[u8]) -> Option<Times> {
     let mut fields = Cursor::new(data);
     fields.skip(4)?;
     let entries = usize::try_from(fields.u32()?).ok()?;
     let table = fields.take(entries.checked_mul(8)?)?;
     let mut times = Times { count: 0, duration: 0 };
+    let mut owed = 0_u64;
     for entry in table.chunks_exact(8) {
         let mut fields = Cursor::new(entry);
-        let (count, delta) = (fields.u32()?, fields.i32()?);
-        // Some writers store small negative deltas; they are no time.
-        let delta = u64::try_from(delta).unwrap_or(0);
-        times.count = times.count.saturating_add(count.into());
-        times.duration = times.duration.saturating_add(delta.saturating_mul(count.into()));
+        let (count, delta) = (u64::from(fields.u32()?), fields.u32()?);
+        let mut delta_given = u64::from(delta);
+        if delta > MAX_DELTA {
+            delta_given = 1;
+            owed = owed.saturating_add(count.saturating_mul(1 + u64::from(delta.wrapping_neg())));
+        }
+        if owed > 0 && count > 0 {
+            let paid = (owed / count).min(delta_given.saturating_sub(1));
+            owed = owed.saturating_sub(paid.saturating_mul(count));
+            delta_given -= paid;
+        }
+        times.count = times.count.saturating_add(count);
+        times.duration = times.duration.saturating_add(delta_given.saturating_mul(count));
     }
     Some(times)
 }
@@ -92,21 +109,29 @@ fn parse_stz2(data: &[u8]) -> Option<Sizes> {
     Some(Sizes { count: count.into(), total_bytes: total })
 }
 
-/// The last entry of a table of chunk offsets, `width` bytes each.
-fn last_offset(table: &Node, width: usize) -> Option<u64> {
-    let mut fields = Cursor::new(&table.data);
+#[derive(Clone, Copy)]
+enum Place {
+    First,
+    Last,
+}
+
+/// An entry of a table of chunk offsets, `width` bytes each; `None` when there is none, or it was not read.
+fn chunk_offset(table: &[u8], width: usize, place: Place) -> Option<u64> {
+    let mut fields = Cursor::new(table);
     fields.skip(4)?;
-    if fields.u32()? == 0 {
-        return None;
+    let last = usize::try_from(fields.u32()?.checked_sub(1)?).ok()?;
+    if matches!(place, Place::Last) {
+        fields.skip(last.checked_mul(width)?)?;
     }
-    let tail = table.tail.get(table.tail.len().checked_sub(width)?..)?;
-    Some(tail.iter().fold(0, |offset, byte| offset << 8 | u64::from(*byte)))
+    fields.take(width).map(|offset| offset.iter().fold(0, |offset, byte| offset << 8 | u64::from(*byte)))
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::super::boxes::tests::{boxed, full};
-    use super::super::tree::{Tables, tests::tree};
+    use super::super::tree::tests::tree;
     use super::*;
 
     fn words(words: &[u32]) -> Vec<u8> {
@@ -114,7 +139,7 @@ mod tests {
     }
 
     fn table(boxes: &[Vec<u8>]) -> SampleTable {
-        SampleTable::parse(&tree(&boxed(*b"stbl", boxes.concat()), Tables::Whole))
+        SampleTable::parse(&tree(&boxed(*b"stbl", boxes.concat())))
     }
 
     #[test]
@@ -128,9 +153,23 @@ mod tests {
                 count: 101,
                 duration: Some(100_600),
                 size_bytes: Some(60),
-                last_chunk_offset: Some(4096)
+                last_chunk_offset: Some(4096),
+                first_chunk_offset: Some(48),
             }
         );
+    }
+
+    #[test]
+    fn what_negative_deltas_take_back_is_given_back() {
+        let minus = |ticks: u32| ticks.wrapping_neg();
+        let duration = |entries: &[u32]| {
+            let count = u32::try_from(entries.len() / 2).unwrap();
+            table(&[full(*b"stts", 0, 0, words(&[&[count], entries].concat()))]).duration
+        };
+        // One sample goes back 9 units: it lasts 1, and the ten of the next ones that follow lasts 1 less each.
+        assert_eq!(duration(&[10, 100, 1, minus(9), 10, 100]), Some(1000 + 1 + 990));
+        assert_eq!(duration(&[1, minus(9), 1, 5]), Some(1 + 1));
+        assert_eq!(duration(&[1, 0x7fff_ffff]), Some(0x7fff_ffff));
     }
 
     #[test]
@@ -150,7 +189,7 @@ mod tests {
             table(&[full(*b"stts", 0, 0, words(&[all, 1, 1])), full(*b"stsz", 0, 0, words(&[0, all, 1]))]);
         assert_eq!((lying.count, lying.duration, lying.size_bytes), (all.into(), None, None));
         let long = table(&[full(*b"stts", 0, 0, words(&[2, all, 0x7fff_ffff, all, all]))]);
-        assert_eq!(long.duration, Some(u64::from(all) * 0x7fff_ffff));
+        assert_eq!(long.duration, Some(u64::from(all) * 0x8000_0000));
         assert_eq!(
             table(&[full(*b"stsz", 0, 0, words(&[all, all]))]).size_bytes,
             Some(u64::from(all).pow(2))

@@ -5,7 +5,7 @@
 use super::boxes::{FourCc, child, children};
 use super::tree::Node;
 use crate::cursor::Cursor;
-use crate::metadata::Tags;
+use crate::metadata::{CoverArt, MAX_COVER_ART, Tags};
 
 /// Type of an item's value, ISO/IEC 14496-12 by Apple: 1 UTF-8, 2 UTF-16, 21 signed, 22 unsigned, 0 by the item.
 const IMPLICIT: u32 = 0;
@@ -86,6 +86,26 @@ pub(super) fn collect(moov: &Node) -> Tags {
         }
     }
     tags
+}
+
+/// The pictures in `covr` items, by the type of their `data` boxes: 13 JPEG, 14 PNG, 27 BMP. Others are none. JPEG and
+/// PNG are often taken for each other, so there the signature counts.
+pub(super) fn cover_art(moov: &Node) -> Vec<CoverArt> {
+    let metas = || moov.all(*b"udta").flat_map(|udta| udta.all(*b"meta")).chain(moov.all(*b"meta"));
+    let lists = metas().filter_map(|meta| meta.child(*b"ilst"));
+    let pictures = lists.flat_map(|items| items.all(*b"covr")).flat_map(|cover| children(&cover.data));
+    let pictures = pictures.filter(|(kind, _)| kind == b"data").filter_map(|(_, data)| {
+        let kind = Cursor::new(data).u32()? & 0x00ff_ffff;
+        let picture = data.get(8..)?;
+        let content_type = match kind {
+            13 | 14 if picture.starts_with(b"\x89PNG") => "image/png",
+            13 | 14 => "image/jpeg",
+            27 => "image/bmp",
+            _ => return None,
+        };
+        Some(CoverArt { content_type: content_type.to_owned(), size_bytes: picture.len() as u64 })
+    });
+    pictures.take(MAX_COVER_ART).collect()
 }
 
 fn collect_meta(meta: &Node, tags: &mut Tags) {
@@ -228,11 +248,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::super::boxes::tests::{boxed, full};
-    use super::super::tree::{Tables, tests::tree};
+    use super::super::tree::tests::tree;
     use super::*;
 
     fn tags(boxes: &[Vec<u8>]) -> BTreeMap<String, String> {
-        collect(&tree(&boxed(*b"moov", boxes.concat()), Tables::Whole)).into_map()
+        collect(&tree(&boxed(*b"moov", boxes.concat()))).into_map()
     }
 
     fn item(kind: FourCc, data_kind: u32, value: &[u8]) -> Vec<u8> {
@@ -270,6 +290,19 @@ mod tests {
             ("ISRC", "XX1"),
         ];
         assert_eq!(tags(&[udta]), pairs(&expected));
+    }
+
+    #[test]
+    fn covers_are_named_and_not_tags() {
+        let data =
+            |kind: u32, picture: &[u8]| boxed(*b"data", [&kind.to_be_bytes(), &[0; 4][..], picture].concat());
+        let pictures = [data(13, b"\xff\xd8\xff"), data(13, b"\x89PNG"), data(27, b"BM"), data(0, b"?")];
+        let items = [boxed(*b"covr", pictures.concat()), boxed(*b"covr", b"broken")].concat();
+        let moov = boxed(*b"moov", boxed(*b"udta", full(*b"meta", 0, 0, boxed(*b"ilst", items))));
+        let found = cover_art(&tree(&moov));
+        let found: Vec<_> = found.iter().map(|art| (art.content_type.as_str(), art.size_bytes)).collect();
+        assert_eq!(found, [("image/jpeg", 3), ("image/png", 4), ("image/bmp", 2)]);
+        assert_eq!(collect(&tree(&moov)).into_map(), BTreeMap::new());
     }
 
     #[test]

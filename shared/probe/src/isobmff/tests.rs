@@ -31,20 +31,83 @@ fn an_index_in_front_takes_one_read_and_one_at_the_end_two() {
 }
 
 #[test]
-fn the_tables_of_a_long_film_are_skipped() {
+fn the_index_of_a_long_film_is_read_in_one_go() {
     // Two hours at 50 frames a second, twice: 12 MB of index.
     let moov = moov(&[video_track(1, 360_000, 100), video_track(2, 360_000, 100)]);
-    assert!(moov.len() as u64 > 10 * MIB);
-    let source = file(moov, mdat(8 * GIB));
+    let size = moov.len() as u64;
+    assert!(size > 10 * MIB);
+    let front = file(moov.clone(), mdat(8 * GIB));
+    let back = Sparse::of(
+        &[Part::Bytes(ftyp())]
+            .into_iter()
+            .chain(mdat(8 * GIB))
+            .chain([Part::Bytes(moov)])
+            .collect::<Vec<_>>(),
+    );
+    for (source, reads) in [(front, 2), (back, 3)] {
+        let metadata = probe(&source).unwrap();
+        assert_eq!(metadata.video.len(), 2);
+        assert!((metadata.video[1].frame_rate - 25.0).abs() < 1e-9);
+        assert_eq!(source.reads(), reads);
+        assert!(source.bytes_read() <= size + 3 * 64 * 1024, "{}", source.bytes_read());
+    }
+}
+
+#[test]
+fn of_an_index_beyond_the_bound_the_start_is_read() {
+    let first = video_track(1, 25, 100);
+    let huge = video_track(2, 3_000_000, 100);
+    assert!(huge.len() as u64 > crate::MAX_MOOV_BYTES);
+    let source = file(moov(&[first, huge.clone()]), mdat(8 * GIB));
     let metadata = probe(&source).unwrap();
     assert_eq!(metadata.video.len(), 2);
-    assert!((metadata.video[1].frame_rate - 25.0).abs() < 1e-9);
-    assert!(
-        source.reads() <= 8 && source.bytes_read() <= MIB,
-        "{} reads, {}",
-        source.reads(),
-        source.bytes_read()
-    );
+    assert!((metadata.duration_seconds - 120_000.0).abs() < 1e-9, "{}", metadata.duration_seconds);
+    assert!(source.reads() <= 4 && source.bytes_read() <= crate::MAX_MOOV_BYTES + MIB);
+
+    let unused = boxed(*b"free", vec![0; usize::try_from(crate::MAX_MOOV_BYTES).unwrap()]);
+    let refused = probe(&file(moov(&[unused, huge]), mdat(8 * GIB)));
+    assert!(matches!(refused, Err(ProbeError::LimitExceeded { .. })), "{refused:?}");
+}
+
+#[test]
+fn layouts_of_cameras_and_recorders_take_four_reads_at_most() {
+    let free = |size| [Part::Bytes(long_header(*b"free", size)), Part::Zeros(size - 16)];
+    let uuid = || Part::Bytes(boxed(*b"uuid", [7; 3000]));
+    let index = || Part::Bytes(moov(&[video_track(1, 90_000, 100)]));
+    let small = || Part::Bytes(film(250));
+    let layouts: Vec<(&str, Vec<Part>, usize)> = vec![
+        ("room left for an index", free(400_000).into_iter().chain(mdat(GIB)).chain([index()]).collect(), 4),
+        (
+            "boxes behind the index",
+            mdat(GIB).into_iter().chain([small(), uuid()]).chain(free(9000)).collect(),
+            2,
+        ),
+        (
+            "boxes in front",
+            [uuid()].into_iter().chain(mdat(GIB)).chain(free(90_000)).chain([index()]).collect(),
+            4,
+        ),
+        ("two of media data", mdat(GIB).into_iter().chain(mdat(GIB)).chain([index()]).collect(), 4),
+        ("three of media data", (0..3).flat_map(|_| mdat(GIB)).chain([small()]).collect(), 4),
+        (
+            "hundreds of media data",
+            (0..300).flat_map(|_| mdat(9 * MIB)).chain([small(), uuid()]).collect(),
+            4,
+        ),
+        (
+            "an index before room for one",
+            [small()].into_iter().chain(free(400_000)).chain(mdat(GIB)).collect(),
+            2,
+        ),
+    ];
+    for (name, parts, reads) in layouts {
+        let source = file(Vec::new(), parts);
+        let metadata = probe(&source).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(metadata.video.len(), 1, "{name}");
+        assert!(source.reads() <= reads, "{name}: {} reads", source.reads());
+    }
+    let hidden = file(Vec::new(), (0..300).flat_map(|_| mdat(9 * MIB)).chain([index()]).chain(mdat(GIB)));
+    assert!(matches!(probe(&hidden), Err(ProbeError::LimitExceeded { .. })));
 }
 
 #[test]
@@ -72,9 +135,18 @@ fn what_is_cut_off_is_refused() {
     assert!(no_index.contains("no index"), "{no_index}");
     let fragment_only = cut(Sparse::of(&fragment(Some(0), 100)));
     assert!(fragment_only.contains("segment"), "{fragment_only}");
-    let last_fragment = file(fragmented_moov(&[]), fragments(3, 100, true));
-    let last = cut(Sparse::new(last_fragment.len - 1, last_fragment.stretches.clone()));
-    assert_eq!(last, "it ends 1 byte before the end of its media data");
+    let first_fragment = file(fragmented_moov(&[]), fragments(1, 100, true));
+    let first = cut(Sparse::new(first_fragment.len - 120, first_fragment.stretches.clone()));
+    assert!(first.ends_with("before the end of its first fragment"), "{first}");
+}
+
+#[test]
+fn a_recording_in_fragments_that_broke_off_is_as_long_as_what_there_is() {
+    let whole = file(fragmented_moov(&[]), fragments(3, 100, true));
+    for (missing, seconds) in [(1, 3.0), (100, 3.0), (101, 2.0), (117, 2.0)] {
+        let metadata = probe(&Sparse::new(whole.len - missing, whole.stretches.clone())).unwrap();
+        assert!((metadata.duration_seconds - seconds).abs() < 1e-9, "{missing}: {metadata:?}");
+    }
 }
 
 #[test]

@@ -73,6 +73,12 @@ impl Track {
         }
     }
 
+    /// How long the samples in the movie box last by their time table, which knows better than the header what frames
+    /// last on average, and where fragments go on.
+    pub(super) fn table_duration(&self) -> u64 {
+        self.samples.duration.filter(|duration| *duration > 0).unwrap_or_else(|| self.sample_duration())
+    }
+
     /// When the track starts and ends, in seconds, by its samples and edit list; `None` without samples.
     pub(super) fn presentation(&self, movie_timescale: u32) -> Option<(f64, f64)> {
         let total = self.sample_duration();

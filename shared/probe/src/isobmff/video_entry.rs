@@ -1,10 +1,10 @@
 //! Visual sample entries (ISO/IEC 14496-12 clause 12.1, "QuickTime File Format" Video Media).
 
 use super::boxes::{FourCc, child, children, kind_text};
-use super::entry::{UNKNOWN, unprotected};
+use super::entry::unprotected;
 use super::esds::ElementaryStream;
 use crate::codec::color::ColorCodes;
-use crate::codec::{VideoConfig, av1, h264, hevc, vp9};
+use crate::codec::{VideoConfig, av1, bitmap, h264, hevc, vp9};
 use crate::cursor::Cursor;
 use crate::metadata::{Color, Hdr, aspect_ratio};
 
@@ -194,6 +194,7 @@ fn codec_name(kind: FourCc) -> &'static str {
         b"apch" | b"apcn" | b"apcs" | b"apco" | b"ap4h" | b"ap4x" => "prores",
         b"AVdn" | b"AVdh" => "dnxhd",
         b"CFHD" => "cfhd",
+        b"3IVD" => "msmpeg4v3",
         b"SVQ1" => "svq1",
         b"SVQ3" => "svq3",
         b"cvid" => "cinepak",
@@ -211,7 +212,8 @@ fn codec_name(kind: FourCc) -> &'static str {
         | [b'h', b'd', b'v', _]
         | [b'm', b'x', b'3'..=b'5', _]
         | [b'x', b'd', b'v' | b'h' | b'5', _] => "mpeg2video",
-        _ => UNKNOWN,
+        // Writers of QuickTime take the FourCCs of AVI for what has none of its own.
+        _ => bitmap::codec_name(kind),
     }
 }
 
@@ -245,6 +247,7 @@ mod tests {
 
     use super::super::boxes::tests::{boxed, full};
     use super::*;
+    use crate::codec::UNKNOWN;
 
     fn entry(kind: FourCc, width: u16, height: u16, boxes: &[Vec<u8>]) -> VideoEntry {
         let mut body = vec![0; 24];

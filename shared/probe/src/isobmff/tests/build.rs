@@ -137,17 +137,16 @@ pub(super) fn video_track(id: u32, samples: u32, last_chunk: u32) -> Vec<u8> {
         full(*b"stts", 0, 0, words(&[1, samples, 40])),
         full(*b"ctts", 0, 0, [words(&[samples]), padding(8)].concat()),
         full(*b"stsz", 0, 0, [words(&[0, samples]), padding(4)].concat()),
-        full(*b"stco", 0, 0, [words(&[samples]), padding(4), words(&[last_chunk])].concat()),
+        full(*b"stco", 0, 0, [words(&[samples + 1]), padding(4), words(&[last_chunk])].concat()),
     ];
     track(id, *b"vide", &video_entry(), samples * 40, &tables)
 }
 
-pub(super) fn mvhd() -> Vec<u8> {
-    full(*b"mvhd", 0, 0, words(&[0, 0, 1000, 77_777]))
-}
-
+/// A movie of these boxes whose header leaves the duration open, unless there are fragments: then it is misleading.
 pub(super) fn moov(boxes: &[Vec<u8>]) -> Vec<u8> {
-    boxed(*b"moov", [mvhd(), boxes.concat()].concat())
+    let boxes = boxes.concat();
+    let duration = if boxes.windows(4).any(|window| window == b"mvex") { 77_777 } else { 0 };
+    boxed(*b"moov", [full(*b"mvhd", 0, 0, words(&[0, 0, 1000, duration])), boxes].concat())
 }
 
 pub(super) fn film(samples: u32) -> Vec<u8> {
@@ -209,7 +208,12 @@ pub(super) fn segment(start: u32, seconds: &std::ops::RangeInclusive<u32>, data_
 
 /// The index of fragments at the end of a file, which names the one at `offset`.
 pub(super) fn mfra(offset: u64) -> Vec<u8> {
-    let entry = [words(&[1, 0, 1, 0, 1000]), offset.to_be_bytes().to_vec(), vec![1; 3]].concat();
+    mfra_at(offset, 1000)
+}
+
+/// The same, which says that the fragment starts at `time`.
+pub(super) fn mfra_at(offset: u64, time: u32) -> Vec<u8> {
+    let entry = [words(&[1, 0, 1, 0, time]), offset.to_be_bytes().to_vec(), vec![1; 3]].concat();
     let tfra = full(*b"tfra", 1, 0, entry);
     let size = u32::try_from(8 + tfra.len() + 16).unwrap();
     boxed(*b"mfra", [tfra, full(*b"mfro", 0, 0, words(&[size]))].concat())
