@@ -55,6 +55,7 @@ mod musepack;
 mod ogg;
 mod reader;
 mod source;
+mod tags;
 mod wav;
 mod wavpack;
 

@@ -7,6 +7,7 @@ pub(crate) mod aac;
 pub(crate) mod ac3;
 pub(crate) mod av1;
 pub(crate) mod color;
+pub(crate) mod flac;
 pub(crate) mod h264;
 pub(crate) mod headers;
 pub(crate) mod hevc;
