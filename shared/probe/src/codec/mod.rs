@@ -6,6 +6,7 @@
 pub(crate) mod aac;
 pub(crate) mod ac3;
 pub(crate) mod av1;
+pub(crate) mod bitmap;
 pub(crate) mod color;
 pub(crate) mod flac;
 pub(crate) mod h264;
@@ -13,8 +14,12 @@ pub(crate) mod headers;
 pub(crate) mod hevc;
 pub(crate) mod nal;
 pub(crate) mod vp9;
+pub(crate) mod wave_format;
 
 use color::ColorCodes;
+
+/// The name of a codec that is not known.
+pub(crate) const UNKNOWN: &str = "unknown";
 
 /// What a video codec's configuration tells of its track.
 #[derive(Debug, Default, PartialEq, Eq)]
