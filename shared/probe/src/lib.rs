@@ -46,6 +46,7 @@ mod detect;
 mod error;
 mod flac;
 mod flv;
+mod frame_rate;
 mod isobmff;
 mod matroska;
 mod metadata;

@@ -12,6 +12,7 @@ pub(crate) mod flac;
 pub(crate) mod h264;
 pub(crate) mod headers;
 pub(crate) mod hevc;
+pub(crate) mod mpeg_audio;
 pub(crate) mod nal;
 pub(crate) mod vp9;
 pub(crate) mod wave_format;

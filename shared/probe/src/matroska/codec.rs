@@ -98,11 +98,9 @@ pub(super) fn pcm_name(codec_id: &str, bit_depth: u64) -> Option<&'static str> {
 
 /// The codec of a `V_QUICKTIME` or `A_QUICKTIME` track: its sample entry, of which old writers left out the size.
 pub(super) fn quicktime_name(codec_private: &[u8]) -> &'static str {
-    let at = |offset: usize| {
-        codec_private.get(offset..offset + 4).and_then(|kind| kind.first_chunk::<4>()).copied()
-    };
-    let names = [at(4), at(0)].into_iter().flatten().map(quicktime_entry_name);
-    names.into_iter().find(|name| *name != UNKNOWN).unwrap_or(UNKNOWN)
+    let mut kinds = [4..8, 0..4].into_iter().filter_map(|range| codec_private.get(range)?.first_chunk::<4>());
+    let kind = kinds.find(|kind| kind.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' '));
+    kind.map_or(UNKNOWN, |kind| quicktime_entry_name(*kind))
 }
 
 fn quicktime_entry_name(kind: [u8; 4]) -> &'static str {
@@ -121,6 +119,11 @@ fn quicktime_entry_name(kind: [u8; 4]) -> &'static str {
         b"fl32" => "pcm_f32be",
         b"fl64" => "pcm_f64be",
         b"raw " => "pcm_u8",
+        b"SVQ1" => "svq1",
+        b"SVQ3" => "svq3",
+        b"rle " => "qtrle",
+        b"rpza" => "rpza",
+        b"smc " => "smc",
         _ => bitmap::codec_name(kind),
     }
 }

@@ -11,7 +11,6 @@
 mod cluster;
 mod codec;
 mod ebml;
-mod frame_rate;
 mod tags;
 mod track;
 mod video;
@@ -276,8 +275,9 @@ impl<S: ByteSource> Walk<'_, '_, S> {
             video.track.frame_rate = match track.default_duration {
                 Some(nanoseconds) => frame_rate(1, float(nanoseconds) / 1e9),
                 None => {
-                    let timestamps = own().take(frame_rate::MAX_FRAMES).map(|block| block.timestamp).collect();
-                    (frame_rate::estimate(timestamps, ticks.seconds) * 1e3).round() / 1e3
+                    let timestamps =
+                        own().take(crate::frame_rate::MAX_FRAMES).map(|block| block.timestamp).collect();
+                    (crate::frame_rate::estimate(timestamps, ticks.seconds) * 1e3).round() / 1e3
                 }
             };
             if let Some(frame) = own().next().and_then(|block| block.frame())

@@ -9,7 +9,7 @@ use crate::metadata::float;
 const FRAMES: usize = 41;
 /// As many as are looked at: where frames are not stored in the order in which they are shown, the last ones of a
 /// stretch have gaps between them.
-pub(super) const MAX_FRAMES: usize = 2 * FRAMES;
+pub(crate) const MAX_FRAMES: usize = 2 * FRAMES;
 /// With fewer there is nothing to be learned.
 const MIN_FRAMES: usize = 4;
 /// With this many frames the greatest common divisor of their distances counts.
@@ -18,7 +18,7 @@ const MIN_FRAMES_FOR_DIVISOR: usize = 17;
 const MAX_VARIANCE: f64 = 0.01;
 
 /// Frames per second by the timestamps of a track's first frames, in any order; 0 when they fit no rate.
-pub(super) fn estimate(mut timestamps: Vec<i64>, tick_seconds: f64) -> f64 {
+pub(crate) fn estimate(mut timestamps: Vec<i64>, tick_seconds: f64) -> f64 {
     timestamps.sort_unstable();
     timestamps.dedup();
     timestamps.truncate(FRAMES);
