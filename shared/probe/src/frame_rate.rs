@@ -13,7 +13,7 @@ pub(crate) const MAX_FRAMES: usize = 2 * FRAMES;
 /// With fewer there is nothing to be learned.
 const MIN_FRAMES: usize = 4;
 /// With this many frames the greatest common divisor of their distances counts.
-const MIN_FRAMES_FOR_DIVISOR: usize = 17;
+pub(crate) const MIN_FRAMES_FOR_DIVISOR: usize = 17;
 /// How far frames may be from a rate's raster, as the variance in frames.
 const MAX_VARIANCE: f64 = 0.01;
 

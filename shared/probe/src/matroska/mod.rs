@@ -25,7 +25,8 @@ use tags::Collected;
 use track::{Media, Track, parse_tracks};
 
 use crate::error::ProbeError;
-use crate::metadata::{CoverArt, MAX_COVER_ART, MAX_TRACKS, Metadata, float, frame_rate};
+use crate::frame_rate;
+use crate::metadata::{CoverArt, MAX_COVER_ART, MAX_TRACKS, Metadata, float};
 use crate::reader::{MAX_READS, Reader, SHORT_REST_BYTES, WINDOW_BYTES};
 use crate::source::ByteSource;
 
@@ -61,6 +62,8 @@ const MAX_SEEKS: usize = 64;
 const MAX_PART_BYTES: u64 = 256 * 1024;
 /// As much of an attachment as its name and type take.
 const ATTACHMENT_HEAD_BYTES: u64 = 1024;
+/// As much of the first clusters as is looked at for a frame rate.
+const FIRST_FRAMES_BYTES: u64 = 4 * WINDOW_BYTES;
 /// Of a long file, as much of the end as is searched for a cluster: this, then as much in front of it.
 const TAIL_BYTES: u64 = SHORT_REST_BYTES;
 /// The most elements in front of the segment.
@@ -132,6 +135,7 @@ struct Walk<'r, 's, S: ByteSource> {
 impl<S: ByteSource> Walk<'_, '_, S> {
     async fn run(&mut self) -> Result<Metadata, ProbeError<S::Error>> {
         self.find_parts().await?;
+        self.fetch_elsewhere().await?;
         let Some(tracks) = self.part_body(TRACKS).await? else {
             return Err(ProbeError::malformed("it does not say what tracks it has"));
         };
@@ -203,6 +207,16 @@ impl<S: ByteSource> Walk<'_, '_, S> {
         })
     }
 
+    /// Fetches where description and tracks begin, if they were not seen: what lies behind comes along.
+    async fn fetch_elsewhere(&mut self) -> Result<(), ProbeError<S::Error>> {
+        let unseen = |id: &u32| [INFO, TRACKS].contains(id) && !self.parts.iter().any(|part| part.id == *id);
+        let first = self.seeks.iter().filter(|(id, _)| unseen(id)).map(|(_, position)| *position).min();
+        if let Some(position) = first {
+            self.header_at(self.segment_body.saturating_add(position)).await?;
+        }
+        Ok(())
+    }
+
     async fn note(&mut self, part: Part) -> Result<(), ProbeError<S::Error>> {
         if part.id == SEEK_HEAD {
             let entries = self.body(part).await?.unwrap_or_default();
@@ -258,28 +272,34 @@ impl<S: ByteSource> Walk<'_, '_, S> {
         ticks: Ticks,
     ) -> Result<(), ProbeError<S::Error>> {
         let Some(start) = self.first_cluster else { return Ok(()) };
-        let is_video = |track: &&Track| matches!(track.media, Media::Video(_));
-        let lacks_rate = |track: &Track| track.default_duration.is_none();
-        let end = start.saturating_add(WINDOW_BYTES);
-        let cached_end = self.cached_end(start, end);
-        let end = if tracks.iter().filter(is_video).any(lacks_rate) && self.reads_left > 2 {
-            end
-        } else {
-            cached_end
+        let cached_end = self.cached_end(start, start.saturating_add(FIRST_FRAMES_BYTES));
+        let mut bytes = self.reader.read(start..cached_end).await?;
+        let lacks_frames = |track: &Track| {
+            let frames = cluster::blocks(&bytes).iter().filter(|block| block.track == track.number).count();
+            matches!(track.media, Media::Video(_))
+                && track.default_duration.is_none()
+                && frames < frame_rate::MIN_FRAMES_FOR_DIVISOR
         };
-        let Some(bytes) = self.read(start, end).await? else { return Ok(()) };
+        // The last timestamp and the tags have to be left a read each.
+        if self.reads_left > 2
+            && tracks.iter().any(lacks_frames)
+            && let Some(more) = self.read(start, start.saturating_add(FIRST_FRAMES_BYTES)).await?
+        {
+            bytes = more;
+        }
         let blocks = cluster::blocks(&bytes);
         for track in tracks {
             let Media::Video(video) = &mut track.media else { continue };
             let own = || blocks.iter().filter(|block| block.track == track.number);
-            video.track.frame_rate = match track.default_duration {
-                Some(nanoseconds) => frame_rate(1, float(nanoseconds) / 1e9),
+            let rate = match track.default_duration {
+                Some(nanoseconds) => 1e9 / float(nanoseconds),
                 None => {
                     let timestamps =
-                        own().take(crate::frame_rate::MAX_FRAMES).map(|block| block.timestamp).collect();
-                    (crate::frame_rate::estimate(timestamps, ticks.seconds) * 1e3).round() / 1e3
+                        own().take(frame_rate::MAX_FRAMES).map(|block| block.timestamp).collect();
+                    frame_rate::estimate(timestamps, ticks.seconds)
                 }
             };
+            video.track.frame_rate = (rate * 1e3).round() / 1e3;
             if let Some(frame) = own().next().and_then(|block| block.frame())
                 && track.has_plain_frames
             {
@@ -407,3 +427,6 @@ fn created_at(date: &[u8]) -> Option<String> {
     let since_1970 = EPOCH.checked_add(nanoseconds.div_euclid(1_000_000_000))?;
     OffsetDateTime::from_unix_timestamp(since_1970).ok()?.format(&Rfc3339).ok()
 }
+
+#[cfg(test)]
+mod tests;
