@@ -10,7 +10,7 @@ const MAX_HEADER_BYTES: usize = 4 + 7 + 2 + 2 + 1;
 pub(super) fn last_sample(bytes: &[u8], info: &StreamInfo) -> u64 {
     let starts = (0..bytes.len().saturating_sub(1)).rev();
     let last = starts.filter(|start| bytes[*start] == 0xff && bytes[start + 1] & 0xfe == 0xf8);
-    last.filter_map(|start| end_sample(&bytes[start..], info)).next().unwrap_or(0)
+    last.filter_map(|start| bytes.get(start..)).find_map(|frame| end_sample(frame, info)).unwrap_or(0)
 }
 
 /// The sample behind the frame that starts `bytes`; `None` when no header of this stream is there.

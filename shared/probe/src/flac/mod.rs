@@ -51,13 +51,12 @@ pub(crate) async fn probe_at<S: ByteSource>(
     let Some(info) = blocks.info.filter(|info| info.sample_rate > 0) else {
         return Err(ProbeError::malformed("its FLAC stream does not describe itself"));
     };
-    let samples = match info.total_samples {
-        Some(samples) => samples,
-        None => {
-            let len = reader.len();
-            let tail = reader.read(len.saturating_sub(TAIL_BYTES).max(blocks.end.min(len))..len).await?;
-            frame::last_sample(&tail, &info)
-        }
+    let samples = if let Some(samples) = info.total_samples {
+        samples
+    } else {
+        let len = reader.len();
+        let tail = reader.read(len.saturating_sub(TAIL_BYTES).max(blocks.end.min(len))..len).await?;
+        frame::last_sample(&tail, &info)
     };
     let mut metadata = Metadata::new("flac", "flac", reader.len());
     let mut track = AudioTrack::new("flac", "flac");

@@ -52,7 +52,8 @@ pub(super) fn parse_video(body: &[u8]) -> Option<VideoTrack> {
     }
     if flags & EXTENDED != 0 {
         let four_cc = fields.four_cc()?;
-        return parse_extended_video(four_cc, (flags & 0xf == 0).then_some(fields.rest()));
+        let is_sequence_start = flags.trailing_zeros() >= 4;
+        return parse_extended_video(four_cc, is_sequence_start.then_some(fields.rest()));
     }
     let codec = match flags & 0xf {
         2 => "flv1",
@@ -60,10 +61,10 @@ pub(super) fn parse_video(body: &[u8]) -> Option<VideoTrack> {
         4 => "vp6f",
         5 => "vp6a",
         6 => "flashsv2",
-        7 => return parse_configured(b"avc1", body),
+        7 => return parse_configured(*b"avc1", body),
         8 => "h263",
         9 => "mpeg4",
-        12 => return parse_configured(b"hvc1", body),
+        12 => return parse_configured(*b"hvc1", body),
         _ => UNKNOWN,
     };
     let mut track = VideoTrack::new(codec, codec);
@@ -74,9 +75,9 @@ pub(super) fn parse_video(body: &[u8]) -> Option<VideoTrack> {
 
 /// H.264, or HEVC as some writers have it: packet type and composition time, then the configuration record, if that
 /// is what the packet holds.
-fn parse_configured(four_cc: &[u8; 4], body: &[u8]) -> Option<VideoTrack> {
+fn parse_configured(four_cc: [u8; 4], body: &[u8]) -> Option<VideoTrack> {
     let is_record = *body.get(1)? == 0;
-    parse_extended_video(*four_cc, is_record.then(|| body.get(5..)).flatten())
+    parse_extended_video(four_cc, is_record.then(|| body.get(5..)).flatten())
 }
 
 fn parse_extended_video(four_cc: [u8; 4], record: Option<&[u8]>) -> Option<VideoTrack> {

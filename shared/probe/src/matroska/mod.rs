@@ -291,13 +291,11 @@ impl<S: ByteSource> Walk<'_, '_, S> {
         for track in tracks {
             let Media::Video(video) = &mut track.media else { continue };
             let own = || blocks.iter().filter(|block| block.track == track.number);
-            let rate = match track.default_duration {
-                Some(nanoseconds) => 1e9 / float(nanoseconds),
-                None => {
-                    let timestamps =
-                        own().take(frame_rate::MAX_FRAMES).map(|block| block.timestamp).collect();
-                    frame_rate::estimate(timestamps, ticks.seconds)
-                }
+            let rate = if let Some(nanoseconds) = track.default_duration {
+                1e9 / float(nanoseconds)
+            } else {
+                let timestamps = own().take(frame_rate::MAX_FRAMES).map(|block| block.timestamp).collect();
+                frame_rate::estimate(timestamps, ticks.seconds)
             };
             video.track.frame_rate = (rate * 1e3).round() / 1e3;
             if let Some(frame) = own().next().and_then(|block| block.frame())

@@ -131,11 +131,11 @@ fn whole(rate: f64) -> u32 {
 }
 
 fn apply_aac(track: &mut AudioTrack, codec_id: &str, codec_private: &[u8]) {
-    track.codec_string = "mp4a.40.2".to_owned();
+    "mp4a.40.2".clone_into(&mut track.codec_string);
     let Some(mut config) = AudioSpecificConfig::parse(codec_private) else {
         // Identifiers of old name the profile: A_AAC/MPEG4/LC/SBR.
         if codec_id.ends_with("/SBR") {
-            track.codec_string = "mp4a.40.5".to_owned();
+            "mp4a.40.5".clone_into(&mut track.codec_string);
             track.profile = Some("HE-AAC".to_owned());
         }
         return;

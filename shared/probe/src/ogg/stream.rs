@@ -124,7 +124,7 @@ fn parse_theora(packet: &[u8]) -> Option<Description> {
     let (rate, per) = (fields.u32()?, fields.u32()?);
     let (x, y) = (fields.u24()?, fields.u24()?);
     fields.skip(1 + 3)?;
-    let packed = fields.u16()?;
+    let quality_and_shift = fields.u16()?;
     let mut track = VideoTrack::new("theora", "theora");
     (track.width, track.height) = (width, height);
     track.display_aspect_ratio =
@@ -132,7 +132,7 @@ fn parse_theora(packet: &[u8]) -> Option<Description> {
     track.frame_rate = frame_rate(rate.into(), per.into());
     let mut description = Description::new(Media::Video(track), f64::from(rate) / f64::from(per));
     description.packet_ticks = 1;
-    description.key_frame_shift = u32::from(packed >> 5 & 0x1f);
+    description.key_frame_shift = u32::from(quality_and_shift >> 5 & 0x1f);
     description.counts_finished_frames = version >= 0x03_0201;
     Some(description)
 }
@@ -296,21 +296,19 @@ impl Stream {
         self.seconds(self.tick(granule))
     }
 
+    /// The frame or sample that a granule position stands for.
     fn tick(&self, granule: u64) -> i64 {
         let Some(description) = &self.description else { return 0 };
-        let tick = match self.codec {
-            // Key frame and frames since; then VP8 counts from 1 for a frame that is shown.
-            Codec::Vp8 => (granule >> 32).saturating_sub(u64::from(granule >> 30 & 3 == 0)).saturating_add(1),
-            _ => {
-                let since_key_frame = granule & ((1 << description.key_frame_shift) - 1);
-                let key_frame = granule >> description.key_frame_shift;
-                let unfinished = u64::from(!description.counts_finished_frames);
-                if description.key_frame_shift == 0 {
-                    granule
-                } else {
-                    key_frame + since_key_frame + unfinished
-                }
-            }
+        let shift = description.key_frame_shift;
+        let tick = if self.codec == Codec::Vp8 {
+            // A frame that is not shown counts with the next one that is.
+            let is_shown = (granule >> 30).trailing_zeros() < 2;
+            (granule >> 32).saturating_sub(u64::from(!is_shown))
+        } else if shift == 0 {
+            granule
+        } else {
+            let since_key_frame = granule & ((1 << shift) - 1);
+            (granule >> shift) + since_key_frame + u64::from(!description.counts_finished_frames)
         };
         i64::try_from(tick).unwrap_or(i64::MAX)
     }
@@ -364,7 +362,7 @@ mod tests {
         packet.extend([0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0x00, 0xc0]);
         let mut stream = Stream::new(1);
         assert_eq!(stream.end_packet(&packet), None);
-        assert!((stream.end_seconds(30 << 6 | 30) - 60.0 * 1001.0 / 30_000.0).abs() < 1e-9);
+        assert!((stream.end_seconds((30 << 6) + 30) - 60.0 * 1001.0 / 30_000.0).abs() < 1e-9);
         let Media::Video(track) = stream.into_media() else { panic!("no video") };
         assert_eq!((track.width, track.height, track.codec.as_str()), (322, 242, "theora"));
         assert!((track.frame_rate - 29.97).abs() < 1e-9);

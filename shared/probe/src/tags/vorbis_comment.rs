@@ -85,11 +85,6 @@ impl Comments {
         }
     }
 
-    /// The value of `key`, by `ffprobe`'s name.
-    pub(crate) fn get(&self, key: &str) -> Option<&str> {
-        self.fields.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
-    }
-
     /// Adds everything that is a tag of the file to `tags`.
     pub(crate) fn add_to(&self, tags: &mut Tags) {
         for (key, value) in &self.fields {
@@ -135,8 +130,12 @@ pub(crate) mod tests {
             |text: &str| [&u32::try_from(text.len()).unwrap().to_le_bytes()[..], text.as_bytes()].concat();
         let mut packet = string(vendor);
         packet.extend(u32::try_from(comments.len()).unwrap().to_le_bytes());
-        comments.iter().for_each(|comment| packet.extend(string(comment)));
+        packet.extend(comments.iter().flat_map(|comment| string(comment)));
         packet
+    }
+
+    fn value<'a>(comments: &'a Comments, key: &str) -> Option<&'a str> {
+        comments.fields.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
     }
 
     #[test]
@@ -144,9 +143,9 @@ pub(crate) mod tests {
         let packet =
             comments("vendor", &["Artist=One", "ARTIST=Two", "TRACKNUMBER=3", "no pair", "title=Größe=1"]);
         let parsed = Comments::parse(&packet);
-        assert_eq!(parsed.get("artist"), Some("One;Two"));
-        assert_eq!(parsed.get("track"), Some("3"));
-        assert_eq!(parsed.get("title"), Some("Größe=1"));
+        assert_eq!(value(&parsed, "artist"), Some("One;Two"));
+        assert_eq!(value(&parsed, "track"), Some("3"));
+        assert_eq!(value(&parsed, "title"), Some("Größe=1"));
         assert_eq!(parsed.fields.len(), 3);
     }
 
@@ -162,7 +161,7 @@ pub(crate) mod tests {
             parsed.cover_art,
             [CoverArt { content_type: "image/png".to_owned(), size_bytes: 100_000 }]
         );
-        assert_eq!(parsed.get("title"), Some("T"));
+        assert_eq!(value(&parsed, "title"), Some("T"));
     }
 
     #[test]
@@ -174,6 +173,6 @@ pub(crate) mod tests {
         assert_eq!(Comments::parse(&[]), Comments::default());
         let same = vec!["k=vvvvvvvvvvvvvvvv"; 5000];
         let joined = Comments::parse(&comments("", &same));
-        assert!(joined.get("k").unwrap().len() <= 2 * MAX_VALUE_BYTES);
+        assert!(value(&joined, "k").unwrap().len() <= 2 * MAX_VALUE_BYTES);
     }
 }
