@@ -60,6 +60,8 @@ const MAX_PARTS: u32 = 1024;
 const MAX_SEEKS: usize = 64;
 /// As much of a part as is read.
 const MAX_PART_BYTES: u64 = 256 * 1024;
+/// The most attachments that are looked at.
+const MAX_ATTACHMENTS: u32 = 256;
 /// As much of an attachment as its name and type take.
 const ATTACHMENT_HEAD_BYTES: u64 = 1024;
 /// As much of the first clusters as is looked at for a frame rate.
@@ -289,19 +291,21 @@ impl<S: ByteSource> Walk<'_, '_, S> {
         }
         let blocks = cluster::blocks(&bytes);
         for track in tracks {
-            let Media::Video(video) = &mut track.media else { continue };
             let own = || blocks.iter().filter(|block| block.track == track.number);
-            let rate = if let Some(nanoseconds) = track.default_duration {
-                1e9 / float(nanoseconds)
-            } else {
-                let timestamps = own().take(frame_rate::MAX_FRAMES).map(|block| block.timestamp).collect();
-                frame_rate::estimate(timestamps, ticks.seconds)
-            };
-            video.track.frame_rate = (rate * 1e3).round() / 1e3;
+            if let Media::Video(video) = &mut track.media {
+                let rate = if let Some(nanoseconds) = track.default_duration {
+                    1e9 / float(nanoseconds)
+                } else {
+                    let timestamps =
+                        own().take(frame_rate::MAX_FRAMES).map(|block| block.timestamp).collect();
+                    frame_rate::estimate(timestamps, ticks.seconds)
+                };
+                video.track.frame_rate = (rate * 1e3).round() / 1e3;
+            }
             if let Some(frame) = own().next().and_then(|block| block.frame())
                 && track.has_plain_frames
             {
-                video.apply_first_frame(frame);
+                track.media.apply_first_frame(frame);
             }
         }
         Ok(())
@@ -368,14 +372,19 @@ impl<S: ByteSource> Walk<'_, '_, S> {
         let Some(attachments) = self.part(ATTACHMENTS).await? else { return Ok(cover_art) };
         let end = attachments.size.map_or(u64::MAX, |size| attachments.body_at.saturating_add(size));
         let mut position = attachments.body_at;
-        while position < end.min(self.segment_end) && cover_art.len() < MAX_COVER_ART {
+        for _ in 0..MAX_ATTACHMENTS {
+            if position >= end.min(self.segment_end) || cover_art.len() >= MAX_COVER_ART {
+                break;
+            }
             let Some(header) = self.header_at(position).await? else { break };
-            let (Some(size), true) = (header.size, header.id == ATTACHED_FILE) else { break };
+            let Some(size) = header.size else { break };
             let body_at = position.saturating_add(header.header_bytes);
-            let head_end = body_at.saturating_add(size.min(ATTACHMENT_HEAD_BYTES));
-            let Some(head) = self.read(body_at, head_end).await? else { break };
-            cover_art.extend(tags::parse_picture(&head));
             position = body_at.saturating_add(size);
+            if header.id == ATTACHED_FILE {
+                let head_end = body_at.saturating_add(size.min(ATTACHMENT_HEAD_BYTES));
+                let Some(head) = self.read(body_at, head_end).await? else { break };
+                cover_art.extend(tags::parse_picture(&head));
+            }
         }
         Ok(cover_art)
     }

@@ -179,7 +179,8 @@ fn pictures_among_the_attachments_are_named() {
     let attached = |kind: &[u8], data: usize| {
         element(ATTACHED_FILE, [element(0x4660, kind), element(0x465c, vec![1; data])].concat())
     };
-    let attachments = [attached(b"font/ttf", 9000), attached(b"image/png", 300)].concat();
+    let checksum = element(0xbf, [0; 4]);
+    let attachments = [checksum, attached(b"font/ttf", 9000), attached(b"image/png", 300)].concat();
     let segment = [info(Some(1.0)), tracks(&[]), element(ATTACHMENTS, attachments)].concat();
     let metadata = probe(file(element(SEGMENT, segment))).0.unwrap();
     assert_eq!(metadata.cover_art, [CoverArt { content_type: "image/png".to_owned(), size_bytes: 300 }]);

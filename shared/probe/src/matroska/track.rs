@@ -5,7 +5,8 @@ use super::ebml::{child, child_float, child_text, child_unsigned, children, unsi
 use super::video::Video;
 use crate::codec::aac::AudioSpecificConfig;
 use crate::codec::flac::StreamInfo;
-use crate::codec::{AudioConfig, UNKNOWN, wave_format::WaveFormat};
+use crate::codec::wave_format::WaveFormat;
+use crate::codec::{AudioConfig, UNKNOWN, dts_profile};
 use crate::cursor::Cursor;
 use crate::metadata::{AudioTrack, SubtitleTrack};
 
@@ -53,6 +54,19 @@ pub(super) enum Media {
     Video(Box<Video>),
     Audio(AudioTrack),
     Subtitle(SubtitleTrack),
+}
+
+impl Media {
+    /// Takes in what only the track's first frame says.
+    pub(super) fn apply_first_frame(&mut self, frame: &[u8]) {
+        match self {
+            Self::Video(video) => video.apply_first_frame(frame),
+            Self::Audio(audio) if audio.codec == "dts" => {
+                audio.profile = dts_profile::profile(frame).map(str::to_owned);
+            }
+            Self::Audio(_) | Self::Subtitle(_) => {}
+        }
+    }
 }
 
 /// The tracks of a `Tracks` element. Those of other types (buttons, controls, metadata) are left out.
