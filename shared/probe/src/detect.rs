@@ -79,6 +79,9 @@ const SIGNATURES: [(&[u8], Detected); 30] = [
     (b"SQLite format 3\0", Detected::Other("a database")),
 ];
 
+/// Signature, version and flags of a page that starts a logical stream.
+const FIRST_OGG_PAGE: &[u8] = b"OggS\0\x02";
+
 /// Decides on the first [`HEAD_BYTES`] of a file, or all of it when it is shorter.
 pub(crate) fn detect(head: &[u8]) -> Detected {
     if is_iso_bmff(head) {
@@ -101,6 +104,10 @@ pub(crate) fn detect(head: &[u8]) -> Detected {
         && second & 0xe0 == 0xe0
     {
         return Detected::Known(if second & 0xf6 == 0xf0 { Container::Adts } else { Container::MpegAudio });
+    }
+    // Streams are cut out of broadcasts anywhere: a first page may follow the rest of another.
+    if head.windows(FIRST_OGG_PAGE.len()).any(|window| window == FIRST_OGG_PAGE) {
+        return Detected::Known(Container::Ogg);
     }
     if is_text(head) { Detected::Other("plain text") } else { Detected::Unknown }
 }
@@ -155,6 +162,8 @@ mod tests {
         assert_eq!(detect(b"\xff\xf1\x50\x80"), Detected::Known(Container::Adts));
         assert_eq!(detect(b"\xff\xfb\x90\x64"), Detected::Known(Container::MpegAudio));
         assert_eq!(detect(b"\0\x01\x02"), Detected::Unknown);
+        assert_eq!(detect(b"\0\x07OggS\0\x02\0"), Detected::Known(Container::Ogg));
+        assert_eq!(detect(b"\0\x07OggS\0\x04\0"), Detected::Unknown);
         assert_eq!(detect(b""), Detected::Other("an empty file"));
         let mut packets = vec![0xff; 600];
         packets[0] = 0x47;

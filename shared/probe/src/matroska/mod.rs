@@ -3,7 +3,7 @@
 //! The walk hops over the parts of the segment as far as they are in memory, and goes by the seek head to those that
 //! lie elsewhere: description and tracks because nothing can be said without them, tags and attachments while reads
 //! are left. The duration is what the description says. A live recording says none: there the last blocks tell,
-//! within one or two windows at the end of the file, else the last cue.
+//! within one or two windows at the end of the file, else the last cue, else an estimate by size.
 //!
 //! A file that has neither description nor tracks within reach is malformed; one that was cut off behind them is
 //! answered as if it were whole, as `ffprobe` does.
@@ -27,7 +27,7 @@ use track::{Media, Track, parse_tracks};
 use crate::error::ProbeError;
 use crate::frame_rate;
 use crate::metadata::{CoverArt, MAX_COVER_ART, MAX_TRACKS, Metadata, float};
-use crate::reader::{MAX_READS, Reader, SHORT_REST_BYTES, WINDOW_BYTES};
+use crate::reader::{MAX_READS, Reader, WINDOW_BYTES};
 use crate::source::ByteSource;
 
 const SEGMENT: u32 = 0x1853_8067;
@@ -66,8 +66,8 @@ const MAX_ATTACHMENTS: u32 = 256;
 const ATTACHMENT_HEAD_BYTES: u64 = 1024;
 /// As much of the first clusters as is looked at for a frame rate.
 const FIRST_FRAMES_BYTES: u64 = 4 * WINDOW_BYTES;
-/// Of a long file, as much of the end as is searched for a cluster: this, then as much in front of it.
-const TAIL_BYTES: u64 = SHORT_REST_BYTES;
+/// Of a long file, as much of the end as is searched for a cluster, and again where there is none.
+const TAIL_BYTES: [u64; 2] = [256 * 1024, 640 * 1024];
 /// The most elements in front of the segment.
 const MAX_PROLOGUE: usize = 16;
 
@@ -84,6 +84,7 @@ pub(crate) async fn probe<S: ByteSource>(
         parts: Vec::new(),
         seeks: Vec::new(),
         first_cluster: None,
+        seconds_per_byte: 0.0,
     };
     walk.run().await
 }
@@ -132,6 +133,8 @@ struct Walk<'r, 's, S: ByteSource> {
     parts: Vec<Part>,
     seeks: Vec<(u32, u64)>,
     first_cluster: Option<u64>,
+    /// How fast time passes in what was seen of the clusters.
+    seconds_per_byte: f64,
 }
 
 impl<S: ByteSource> Walk<'_, '_, S> {
@@ -162,7 +165,7 @@ impl<S: ByteSource> Walk<'_, '_, S> {
         Ok(metadata)
     }
 
-    /// Reads `range` if it is in memory or a read is left for it.
+    /// Reads from `start` to `end` if that is in memory or within what may still be read.
     async fn read(&mut self, start: u64, end: u64) -> Result<Option<Bytes>, ProbeError<S::Error>> {
         if !self.reader.is_cached(start..end) {
             if self.reads_left == 0 {
@@ -170,7 +173,11 @@ impl<S: ByteSource> Walk<'_, '_, S> {
             }
             self.reads_left -= 1;
         }
-        self.reader.read(start..end).await.map(Some)
+        match self.reader.read(start..end).await {
+            // What is known by then is an answer.
+            Err(ProbeError::LimitExceeded { .. }) => Ok(None),
+            answer => answer.map(Some),
+        }
     }
 
     async fn header_at(&mut self, position: u64) -> Result<Option<Header>, ProbeError<S::Error>> {
@@ -290,6 +297,11 @@ impl<S: ByteSource> Walk<'_, '_, S> {
             bytes = more;
         }
         let blocks = cluster::blocks(&bytes);
+        let timestamps = || blocks.iter().map(|block| block.timestamp);
+        if let Some((first, last)) = timestamps().min().zip(timestamps().max()) {
+            let seconds = ticks.at(last.saturating_sub(first));
+            self.seconds_per_byte = seconds / float(bytes.len() as u64);
+        }
         for track in tracks {
             let own = || blocks.iter().filter(|block| block.track == track.number);
             if let Media::Video(video) = &mut track.media {
@@ -321,11 +333,12 @@ impl<S: ByteSource> Walk<'_, '_, S> {
         known
     }
 
-    /// When the last frame ends, in seconds: by the last cluster within reach, else by the last cue.
+    /// When the last frame ends, in seconds: by the last cluster within reach, else by the last cue, else by how fast
+    /// time passes at the start.
     async fn last_timestamp(&mut self, tracks: &[Track], ticks: Ticks) -> Result<f64, ProbeError<S::Error>> {
         let end = self.segment_end;
-        for step in 1..=2 {
-            let start = end.saturating_sub(step * TAIL_BYTES).max(self.segment_body);
+        for bytes in TAIL_BYTES {
+            let start = end.saturating_sub(bytes).max(self.segment_body);
             let Some(bytes) = self.read(start, end).await? else { break };
             if let Some(offset) = cluster::last_cluster(&bytes) {
                 let blocks = cluster::blocks(bytes.get(offset..).unwrap_or_default());
@@ -346,7 +359,9 @@ impl<S: ByteSource> Walk<'_, '_, S> {
         let times = children(&cues)
             .filter(|element| element.id == CUE_POINT)
             .filter_map(|point| child_unsigned(point.body, CUE_TIME));
-        Ok(times.max().map_or(0.0, |time| float(time) * ticks.seconds))
+        let last_cue = times.max().map_or(0.0, |time| float(time) * ticks.seconds);
+        let estimate = self.seconds_per_byte * float(end.saturating_sub(self.first_cluster.unwrap_or(end)));
+        Ok(if last_cue > 0.0 { last_cue } else { estimate })
     }
 
     async fn tags(&mut self, info: &[u8]) -> Result<Collected, ProbeError<S::Error>> {

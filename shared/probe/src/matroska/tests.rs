@@ -138,6 +138,19 @@ fn without_a_last_cluster_the_cues_tell() {
 }
 
 #[test]
+fn with_nothing_at_the_end_the_start_is_scaled() {
+    // A second of 25 frames in every 100 kB or so.
+    let second = |second: u64| {
+        let padded = element(0xa3, [&[0x82, 0, 0, 0x80][..], &vec![0; 100_000]].concat());
+        [blocks(second * 1000, 25), padded].concat()
+    };
+    let clusters = element(CLUSTER, (0..20).map(second).collect::<Vec<_>>().concat());
+    let (answer, _) = probe(file(endless(SEGMENT, [info(None), tracks(&[]), clusters].concat())));
+    let duration = answer.unwrap().duration_seconds;
+    assert!((10.0..40.0).contains(&duration), "{duration}");
+}
+
+#[test]
 fn the_seek_head_leads_to_what_lies_behind_the_clusters() {
     let entry = |id: u32, position: u64| {
         element(SEEK, [element(SEEK_ID, id.to_be_bytes()), unsigned(SEEK_POSITION, position)].concat())

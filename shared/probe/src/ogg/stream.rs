@@ -228,7 +228,11 @@ impl Stream {
         {
             let start = self.tick(granule).saturating_sub(ticks);
             // The last page may end within a packet, and where packets vary their sum is only a bound.
-            let is_bound = page.is_last() || matches!(self.codec, Codec::Vorbis | Codec::Flac);
+            let is_bound = match self.codec {
+                Codec::Vorbis | Codec::Flac => true,
+                Codec::Speex => false,
+                _ => page.is_last(),
+            };
             self.start = Some(if is_bound { start.max(0) } else { start });
         }
     }

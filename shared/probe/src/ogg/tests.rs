@@ -65,6 +65,20 @@ fn the_last_page_tells_the_end_and_the_first_the_start() {
 }
 
 #[test]
+fn a_page_that_is_first_and_last_may_end_within_a_packet() {
+    let bytes = [
+        page(FIRST, 0, 1, &[b"OpusHead\x01\x02\x38\x01\0\0\0\0\0\0\0"]),
+        page(0, 0, 1, &[b"OpusTags"]),
+        page(LAST, 600, 1, &[&[0xfc, 1]]),
+    ];
+    check_duration(bytes.concat(), 0.0125);
+    let mut header = b"\x80theora\x03\x02\x01\0\x02\0\x02\0\0\x20\0\0\x20\0\0".to_vec();
+    header.extend([0, 0, 0, 25, 0, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0xc0]);
+    let bytes = [page(FIRST, 0, 1, &[&header]), page(LAST, 1 << 6, 1, &[b"a", b"b"])];
+    check_duration(bytes.concat(), 0.04);
+}
+
+#[test]
 fn what_follows_the_end_does_not_count() {
     let mut bytes = opus(1, 1920, 48_000);
     let mut broken = page(0, 960_000, 1, &[b"x"]);
