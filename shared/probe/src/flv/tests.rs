@@ -51,6 +51,17 @@ fn metadata_says_duration_and_rate() {
 }
 
 #[test]
+fn absurd_numbers_are_none() {
+    let metadata = probe(film(&[number("duration", f64::MAX), number("framerate", f64::MAX)], 10)).unwrap();
+    assert!(
+        metadata.duration_seconds.abs() < f64::EPSILON && metadata.video[0].frame_rate.abs() < f64::EPSILON
+    );
+    let metadata = probe(film(&[number("duration", f64::NAN), number("framerate", -1.0)], 51)).unwrap();
+    assert!((metadata.duration_seconds - 2.0).abs() < 1e-9);
+    assert!((metadata.video[0].frame_rate - 25.0).abs() < 1e-9);
+}
+
+#[test]
 fn tags_say_what_metadata_does_not() {
     let metadata = probe(film(&[], 51)).unwrap();
     assert!((metadata.duration_seconds - 2.0).abs() < 1e-9, "{}", metadata.duration_seconds);
