@@ -102,6 +102,9 @@ pub(crate) fn search(window: &[u8]) -> Detected {
     found.map_or(Detected::Unknown, |(container, ..)| Detected::Known(*container))
 }
 
+/// Signature, version and flags of a page that starts a logical stream.
+const FIRST_OGG_PAGE: &[u8] = b"OggS\0\x02";
+
 /// Decides on the first [`HEAD_BYTES`] of a file, or all of it when it is shorter.
 pub(crate) fn detect(head: &[u8]) -> Detected {
     if is_iso_bmff(head) {
@@ -123,6 +126,10 @@ pub(crate) fn detect(head: &[u8]) -> Detected {
         FRAMED.iter().find(|(_, is_like, _)| is_like(head)).map(|(container, ..)| *container)
     {
         return Detected::Known(container);
+    }
+    // Streams are cut out of broadcasts anywhere: a first page may follow the rest of another.
+    if head.windows(FIRST_OGG_PAGE.len()).any(|window| window == FIRST_OGG_PAGE) {
+        return Detected::Known(Container::Ogg);
     }
     if is_text(head) { Detected::Other("plain text") } else { Detected::Unknown }
 }
@@ -186,6 +193,8 @@ mod tests {
         ] {
             assert_eq!(detect(head), Detected::Known(container));
         }
+        assert_eq!(detect(b"\0\x07OggS\0\x02\0"), Detected::Known(Container::Ogg));
+        assert_eq!(detect(b"\0\x07OggS\0\x04\0"), Detected::Unknown);
         assert_eq!(detect(b""), Detected::Other("an empty file"));
         assert_eq!(
             detect(&b"\xff\xf1\x50\x80\x02\x1f\xfc123456789".repeat(3)),

@@ -51,6 +51,7 @@ mod error;
 mod first_frame;
 mod flac;
 mod flv;
+mod frame_rate;
 mod frames;
 mod image;
 mod isobmff;
@@ -131,7 +132,7 @@ async fn probe_container<S: ByteSource>(
         Container::Adts => adts::probe(reader, leading).await,
         Container::Ac3 => ac3_stream::probe(reader, leading).await,
         Container::Ogg => ogg::probe(reader).await,
-        Container::Flac => flac::probe(reader).await,
+        Container::Flac => flac::probe(reader, leading.end).await,
         Container::Wav => wav::probe(reader).await,
         Container::Wave64 => wav::wave64::probe(reader).await,
         Container::Aiff => aiff::probe(reader).await,

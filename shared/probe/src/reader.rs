@@ -82,11 +82,6 @@ impl<'a, S: ByteSource> Reader<'a, S> {
         self.is_cached(range) || (self.reads_left > 0 && bytes <= self.bytes_left)
     }
 
-    /// Sets how much a fetch reads at least: a smaller window where one hops over long stretches.
-    pub(crate) fn set_window(&mut self, bytes: u64) {
-        self.window_bytes = bytes;
-    }
-
     /// Raises the budget of bytes, once the file has shown what for.
     pub(crate) fn allow(&mut self, bytes: u64) {
         self.bytes_left = self.bytes_left.saturating_add(bytes);

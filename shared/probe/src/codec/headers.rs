@@ -1,4 +1,4 @@
-//! Opus, FLAC, ALAC, Vorbis and TrueHD: configurations that are the codec's own header in a box.
+//! Opus, ALAC, Vorbis and TrueHD: configurations that are the codec's own header in a box.
 
 use super::AudioConfig;
 use crate::cursor::Cursor;
@@ -7,14 +7,6 @@ use crate::cursor::Cursor;
 pub(crate) fn parse_dops(record: &[u8]) -> Option<AudioConfig> {
     let channels = *record.get(1)?;
     Some(AudioConfig { channels: Some(channels.into()), sample_rate: Some(48_000) })
-}
-
-/// Reads a `dfLa` box: the STREAMINFO block of RFC 9639 clause 8.2 behind version, flags and block header.
-pub(crate) fn parse_dfla(record: &[u8]) -> Option<AudioConfig> {
-    let mut fields = Cursor::new(record);
-    fields.skip(4 + 4 + 10)?;
-    let packed = fields.u32()?;
-    Some(AudioConfig { channels: Some((packed >> 9 & 7) + 1), sample_rate: Some(packed >> 12) })
 }
 
 /// Reads an `alac` box: the `ALACSpecificConfig` of Apple's description, behind version and flags.
@@ -66,9 +58,6 @@ mod tests {
     #[test]
     fn channels_and_rates_are_where_they_belong() {
         check(parse_dops(&[0, 6, 1, 56, 0, 0, 0x3e, 0x80, 0, 0, 1]).as_ref(), 6, 48_000);
-        let mut flac = vec![0; 18];
-        flac.extend(((96_000_u32 << 12) | (1 << 9) | (23 << 4)).to_be_bytes());
-        check(parse_dfla(&flac).as_ref(), 2, 96_000);
         let vorbis = b"\x02\x1e\x40\x01vorbis\0\0\0\0\x06\x44\xac\0\0rest";
         check(parse_vorbis(vorbis).as_ref(), 6, 44_100);
         assert_eq!(parse_vorbis(&vorbis[..18]), None);
@@ -80,6 +69,5 @@ mod tests {
         alac[24..28].copy_from_slice(&44_100_u32.to_be_bytes());
         check(parse_alac(&alac).as_ref(), 2, 44_100);
         assert_eq!(parse_alac(&alac[..27]), None);
-        assert_eq!(parse_dfla(&flac[..21]), None);
     }
 }

@@ -11,6 +11,8 @@ pub(crate) mod av1;
 pub(crate) mod bitmap;
 pub(crate) mod color;
 pub(crate) mod dts;
+pub(crate) mod dts_profile;
+pub(crate) mod flac;
 pub(crate) mod h264;
 pub(crate) mod headers;
 pub(crate) mod hevc;

@@ -8,7 +8,7 @@ use crate::codec::aac::AudioSpecificConfig;
 use crate::codec::dts::CoreFrame;
 use crate::codec::mpeg_audio::FrameHeader;
 use crate::codec::wave_format::WaveFormat;
-use crate::codec::{AudioConfig, UNKNOWN, ac3, headers};
+use crate::codec::{AudioConfig, UNKNOWN, ac3, flac, headers};
 use crate::cursor::Cursor;
 
 /// Bytes of a version 0 entry before the boxes in it.
@@ -51,7 +51,7 @@ impl AudioEntry {
             b"ac-3" => inner(*b"dac3").and_then(ac3::parse_dac3),
             b"ec-3" => inner(*b"dec3").and_then(ac3::parse_dec3),
             b"Opus" => inner(*b"dOps").and_then(headers::parse_dops),
-            b"fLaC" => inner(*b"dfLa").and_then(headers::parse_dfla),
+            b"fLaC" => inner(*b"dfLa").and_then(flac::parse_dfla),
             b"alac" => inner(*b"alac").and_then(headers::parse_alac),
             b"mlpa" => inner(*b"dmlp").and_then(headers::parse_dmlp),
             b"samr" => Some(AudioConfig { channels: Some(1), sample_rate: Some(8000) }),

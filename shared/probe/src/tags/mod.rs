@@ -6,6 +6,7 @@ pub(crate) mod id3v1;
 pub(crate) mod id3v2;
 pub(crate) mod text;
 pub(crate) mod trailing;
+pub(crate) mod vorbis_comment;
 
 pub(crate) use id3v2::LeadingTags;
 
