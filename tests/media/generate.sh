@@ -56,6 +56,41 @@ media() {
         -map 0 -map 1 -map 2 -map 3 "${h264[@]}" -c:a:0 aac -ac:a:0 2 -c:a:1 libopus -c:s srt \
         -metadata:s:a:0 language=eng -metadata:s:a:1 language=fra v_two_audio_subs.mkv
 
+    # Every other container, small.
+    local h264_aac=($(picture 160x120 25 2) $(tone 44100 2) "${h264[@]}" -c:a aac -b:a 48k)
+    encode "${h264_aac[@]}" v_h264_aac.ts
+    encode "${h264_aac[@]}" v_h264_aac.flv
+    encode $(picture 160x120 25 2) $(tone 48000 2) -c:v mpeg2video -c:a ac3 -b:a 96k -mpegts_m2ts_mode 1 \
+        -metadata:s:a language=deu v_mpeg2_ac3.m2ts
+    encode $(picture 160x120 30000/1001 2) $(tone 48000 2) -c:v libvpx-vp9 -pix_fmt yuv420p -b:v 60k -c:a libopus -b:a 32k \
+        "${named[@]}" v_vp9_opus.webm
+    # As a browser records: of unknown length, without a duration.
+    encode $(picture 160x120 30 2) $(tone 48000 2) -c:v libvpx -b:v 60k -c:a libopus -b:a 32k -f webm -live 1 \
+        -cluster_time_limit 500 pipe:1 | cat > v_vp8_opus_live.webm
+    encode $(picture 160x120 25 2) $(tone 48000 2) -c:v libaom-av1 -pix_fmt yuv420p -cpu-used 8 -b:v 40k -c:a flac v_av1_flac.mkv
+    encode $(picture 160x120 25 2) $(tone 44100 2) -c:v libtheora -b:v 60k -c:a libvorbis v_theora_vorbis.ogv
+    encode $(tone 44100 4) -c:a libvorbis "${named[@]}" v_vorbis.ogg
+    encode $(tone 48000 4) -c:a libopus -b:a 24k "${named[@]}" v_opus.opus
+    encode $(tone 44100 1) -c:a flac -f ogg v_flac.oga
+    encode $(tone 44100 1) -c:a flac "${named[@]}" v_flac.flac
+    encode $(tone 48000 1) -c:a pcm_s24le -ac 1 "${named[@]}" v_pcm24.wav
+    encode $(tone 8000 1) -c:a pcm_s16le -rf64 always v_rf64.wav
+    encode $(tone 22050 1) -c:a adpcm_ima_wav v_adpcm.wav
+    encode $(tone 8000 1) -c:a pcm_s16be "${named[@]}" v_pcm16.aiff
+    encode $(tone 8000 1) -c:a pcm_mulaw v_mulaw.au
+    encode $(tone 22050 1) -c:a alac v_alac.caf
+    encode $(picture 160x120 25 2) $(tone 44100 2) -c:v mpeg4 -c:a libmp3lame -b:a 48k "${named[@]}" v_mpeg4_mp3.avi
+    encode $(picture 160x120 25 2) $(tone 44100 2) -c:v flv -c:a libmp3lame -b:a 48k v_flv1_mp3.flv
+    encode $(picture 160x120 25 2) $(tone 44100 2) -c:v wmv2 -b:v 60k -c:a wmav2 -b:a 48k "${named[@]}" v_wmv2_wmav2.wmv
+    encode $(tone 44100 2) -c:a wmav1 -b:a 48k "${named[@]}" v_wmav1.wma
+    encode $(picture 176x144 15 2) $(tone 44100 2) -c:v h263 -c:a aac -b:a 32k v_h263_aac.3gp
+    encode $(tone 44100 2) -c:a aac -b:a 32k v_aac.aac
+    encode $(tone 48000 1) -c:a ac3 -b:a 96k v_ac3.ac3
+    encode $(tone 48000 1) -c:a eac3 -b:a 96k v_eac3.eac3
+    encode $(tone 44100 2) -c:a mp2 -b:a 64k v_mp2.mp2
+    # Neither a Xing header nor tags: the duration is that of the bit rate.
+    encode $(tone 44100 3) -c:a libmp3lame -b:a 48k -write_xing 0 -id3v2_version 0 v_cbr.mp3
+
     # Three that must be refused: cut off before the index, not media, and a box that claims 2^63 bytes.
     head -c 20000 v_h264_aac_moovend.mp4 > v_bad_truncated.mp4
     printf 'This is a text file with a video extension.\n' > v_bad_text.mp4
@@ -108,7 +143,7 @@ def video(stream):
     turned = [side["rotation"] for side in stream.get("side_data_list", []) if "rotation" in side]
     return known(
         codec=stream["codec_name"], codec_string=codec_string(stream), profile=stream.get("profile"),
-        level=stream.get("level"), width=stream["width"], height=stream["height"],
+        level=level if (level := stream.get("level", -1)) >= 0 else None, width=stream["width"], height=stream["height"],
         rotation=int(-turned[0] % 360) if turned else 0,
         display_aspect_ratio=stream.get("display_aspect_ratio"),
         frame_rate=round(float(Fraction(stream["avg_frame_rate"])), 3),
@@ -126,13 +161,15 @@ def subtitle(stream):
 
 def expected(data, answer):
     form, kinds = answer["format"], top_boxes(data)
-    container = {"mov": "mp4"}.get(form["format_name"].split(",")[0], form["format_name"].split(",")[0])
+    first_name = form["format_name"].split(",")[0]
+    container = {"mov": "mp4", "aac": "adts"}.get(first_name, first_name)
     tags = form.get("tags", {})
     shown = {key.lower(): value for key, value in tags.items() if key.lower() in ("title", "artist", "location")}
     of = lambda kind, row: [row(stream) for stream in answer["streams"] if stream["codec_type"] == kind]
     fields = known(
-        container=container, format_name=form["format_name"], duration_seconds=float(form["duration"]),
-        bit_rate=int(form["bit_rate"]), size_bytes=len(data),
+        container=container, format_name=form["format_name"], size_bytes=len(data),
+        duration_seconds=float(form["duration"]) if "duration" in form else None,
+        bit_rate=int(form["bit_rate"]) if "bit_rate" in form else None,
         created_at=re.sub(r"\.0+Z$", "Z", tags["creation_time"]) if "creation_time" in tags else None)
     if container == "mp4":
         before = kinds[:kinds.index(b"mdat")] if b"mdat" in kinds else kinds

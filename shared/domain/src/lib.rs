@@ -24,7 +24,7 @@ pub use id::{MediaId, SessionId, UploadId, UserId};
 pub use job::{Job, JobStatus, JobType};
 pub use limits::{EXPIRES_IN_SECONDS, MAX_PUT_SIZE_BYTES, MAX_TAGS, SizeBytes};
 pub use media::{Arrival, Failure, Measurement, Media, PublishedObject, State, Status, Visibility};
-pub use object::{Container, ObjectVersion, Slot, SourceKey};
+pub use object::{ObjectVersion, Slot, SourceKey};
 pub use permission::{Caller, Decision, may_upload, may_view};
 pub use texts::{Description, DisplayName, Filename, Tag, ThumbnailUrl, Title};
 pub use timestamp::Timestamp;

@@ -16,9 +16,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChecksumAlgorithm, Container, ContentType, Crc64NvmeChecksum, Description, Filename, JobType, MediaId,
-    MediaKind, ObjectVersion, Sha256Checksum, SizeBytes, Tag, ThumbnailUrl, Timestamp, Title, UploadId,
-    UserId, Work,
+    ChecksumAlgorithm, ContentType, Crc64NvmeChecksum, Description, Filename, JobType, MediaId, MediaKind,
+    ObjectVersion, Sha256Checksum, SizeBytes, Tag, ThumbnailUrl, Timestamp, Title, UploadId, UserId, Work,
 };
 
 /// Who may see a media.
@@ -316,7 +315,7 @@ impl Media {
                 format!("A {} file was announced, but this is {kind}. Upload it as {kind}/….", self.kind);
             return Err(Failure::new("kind_mismatch", detail));
         }
-        if !self.content_type.admits(Container::of_name(container)) {
+        if !self.content_type.admits(container) {
             let detail =
                 format!("The file was announced as {}, but its content is {container}.", self.content_type);
             return Err(Failure::new("content_type_mismatch", detail));

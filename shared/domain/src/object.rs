@@ -70,43 +70,6 @@ impl ObjectVersion {
     }
 }
 
-/// The family of container formats that a file's content was found to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Container {
-    /// MP4, `QuickTime`, M4A, 3GP: ISO/IEC 14496-12 and its forebear.
-    IsoBaseMedia,
-    /// Matroska and `WebM`.
-    Matroska,
-    /// MPEG-2 transport stream.
-    MpegTransportStream,
-    /// MPEG audio without a container.
-    Mp3,
-    /// Ogg.
-    Ogg,
-    /// FLAC without a container.
-    Flac,
-    /// RIFF/WAVE and RF64.
-    Wave,
-    /// Another one.
-    Other,
-}
-
-impl Container {
-    /// From the short name that `probe` gives a container.
-    pub fn of_name(name: &str) -> Self {
-        match name {
-            "mp4" | "mov" | "m4a" | "m4v" | "3gp" | "3g2" => Self::IsoBaseMedia,
-            "matroska" | "mkv" | "webm" => Self::Matroska,
-            "mpegts" => Self::MpegTransportStream,
-            "mp3" => Self::Mp3,
-            "ogg" => Self::Ogg,
-            "flac" => Self::Flac,
-            "wav" | "rf64" => Self::Wave,
-            _ => Self::Other,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
