@@ -124,14 +124,14 @@ fn apply(bytes: &mut Vec<u8>, from: usize, mutation: &Mutation) {
 
 /// How images of each kind begin.
 const IMAGES: [&[u8]; 7] = [
-    b"\xff\xd8\xff\xe1\0\x20Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\xff\xc0\0\x11\x08\0\x08\0\x08",
+    b"\xff\xd8\xff\xe1\0\x1eExif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\xff\xc0\0\x11\x08\0\x08\0\x08",
     b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x08\0\0\0\x08\x08\x06\0\0\0",
     b"GIF89a\x08\0\x08\0\0\0\0",
     b"RIFF\0\0\0\0WEBPVP8 \x1e\0\0\0\x30\x01\0\x9d\x01\x2a\x08\0\x08\0",
     b"RIFF\0\0\0\0WEBPVP8L\x1e\0\0\0\x2f\x07\xc0\x01\0",
     b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\x10\0\0\0\x07\0\0\x07\0\0",
-    b"\0\0\0\x10ftypavif\0\0\0\0\0\0\0\x6ameta\0\0\0\0\0\0\0\x0epitm\0\0\0\0\0\x01\0\0\0\x50iprp\0\0\0\x35ipco\
-      \0\0\0\x14ispe\0\0\0\0\0\0\0\x08\0\0\0\x08\0\0\0\x09irot\x01\0\0\0\x13ipma\0\0\0\0\0\0\0\x01\0\x01\x02\x01\x02",
+    b"\0\0\0\x10ftypavif\0\0\0\0\0\0\0\x5cmeta\0\0\0\0\0\0\0\x0epitm\0\0\0\0\0\x01\0\0\0\x42iprp\0\0\0\x25ipco\
+      \0\0\0\x14ispe\0\0\0\0\0\0\0\x08\0\0\0\x08\0\0\0\x09irot\x01\0\0\0\x15ipma\0\0\0\0\0\0\0\x01\0\x01\x02\x01\x02",
 ];
 
 #[test]
