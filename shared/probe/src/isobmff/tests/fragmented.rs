@@ -148,6 +148,29 @@ fn stray_bytes_may_follow_the_last_fragment_and_a_cut_counts_as_the_end() {
 }
 
 #[test]
+fn a_track_whose_first_fragment_is_not_seen_starts_with_the_others() {
+    let trex = full(*b"trex", 0, 0, words(&[1, 1, 40, 0, 0]));
+    let tracks = [1, 2].map(|id| track(id, *b"vide", &video_entry(), 0, &[])).concat();
+    let moov =
+        moov(&[tracks, boxed(*b"mvex", [trex, full(*b"trex", 0, 0, words(&[2, 1, 40, 0, 0]))].concat())]);
+    for live in [0, 5000] {
+        // The second track's fragments follow those of the first, as some packagers interleave them.
+        let parts = (live..live + 30).flat_map(|second| {
+            let mut other = fragment(Some(second), 100_000);
+            if let Some(Part::Bytes(moof)) = other.first_mut() {
+                let id = moof.windows(4).position(|window| window == b"tfhd").unwrap() + 11;
+                moof[id] = 2;
+            }
+            fragment(Some(second), 100_000).into_iter().chain(other)
+        });
+        let source = file(moov.clone(), parts);
+        let metadata = probe(&source).unwrap();
+        assert!((metadata.duration_seconds - 30.0).abs() < 1e-6, "{}", metadata.duration_seconds);
+        assert_eq!((metadata.video.len(), source.reads()), (2, 2));
+    }
+}
+
+#[test]
 fn a_live_clock_is_not_the_duration() {
     let at =
         |start: u32, count: u32| (start..start + count).flat_map(|second| fragment(Some(second), 550_000));
