@@ -1,39 +1,12 @@
 //! What kind of file this is, by its first bytes alone.
 //!
-//! A container module is reached from here only. Kinds that no module reads are named for the error message.
+//! Kinds that no module of [`container`](crate::container) reads are named for the error message.
 
-use crate::{ac3_stream, adts, dts_stream, mpeg_audio, mpegts};
+use crate::container::wav::wave64;
+use crate::container::{Container, ac3_stream, adts, dts_stream, mpeg_audio, mpegts};
 
 /// How many bytes the decision is made on.
 pub(crate) const HEAD_BYTES: u64 = 4096;
-
-/// The containers that are read here, each by the module of its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Container {
-    Matroska,
-    MpegTs,
-    MpegAudio,
-    Adts,
-    Ac3,
-    Dts,
-    TrueAudio,
-    Ogg,
-    Flac,
-    Wav,
-    Wave64,
-    Aiff,
-    Au,
-    Caf,
-    Amr,
-    Ape,
-    WavPack,
-    Musepack,
-    Flv,
-    Avi,
-    Asf,
-    /// ISO base media file format or QuickTime.
-    IsoBmff,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detected {
@@ -57,7 +30,7 @@ const SIGNATURES: [(&[u8], Detected); 30] = [
     (b"fLaC", Detected::Known(Container::Flac)),
     (b"FLV\x01", Detected::Known(Container::Flv)),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Detected::Known(Container::Asf)),
-    (crate::wav::wave64::RIFF, Detected::Known(Container::Wave64)),
+    (wave64::RIFF, Detected::Known(Container::Wave64)),
     (b"#!AMR", Detected::Known(Container::Amr)),
     (b"MThd", Detected::Other("a MIDI file")),
     (b"TTA1", Detected::Known(Container::TrueAudio)),

@@ -15,8 +15,10 @@
 //!
 //! It fails with a [`ProbeError`], which tells the content's fault ([`ProbeError::rejection`]) from the source's.
 //!
-//! Containers so far: the ISO base media file format (ISO/IEC 14496-12) and QuickTime, that is MP4, MOV, M4A,
-//! M4V, 3GP and fragmented MP4. Other known kinds of content are named in [`ProbeError::Unsupported`].
+//! Containers: the ISO base media file format and QuickTime (MP4, MOV, M4A, 3GP, in fragments or not), Matroska and
+//! WebM, MPEG transport streams, FLV, AVI, ASF, Ogg, FLAC, MP3 and its elders, AAC in ADTS, AC-3, DTS, WAV with its
+//! large forms, AIFF, AU, CAF, AMR, TTA, Monkey's Audio, WavPack, Musepack. Other known kinds of content are named in
+//! [`ProbeError::Unsupported`].
 //!
 //! ```
 //! use probe::{MemorySource, ProbeError, probe};
@@ -32,42 +34,17 @@
 //! # }
 //! ```
 
-mod ac3_stream;
-mod adts;
-mod aiff;
-mod amr;
-mod ape;
-mod asf;
-mod au;
-mod avi;
 mod bits;
-mod caf;
-mod chunk;
 mod codec;
+mod container;
 mod cursor;
 mod detect;
-mod dts_stream;
 mod error;
-mod first_frame;
-mod flac;
-mod flv;
-mod frame_rate;
-mod frames;
 mod image;
-mod isobmff;
-mod matroska;
 mod metadata;
-mod mpeg_audio;
-mod mpegts;
-mod musepack;
-mod ogg;
 mod reader;
-mod riff;
 mod source;
 mod tags;
-mod true_audio;
-mod wav;
-mod wavpack;
 
 pub use error::{ProbeError, Rejection};
 pub use image::{ImageMetadata, probe_image};
@@ -78,11 +55,11 @@ pub use metadata::{
 pub use reader::{MAX_BYTES, MAX_READS};
 pub use source::{ByteSource, FileSource, MemorySource};
 
-pub use isobmff::{MAX_BOXES, MAX_MOOV_BYTES};
+pub use container::isobmff::{MAX_BOXES, MAX_MOOV_BYTES};
 
-use detect::{Container, Detected};
+use detect::Detected;
 use reader::{Reader, WINDOW_BYTES};
-use tags::{LeadingTags, id3v2};
+use tags::id3v2;
 
 /// Reads the technical metadata of `source`.
 ///
@@ -103,8 +80,8 @@ pub async fn probe<S: ByteSource>(source: &S) -> Result<Metadata, ProbeError<S::
         detected = detect::search(&window);
     }
     let mut metadata = match detected {
-        Detected::Known(container) => probe_container(container, &mut reader, &leading).await?,
-        _ if leading.end > 0 => mpeg_audio::probe(&mut reader, &leading).await?,
+        Detected::Known(container) => container::probe(container, &mut reader, &leading).await?,
+        _ if leading.end > 0 => container::mpeg_audio::probe(&mut reader, &leading).await?,
         Detected::Other(looks_like) => {
             return Err(ProbeError::Unsupported { looks_like: Some(looks_like) });
         }
@@ -115,35 +92,4 @@ pub async fn probe<S: ByteSource>(source: &S) -> Result<Metadata, ProbeError<S::
         return Err(ProbeError::NoMediaTracks);
     }
     Ok(metadata)
-}
-
-async fn probe_container<S: ByteSource>(
-    container: Container,
-    reader: &mut Reader<'_, S>,
-    leading: &LeadingTags,
-) -> Result<Metadata, ProbeError<S::Error>> {
-    match container {
-        Container::IsoBmff => isobmff::probe(reader).await,
-        Container::Matroska => matroska::probe(reader).await,
-        Container::MpegTs => mpegts::probe(reader).await,
-        Container::Dts => dts_stream::probe(reader, leading).await,
-        Container::TrueAudio => true_audio::probe(reader, leading).await,
-        Container::MpegAudio => mpeg_audio::probe(reader, leading).await,
-        Container::Adts => adts::probe(reader, leading).await,
-        Container::Ac3 => ac3_stream::probe(reader, leading).await,
-        Container::Ogg => ogg::probe(reader).await,
-        Container::Flac => flac::probe(reader, leading.end).await,
-        Container::Wav => wav::probe(reader).await,
-        Container::Wave64 => wav::wave64::probe(reader).await,
-        Container::Aiff => aiff::probe(reader).await,
-        Container::Au => au::probe(reader).await,
-        Container::Caf => caf::probe(reader).await,
-        Container::Amr => amr::probe(reader).await,
-        Container::Ape => ape::probe(reader, leading).await,
-        Container::WavPack => wavpack::probe(reader, leading).await,
-        Container::Musepack => musepack::probe(reader, leading).await,
-        Container::Flv => flv::probe(reader).await,
-        Container::Avi => avi::probe(reader).await,
-        Container::Asf => asf::probe(reader).await,
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::AudioConfig;
 use crate::bits::Bits;
-use crate::frames;
+use crate::container::frames;
 
 /// Full-bandwidth channels by `acmod`; 0 is two mono programmes.
 const CHANNELS: [u32; 8] = [2, 1, 2, 3, 3, 4, 4, 5];

@@ -2,7 +2,7 @@
 
 use super::aac::{AudioSpecificConfig, channels_of, program_config_channels, sample_rate_of};
 use crate::bits::Bits;
-use crate::frames::Frame;
+use crate::container::frames::Frame;
 
 /// Bytes of a frame header without its checksum.
 pub(crate) const HEADER_BYTES: usize = 7;

@@ -2,7 +2,7 @@
 
 use super::AudioConfig;
 use crate::bits::Bits;
-use crate::frames::Frame;
+use crate::container::frames::Frame;
 
 /// The word that a core frame starts with, in its usual packing of 16-bit big-endian words.
 pub(crate) const SYNC: [u8; 4] = [0x7f, 0xfe, 0x80, 0x01];

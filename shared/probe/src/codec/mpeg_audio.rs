@@ -1,7 +1,7 @@
 //! MPEG-1, MPEG-2 and MPEG-2.5 audio, layers I to III: the frame header of ISO/IEC 11172-3 clause 2.4.1.3 and
 //! ISO/IEC 13818-3.
 
-use crate::frames::Frame;
+use crate::container::frames::Frame;
 
 /// Bytes of a frame header.
 pub(crate) const HEADER_BYTES: usize = 4;

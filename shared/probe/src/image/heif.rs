@@ -1,9 +1,9 @@
 //! HEIC and AVIF (ISO/IEC 23008-12): the properties of the primary item.
 
 use super::Picture;
+use crate::container::isobmff::boxes::{HEADER_BYTES, Header, child, children};
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
-use crate::isobmff::boxes::{HEADER_BYTES, Header, child, children};
 use crate::reader::Reader;
 use crate::source::ByteSource;
 

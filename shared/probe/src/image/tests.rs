@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::isobmff::boxes::tests::{boxed, full};
+use crate::container::isobmff::boxes::tests::{boxed, full};
 use crate::source::MemorySource;
 
 fn image(bytes: &[u8]) -> Result<ImageMetadata, ProbeError<std::io::Error>> {

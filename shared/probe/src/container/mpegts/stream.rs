@@ -11,7 +11,7 @@ use crate::codec::dts::{self, CoreFrame};
 use crate::codec::{
     AudioConfig, VideoConfig, ac3, adts, h264, hevc, latm, mpeg_audio, mpeg_video, mpeg4_video,
 };
-use crate::frames::{Frame, find};
+use crate::container::frames::{Frame, find};
 use crate::metadata::{AudioTrack, SubtitleTrack, VideoTrack, aspect_ratio, float};
 
 /// Rows of frames that are believed, in a stream that was declared to be of their kind.

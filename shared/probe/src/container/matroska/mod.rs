@@ -24,8 +24,8 @@ use ebml::{Header, MAX_HEADER_BYTES, child, child_float, child_text, child_unsig
 use tags::Collected;
 use track::{Media, Track, parse_tracks};
 
+use crate::container::frame_rate;
 use crate::error::ProbeError;
-use crate::frame_rate;
 use crate::metadata::{CoverArt, MAX_COVER_ART, MAX_TRACKS, Metadata, float, frame_rate as rounded_rate};
 use crate::reader::{MAX_READS, Reader, WINDOW_BYTES};
 use crate::source::ByteSource;

@@ -1,8 +1,8 @@
 //! The broadcast extension chunk (EBU Tech 3285).
 
+use crate::container::riff::text;
 use crate::cursor::Cursor;
 use crate::metadata::Tags;
-use crate::riff::text;
 
 const VERSION_AND_RESERVED_BYTES: usize = 2 + 254;
 

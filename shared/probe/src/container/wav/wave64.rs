@@ -3,7 +3,7 @@
 
 use super::MAX_TEXT_BYTES;
 use super::sound::Sound;
-use crate::chunk::ChunkReader;
+use crate::container::chunk::ChunkReader;
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
 use crate::metadata::Metadata;

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::disguise;
 use crate::codec;
 use crate::codec::wave_format::{self, WaveFormat};
+use crate::container::first_frame::complete_audio;
 use crate::error::ProbeError;
-use crate::first_frame::complete_audio;
 use crate::metadata::{AudioTrack, CoverArt, Metadata, Tags, float};
 use crate::tags::id3v2;
 

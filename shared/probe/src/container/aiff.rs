@@ -4,13 +4,13 @@
 //! The duration is that of the common chunk, whether the sound is all there or not. A file without that chunk is
 //! malformed.
 
-use crate::chunk::ChunkReader;
 use crate::codec;
+use crate::container::chunk::ChunkReader;
+use crate::container::riff::text;
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
 use crate::metadata::{AudioTrack, CoverArt, Metadata, Tags, float};
 use crate::reader::Reader;
-use crate::riff::text;
 use crate::source::ByteSource;
 use crate::tags::id3v2;
 

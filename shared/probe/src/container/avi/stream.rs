@@ -4,8 +4,8 @@ use super::dv;
 use crate::codec;
 use crate::codec::bitmap::Bitmap;
 use crate::codec::wave_format::WaveFormat;
+use crate::container::first_frame::{complete_audio, complete_video};
 use crate::cursor::Cursor;
-use crate::first_frame::{complete_audio, complete_video};
 use crate::metadata::{Metadata, SubtitleTrack, VideoTrack, aspect_ratio, frame_rate};
 
 const DEFAULT_FRAMES_PER_SECOND: u32 = 25;

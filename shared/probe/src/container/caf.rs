@@ -5,15 +5,15 @@
 //!
 //! A file without a description, without sound, or without the packet table that it needs is malformed.
 
-use crate::chunk::ChunkReader;
 use crate::codec::aac::AudioSpecificConfig;
 use crate::codec::{self, headers};
+use crate::container::chunk::ChunkReader;
+use crate::container::isobmff::esds::ElementaryStream;
+use crate::container::riff::text;
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
-use crate::isobmff::esds::ElementaryStream;
 use crate::metadata::{AudioTrack, Metadata, Tags, float};
 use crate::reader::Reader;
-use crate::riff::text;
 use crate::source::ByteSource;
 
 /// Signature, version and flags.

@@ -21,10 +21,10 @@ use stream::{Context, Description, ExtendedProperties, Stream};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::chunk::ChunkReader;
+use crate::container::chunk::ChunkReader;
+use crate::container::first_frame::{complete_audio, complete_video};
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
-use crate::first_frame::{complete_audio, complete_video};
 use crate::metadata::{MAX_TRACKS, Metadata, VideoTrack, aspect_ratio, float};
 use crate::reader::{Reader, WINDOW_BYTES};
 use crate::source::ByteSource;

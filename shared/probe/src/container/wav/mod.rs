@@ -14,12 +14,12 @@ pub(crate) mod wave64;
 
 use sound::Sound;
 
-use crate::chunk::ChunkReader;
+use crate::container::chunk::ChunkReader;
+use crate::container::riff;
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
 use crate::metadata::Metadata;
 use crate::reader::Reader;
-use crate::riff;
 use crate::source::ByteSource;
 use crate::tags::id3v2;
 

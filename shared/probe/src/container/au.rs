@@ -4,11 +4,11 @@
 //! makes a sound as long as the file lasts.
 
 use crate::codec;
+use crate::container::riff::text;
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
 use crate::metadata::{AudioTrack, Metadata, Tags, float};
 use crate::reader::Reader;
-use crate::riff::text;
 use crate::source::ByteSource;
 
 const HEADER_BYTES: usize = 24;

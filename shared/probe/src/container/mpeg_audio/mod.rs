@@ -8,8 +8,8 @@ mod index;
 use index::Index;
 
 use crate::codec::mpeg_audio::FrameHeader;
+use crate::container::frames::{find, length, stream};
 use crate::error::ProbeError;
-use crate::frames::{find, length, stream};
 use crate::metadata::{AudioTrack, Metadata, float};
 use crate::reader::{Reader, WINDOW_BYTES};
 use crate::source::ByteSource;

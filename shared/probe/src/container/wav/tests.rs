@@ -4,7 +4,7 @@ use std::io;
 
 use super::*;
 use crate::MemorySource;
-use crate::riff::tests::chunk;
+use crate::container::riff::tests::chunk;
 
 const PCM: &[u8] = b"\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0";
 

@@ -4,7 +4,7 @@ use std::io;
 
 use super::*;
 use crate::MemorySource;
-use crate::riff::tests::chunk;
+use crate::container::riff::tests::chunk;
 
 /// A stream header: kind, scale, rate, length and sample size.
 fn header(kind: [u8; 4], [scale, rate, length, sample_size]: [u32; 4]) -> Vec<u8> {

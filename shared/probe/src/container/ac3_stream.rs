@@ -1,8 +1,8 @@
 //! AC-3 and E-AC-3 (ETSI TS 102 366) as a file of bare frames.
 
 use crate::codec::ac3::Frame;
+use crate::container::frames::stream;
 use crate::error::ProbeError;
-use crate::frames::stream;
 use crate::metadata::{AudioTrack, Metadata};
 use crate::reader::Reader;
 use crate::source::ByteSource;

@@ -12,13 +12,13 @@ mod stream;
 
 use stream::{Stream, StreamHeader};
 
-use crate::chunk::ChunkReader;
+use crate::container::chunk::ChunkReader;
+use crate::container::first_frame::START_BYTES;
+use crate::container::riff;
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
-use crate::first_frame::START_BYTES;
 use crate::metadata::{MAX_TRACKS, Metadata, Tags, float};
 use crate::reader::Reader;
-use crate::riff;
 use crate::source::ByteSource;
 
 const HEADER_BYTES: u64 = riff::HEADER_BYTES as u64;

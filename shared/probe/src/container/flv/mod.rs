@@ -11,9 +11,9 @@ mod tag;
 use amf::Value;
 use tag::{HEADER_BYTES, SCRIPT, Tag, parse_audio, parse_video};
 
+use crate::container::frame_rate;
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
-use crate::frame_rate;
 use crate::metadata::{AudioTrack, Metadata, Tags, VideoTrack, aspect_ratio, frame_rate as rounded_rate};
 use crate::reader::{Reader, WINDOW_BYTES};
 use crate::source::ByteSource;
