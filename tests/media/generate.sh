@@ -139,10 +139,15 @@ def top_boxes(data):
 def known(**fields):
     return {key: value for key, value in fields.items() if value not in (None, {}, "unknown")}
 
+def profile(stream):
+    """Its name; a number stands for one that has none."""
+    name = stream.get("profile", "")
+    return None if name.isdigit() else name or None
+
 def video(stream):
     turned = [side["rotation"] for side in stream.get("side_data_list", []) if "rotation" in side]
     return known(
-        codec=stream["codec_name"], codec_string=codec_string(stream), profile=stream.get("profile"),
+        codec=stream["codec_name"], codec_string=codec_string(stream), profile=profile(stream),
         level=level if (level := stream.get("level", -1)) >= 0 else None, width=stream["width"], height=stream["height"],
         rotation=int(-turned[0] % 360) if turned else 0,
         display_aspect_ratio=stream.get("display_aspect_ratio"),
@@ -152,7 +157,7 @@ def video(stream):
 
 def audio(stream):
     return known(
-        codec=stream["codec_name"], codec_string=codec_string(stream), profile=stream.get("profile"),
+        codec=stream["codec_name"], codec_string=codec_string(stream), profile=profile(stream),
         channels=stream["channels"], sample_rate=int(stream["sample_rate"]),
         language=stream.get("tags", {}).get("language"))
 

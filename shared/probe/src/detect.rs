@@ -1,34 +1,12 @@
 //! What kind of file this is, by its first bytes alone.
 //!
-//! A container module is reached from here only. Kinds that no module reads are named for the error message.
+//! Kinds that no module of [`container`](crate::container) reads are named for the error message.
+
+use crate::container::wav::wave64;
+use crate::container::{Container, ac3_stream, adts, dts_stream, mpeg_audio, mpegts};
 
 /// How many bytes the decision is made on.
 pub(crate) const HEAD_BYTES: u64 = 4096;
-
-/// The containers that are read here, each by the module of its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Container {
-    Matroska,
-    MpegTs,
-    MpegAudio,
-    Adts,
-    Ac3,
-    Ogg,
-    Flac,
-    Wav,
-    Aiff,
-    Au,
-    Caf,
-    Amr,
-    Ape,
-    WavPack,
-    Musepack,
-    Flv,
-    Avi,
-    Asf,
-    /// ISO base media file format or QuickTime.
-    IsoBmff,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detected {
@@ -50,18 +28,18 @@ const SIGNATURES: [(&[u8], Detected); 30] = [
     (b"\x1a\x45\xdf\xa3", Detected::Known(Container::Matroska)),
     (b"OggS", Detected::Known(Container::Ogg)),
     (b"fLaC", Detected::Known(Container::Flac)),
-    (b"ID3", Detected::Known(Container::MpegAudio)),
     (b"FLV\x01", Detected::Known(Container::Flv)),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Detected::Known(Container::Asf)),
+    (wave64::RIFF, Detected::Known(Container::Wave64)),
     (b"#!AMR", Detected::Known(Container::Amr)),
     (b"MThd", Detected::Other("a MIDI file")),
+    (b"TTA1", Detected::Known(Container::TrueAudio)),
     (b"MAC ", Detected::Known(Container::Ape)),
     (b"wvpk", Detected::Known(Container::WavPack)),
     (b"MP+", Detected::Known(Container::Musepack)),
     (b"MPCK", Detected::Known(Container::Musepack)),
     (b".snd", Detected::Known(Container::Au)),
     (b"caff", Detected::Known(Container::Caf)),
-    (b"\x0b\x77", Detected::Known(Container::Ac3)),
     (b"\x00\x00\x01\xba", Detected::Other("an MPEG program stream")),
     (b"\x00\x00\x01\xb3", Detected::Other("an MPEG video stream")),
     (b"\x89PNG\r\n\x1a\n", Detected::Other("a PNG image")),
@@ -79,6 +57,27 @@ const SIGNATURES: [(&[u8], Detected); 30] = [
     (b"SQLite format 3\0", Detected::Other("a database")),
 ];
 
+/// Streams of frames: whether a file starts with some, and whether there are some anywhere in it.
+type IsLike = fn(&[u8]) -> bool;
+const FRAMED: [(Container, IsLike, IsLike); 4] = [
+    (Container::Adts, adts::is_like, adts::is_within),
+    (Container::MpegAudio, mpeg_audio::is_like, mpeg_audio::is_within),
+    (Container::Ac3, ac3_stream::is_like, ac3_stream::is_within),
+    (Container::Dts, dts_stream::is_like, dts_stream::is_within),
+];
+
+/// Decides on a longer window whether there is a stream of frames behind bytes of no known kind.
+pub(crate) fn search(window: &[u8]) -> Detected {
+    let found = FRAMED.iter().find(|(_, _, is_within)| is_within(window));
+    if mpegts::is_like(window) {
+        return Detected::Known(Container::MpegTs);
+    }
+    found.map_or(Detected::Unknown, |(container, ..)| Detected::Known(*container))
+}
+
+/// Signature, version and flags of a page that starts a logical stream.
+const FIRST_OGG_PAGE: &[u8] = b"OggS\0\x02";
+
 /// Decides on the first [`HEAD_BYTES`] of a file, or all of it when it is shorter.
 pub(crate) fn detect(head: &[u8]) -> Detected {
     if is_iso_bmff(head) {
@@ -93,14 +92,17 @@ pub(crate) fn detect(head: &[u8]) -> Detected {
     if let Some(detected) = chunked(head) {
         return detected;
     }
-    // 188-byte packets, or 192 with a time stamp in front (M2TS).
-    if is_sync_byte_at(head, 0, 188) || is_sync_byte_at(head, 4, 192) {
+    if mpegts::is_like(head) {
         return Detected::Known(Container::MpegTs);
     }
-    if let [0xff, second, ..] = head
-        && second & 0xe0 == 0xe0
+    if let Some(container) =
+        FRAMED.iter().find(|(_, is_like, _)| is_like(head)).map(|(container, ..)| *container)
     {
-        return Detected::Known(if second & 0xf6 == 0xf0 { Container::Adts } else { Container::MpegAudio });
+        return Detected::Known(container);
+    }
+    // Streams are cut out of broadcasts anywhere: a first page may follow the rest of another.
+    if head.windows(FIRST_OGG_PAGE.len()).any(|window| window == FIRST_OGG_PAGE) {
+        return Detected::Known(Container::Ogg);
     }
     if is_text(head) { Detected::Other("plain text") } else { Detected::Unknown }
 }
@@ -116,16 +118,12 @@ fn is_iso_bmff(head: &[u8]) -> bool {
 fn chunked(head: &[u8]) -> Option<Detected> {
     let form = head.get(8..12)?;
     match (head.get(..4)?, form) {
-        (b"RIFF" | b"RF64" | b"BW64", b"WAVE") => Some(Detected::Known(Container::Wav)),
-        (b"RIFF", b"AVI ") => Some(Detected::Known(Container::Avi)),
+        (b"RIFF" | b"RIFX" | b"RF64" | b"BW64", b"WAVE") => Some(Detected::Known(Container::Wav)),
+        (b"RIFF", b"AVI " | b"AVIX" | b"AVI\x19") => Some(Detected::Known(Container::Avi)),
         (b"RIFF", b"WEBP") => Some(Detected::Other("a WebP image")),
         (b"FORM", b"AIFF" | b"AIFC") => Some(Detected::Known(Container::Aiff)),
         _ => None,
     }
-}
-
-fn is_sync_byte_at(head: &[u8], first: usize, packet: usize) -> bool {
-    (0..3).all(|index| head.get(first + index * packet) == Some(&0x47))
 }
 
 fn is_text(head: &[u8]) -> bool {
@@ -152,11 +150,37 @@ mod tests {
         assert_eq!(detect(b"Hello, wor\xc3"), Detected::Other("plain text"));
         assert_eq!(detect(b"RIFF\0\0\0\0WAVEfmt "), Detected::Known(Container::Wav));
         assert_eq!(detect(b"RIFF\0\0\0\0????\0"), Detected::Unknown);
-        assert_eq!(detect(b"\xff\xf1\x50\x80"), Detected::Known(Container::Adts));
-        assert_eq!(detect(b"\xff\xfb\x90\x64"), Detected::Known(Container::MpegAudio));
+        assert_eq!(detect(b"\xff\xfb\x90\x64"), Detected::Unknown);
+        assert_eq!(detect(b"\xff\xfe\0\0"), Detected::Unknown);
         assert_eq!(detect(b"\0\x01\x02"), Detected::Unknown);
+        for (head, container) in [
+            (&b"RIFX\0\0\0\0WAVEfmt "[..], Container::Wav),
+            (b"BW64\xff\xff\xff\xffWAVEds64", Container::Wav),
+            (b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0", Container::Wave64),
+            (b"RIFF\0\0\0\0AVI LIST", Container::Avi),
+            (b"RIFF\0\0\0\0AVI\x19LIST", Container::Avi),
+            (b"FORM\0\0\0\0AIFC", Container::Aiff),
+            (b".snd\0\0\0\x18", Container::Au),
+            (b"caff\0\x01", Container::Caf),
+            (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c", Container::Asf),
+        ] {
+            assert_eq!(detect(head), Detected::Known(container));
+        }
+        assert_eq!(detect(b"\0\x07OggS\0\x02\0"), Detected::Known(Container::Ogg));
+        assert_eq!(detect(b"\0\x07OggS\0\x04\0"), Detected::Unknown);
         assert_eq!(detect(b""), Detected::Other("an empty file"));
-        let mut packets = vec![0xff; 600];
+        assert_eq!(
+            detect(&b"\xff\xf1\x50\x80\x02\x1f\xfc123456789".repeat(3)),
+            Detected::Known(Container::Adts)
+        );
+        let frame = [&b"\xff\xfb\x90\x64"[..], &[0; 413]].concat();
+        assert_eq!(detect(&frame.repeat(3)), Detected::Known(Container::MpegAudio));
+        assert_eq!(
+            search(&[&[7; 5000][..], &frame.repeat(9)].concat()),
+            Detected::Known(Container::MpegAudio)
+        );
+        assert_eq!(search(&[&[7; 5000][..], &frame.repeat(7), &[7; 99]].concat()), Detected::Unknown);
+        let mut packets = vec![0xff; 564];
         packets[0] = 0x47;
         packets[188] = 0x47;
         assert_eq!(detect(&packets), Detected::Unknown);

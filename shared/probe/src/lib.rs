@@ -5,16 +5,20 @@
 //! skipped, not read. The names in the answer (codecs, profiles, colours, container) are those that `ffprobe` uses;
 //! codec strings follow RFC 6381.
 //!
-//! Guarantees, whatever the bytes: no panic, no recursion, bounded reads. One probe makes at most
-//! [`MAX_READS`] reads, of at most [`MAX_BYTES`] and, for the index of an MP4, [`MAX_MOOV_BYTES`] more; for the
-//! fragments of a fragmented MP4 there are [`MAX_FRAGMENT_READS`] and [`MAX_FRAGMENT_BYTES`] more. A small file takes
-//! one read, an MP4 with its index at the end two or three, a fragmented one of any length about as many where its
-//! fragments say when they start.
+//! Guarantees, whatever the bytes and however long the file: no panic, no recursion, at most [`MAX_READS`] reads, of
+//! at most [`MAX_BYTES`] in all and, for the index of an MP4, [`MAX_MOOV_BYTES`] more. Most files take one read of
+//! 64 KiB; an MP4 with its index at the end takes two or three, one in fragments two. Where a bound is met after the
+//! tracks are known, the answer is what was found, its duration an estimate by size; before, it is
+//! [`ProbeError::LimitExceeded`].
+//!
+//! [`probe_image`] does the same for still images, within the same bounds.
 //!
 //! It fails with a [`ProbeError`], which tells the content's fault ([`ProbeError::rejection`]) from the source's.
 //!
-//! Containers so far: the ISO base media file format (ISO/IEC 14496-12) and QuickTime, that is MP4, MOV, M4A,
-//! M4V, 3GP and fragmented MP4. Other known kinds of content are named in [`ProbeError::Unsupported`].
+//! Containers: the ISO base media file format and QuickTime (MP4, MOV, M4A, 3GP, in fragments or not), Matroska and
+//! WebM, MPEG transport streams, FLV, AVI, ASF, Ogg, FLAC, MP3 and its elders, AAC in ADTS, AC-3, DTS, WAV with its
+//! large forms, AIFF, AU, CAF, AMR, TTA, Monkey's Audio, WavPack, Musepack. Other known kinds of content are named in
+//! [`ProbeError::Unsupported`].
 //!
 //! ```
 //! use probe::{MemorySource, ProbeError, probe};
@@ -30,35 +34,20 @@
 //! # }
 //! ```
 
-mod ac3_stream;
-mod adts;
-mod aiff;
-mod amr;
-mod ape;
-mod asf;
-mod au;
-mod avi;
 mod bits;
-mod caf;
 mod codec;
+mod container;
 mod cursor;
 mod detect;
 mod error;
-mod flac;
-mod flv;
-mod isobmff;
-mod matroska;
+mod image;
 mod metadata;
-mod mpeg_audio;
-mod mpegts;
-mod musepack;
-mod ogg;
 mod reader;
 mod source;
-mod wav;
-mod wavpack;
+mod tags;
 
 pub use error::{ProbeError, Rejection};
+pub use image::{ImageMetadata, probe_image};
 pub use metadata::{
     AudioTrack, Color, CoverArt, Hdr, MAX_COVER_ART, MAX_TAGS, MAX_TRACKS, MediaKind, Metadata,
     SubtitleTrack, VideoTrack,
@@ -66,10 +55,11 @@ pub use metadata::{
 pub use reader::{MAX_BYTES, MAX_READS};
 pub use source::{ByteSource, FileSource, MemorySource};
 
-pub use isobmff::{MAX_BOXES, MAX_FRAGMENT_BYTES, MAX_FRAGMENT_READS, MAX_MOOV_BYTES};
+pub use container::isobmff::{MAX_BOXES, MAX_MOOV_BYTES};
 
-use detect::{Container, Detected};
-use reader::Reader;
+use detect::Detected;
+use reader::{Reader, WINDOW_BYTES};
+use tags::id3v2;
 
 /// Reads the technical metadata of `source`.
 ///
@@ -81,43 +71,25 @@ use reader::Reader;
 /// [`ProbeError::Source`] or [`ProbeError::ShortRead`] when the source failed.
 pub async fn probe<S: ByteSource>(source: &S) -> Result<Metadata, ProbeError<S::Error>> {
     let mut reader = Reader::new(source);
-    let head = reader.read(0..detect::HEAD_BYTES).await?;
-    let metadata = match detect::detect(&head) {
-        Detected::Known(container) => probe_container(container, &mut reader).await?,
+    // An ID3v2 tag may precede anything, though it is at home in MP3 only.
+    let leading = id3v2::read_leading(&mut reader).await?;
+    let head = reader.read(leading.end..leading.end.saturating_add(detect::HEAD_BYTES)).await?;
+    let mut detected = detect::detect(&head);
+    if detected == Detected::Unknown {
+        let window = reader.read(leading.end..leading.end.saturating_add(WINDOW_BYTES)).await?;
+        detected = detect::search(&window);
+    }
+    let mut metadata = match detected {
+        Detected::Known(container) => container::probe(container, &mut reader, &leading).await?,
+        _ if leading.end > 0 => container::mpeg_audio::probe(&mut reader, &leading).await?,
         Detected::Other(looks_like) => {
             return Err(ProbeError::Unsupported { looks_like: Some(looks_like) });
         }
         Detected::Unknown => return Err(ProbeError::Unsupported { looks_like: None }),
     };
+    leading.add_to(&mut metadata);
     if metadata.video.is_empty() && metadata.audio.is_empty() {
         return Err(ProbeError::NoMediaTracks);
     }
     Ok(metadata)
-}
-
-async fn probe_container<S: ByteSource>(
-    container: Container,
-    reader: &mut Reader<'_, S>,
-) -> Result<Metadata, ProbeError<S::Error>> {
-    match container {
-        Container::IsoBmff => isobmff::probe(reader).await,
-        Container::Matroska => matroska::probe(reader).await,
-        Container::MpegTs => mpegts::probe(reader).await,
-        Container::MpegAudio => mpeg_audio::probe(reader).await,
-        Container::Adts => adts::probe(reader).await,
-        Container::Ac3 => ac3_stream::probe(reader).await,
-        Container::Ogg => ogg::probe(reader).await,
-        Container::Flac => flac::probe(reader).await,
-        Container::Wav => wav::probe(reader).await,
-        Container::Aiff => aiff::probe(reader).await,
-        Container::Au => au::probe(reader).await,
-        Container::Caf => caf::probe(reader).await,
-        Container::Amr => amr::probe(reader).await,
-        Container::Ape => ape::probe(reader).await,
-        Container::WavPack => wavpack::probe(reader).await,
-        Container::Musepack => musepack::probe(reader).await,
-        Container::Flv => flv::probe(reader).await,
-        Container::Avi => avi::probe(reader).await,
-        Container::Asf => asf::probe(reader).await,
-    }
 }

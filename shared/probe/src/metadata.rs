@@ -229,8 +229,8 @@ impl Metadata {
 
     /// Sets the duration, and the bit rate that follows from it. What is no duration counts as none.
     pub(crate) fn set_duration(&mut self, seconds: f64) {
-        let seconds = if seconds.is_finite() && seconds > 0.0 { seconds } else { 0.0 };
-        self.duration_seconds = round_seconds(seconds);
+        let seconds = round_seconds(seconds);
+        self.duration_seconds = if seconds.is_finite() && seconds > 0.0 { seconds } else { 0.0 };
         self.bit_rate = bit_rate(self.size_bytes, self.duration_seconds);
     }
 
@@ -252,6 +252,10 @@ impl Tags {
         if !key.is_empty() && !value.is_empty() && !full {
             self.0.entry(key).or_insert(value);
         }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub(crate) fn into_map(self) -> BTreeMap<String, String> {

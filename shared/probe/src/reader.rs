@@ -11,14 +11,16 @@ use bytes::{Bytes, BytesMut};
 use crate::error::ProbeError;
 use crate::source::ByteSource;
 
-/// The most reads that one probe makes, apart from [`MAX_FRAGMENT_READS`](crate::MAX_FRAGMENT_READS).
-pub const MAX_READS: u32 = 128;
-/// The most bytes that one probe reads, apart from the index of an MP4 and from its fragments.
+/// The most reads that one probe makes, whatever the file.
+pub const MAX_READS: u32 = 4;
+/// The most bytes that one probe reads, apart from the index of an MP4.
 pub const MAX_BYTES: u64 = 1024 * 1024;
 
 pub(crate) const WINDOW_BYTES: u64 = 64 * 1024;
 /// A rest of the file up to this long is fetched whole.
 pub(crate) const SHORT_REST_BYTES: u64 = 256 * 1024;
+/// What is longer than this is fetched whole even where its start is known: to join it would hold it twice in memory.
+const MAX_JOINED_BYTES: u64 = MAX_BYTES;
 
 struct Block {
     start: u64,
@@ -64,9 +66,20 @@ impl<'a, S: ByteSource> Reader<'a, S> {
         self.len
     }
 
-    /// Sets how much a fetch reads at least: a smaller window where one hops over long stretches.
-    pub(crate) fn set_window(&mut self, bytes: u64) {
-        self.window_bytes = bytes;
+    /// How many more reads there may be.
+    pub(crate) fn reads_left(&self) -> u32 {
+        self.reads_left
+    }
+
+    /// How many more bytes may be read.
+    pub(crate) fn bytes_left(&self) -> u64 {
+        self.bytes_left
+    }
+
+    /// Whether `range` is in memory, or the budget has room for it.
+    pub(crate) fn can_read(&self, range: Range<u64>) -> bool {
+        let bytes = range.end.min(self.len).saturating_sub(range.start);
+        self.is_cached(range) || (self.reads_left > 0 && bytes <= self.bytes_left)
     }
 
     /// Raises the budget of bytes, once the file has shown what for.
@@ -74,15 +87,15 @@ impl<'a, S: ByteSource> Reader<'a, S> {
         self.bytes_left = self.bytes_left.saturating_add(bytes);
     }
 
-    /// Raises the budget of reads, once the file has shown what for.
-    pub(crate) fn allow_reads(&mut self, reads: u32) {
-        self.reads_left = self.reads_left.saturating_add(reads);
-    }
-
     /// Whether `range`, as far as the file goes, would be answered from memory.
     pub(crate) fn is_cached(&self, range: Range<u64>) -> bool {
         let range = self.within(range);
         range.is_empty() || self.cached(&range).is_some()
+    }
+
+    /// The end of what is in memory from `start` on, without a gap; `start` itself when nothing is.
+    pub(crate) fn cached_until(&self, start: u64) -> u64 {
+        self.longest(|block| block.start <= start && start < block.end()).map_or(start, Block::end)
     }
 
     /// Whether everything from `start` is in memory, or near enough to the end to come in one fetch.
@@ -97,6 +110,11 @@ impl<'a, S: ByteSource> Reader<'a, S> {
             return Ok(Bytes::new());
         }
         if let Some(bytes) = self.cached(&range) {
+            return Ok(bytes);
+        }
+        if range.end - range.start > MAX_JOINED_BYTES {
+            let bytes = self.fetch(range.start, range.end).await?;
+            self.blocks.push(Block { start: range.start, bytes: bytes.clone() });
             return Ok(bytes);
         }
         // What is known of the start and of the end need not be fetched again.
@@ -255,9 +273,9 @@ mod tests {
         assert_eq!(reader.read(0..MAX_BYTES + 1).await.unwrap().len() as u64, MAX_BYTES + 1);
 
         let mut reader = Reader::new(&source);
-        reader.set_window(1);
         for read in 0..u64::from(MAX_READS) {
-            reader.read(read * 10..read * 10 + 1).await.unwrap();
+            let start = read * 2 * WINDOW_BYTES;
+            reader.read(start..start + 1).await.unwrap();
         }
         let too_often = reader.read(1 << 30..(1 << 30) + 1).await;
         assert!(matches!(too_often, Err(ProbeError::LimitExceeded { .. })), "{too_often:?}");

@@ -38,8 +38,8 @@ impl AudioSpecificConfig {
         let mut bits = Bits::new(bytes);
         let object_type = object_type(&mut bits)?;
         let sample_rate = sample_rate(&mut bits)?;
-        let channel_config = bits.bits(4)? as usize;
-        let channels = CHANNELS.get(channel_config).copied().filter(|count| *count > 0);
+        let channel_config = bits.bits(4)?;
+        let channels = channels_of(channel_config);
         let mut config = Self {
             object_type,
             core_type: object_type,
@@ -65,6 +65,30 @@ impl AudioSpecificConfig {
             config.channels = Some(2);
         }
         Some(config)
+    }
+
+    /// The configuration of a stream that says it in its frames, as ADTS does, and says nothing of SBR.
+    pub(crate) fn of_core(object_type: u32, sample_rate: u32, channels: Option<u32>) -> Self {
+        Self {
+            object_type,
+            core_type: object_type,
+            sample_rate,
+            channels,
+            has_sbr: false,
+            has_ps: false,
+            tells_sbr: false,
+        }
+    }
+
+    /// Takes SBR for granted that was found in the stream itself. Of one channel it makes two, as a decoder that
+    /// knows nothing of parametric stereo beforehand does.
+    pub(crate) fn add_implicit_sbr(&mut self) {
+        self.has_sbr = true;
+        self.sample_rate *= 2;
+        if self.channels == Some(1) {
+            self.has_ps = true;
+            self.channels = Some(2);
+        }
     }
 
     /// `GASpecificConfig`, for the channels of a programme config element and to get to the end of it.
@@ -150,12 +174,22 @@ fn object_type(bits: &mut Bits<'_>) -> Option<u32> {
 fn sample_rate(bits: &mut Bits<'_>) -> Option<u32> {
     match bits.bits(4)? {
         EXPLICIT_RATE => bits.bits(24),
-        index => SAMPLE_RATES.get(index as usize).copied(),
+        index => sample_rate_of(index),
     }
 }
 
+/// Sampling frequency by `samplingFrequencyIndex`; `None` for the reserved ones.
+pub(crate) fn sample_rate_of(index: u32) -> Option<u32> {
+    SAMPLE_RATES.get(index as usize).copied()
+}
+
+/// Channels by `channelConfiguration`; `None` where it leaves them to a programme config element.
+pub(crate) fn channels_of(configuration: u32) -> Option<u32> {
+    CHANNELS.get(configuration as usize).copied().filter(|count| *count > 0)
+}
+
 /// Counts the channels of a `program_config_element` (ISO/IEC 14496-3 clause 4.4.1.1).
-fn program_config_channels(bits: &mut Bits<'_>) -> Option<u32> {
+pub(super) fn program_config_channels(bits: &mut Bits<'_>) -> Option<u32> {
     bits.skip(4 + 2 + 4)?;
     let elements = bits.bits(4)? + bits.bits(4)? + bits.bits(4)?;
     let low_frequency = bits.bits(2)?;

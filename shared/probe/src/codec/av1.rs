@@ -47,6 +47,7 @@ pub(crate) fn parse_av1c(record: &[u8]) -> Option<VideoConfig> {
         is_cropped: true,
         pixel_aspect: None,
         color,
+        frame_rate: None,
     })
 }
 

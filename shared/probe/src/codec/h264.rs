@@ -2,7 +2,7 @@
 //! ITU-T H.264 clause 7.3.2.1.
 
 use super::VideoConfig;
-use super::nal::{VideoUsability, unescape};
+use super::nal::{VideoUsability, parse_timing, unescape};
 use crate::bits::Bits;
 use crate::cursor::Cursor;
 
@@ -12,15 +12,13 @@ pub(crate) fn parse_avcc(record: &[u8]) -> Option<VideoConfig> {
     fields.skip(1)?;
     let (profile, constraints, level) = (fields.u8()?, fields.u8()?, fields.u8()?);
     let sps = first_sps(fields).and_then(parse_sps).unwrap_or_default();
-    Some(VideoConfig {
-        codec_suffix: format!(".{profile:02x}{constraints:02x}{level:02x}"),
-        profile: profile_name(profile, constraints).map(str::to_owned),
-        level: Some(level.into()),
-        size: sps.size,
-        is_cropped: sps.is_cropped,
-        pixel_aspect: sps.usability.pixel_aspect,
-        color: sps.usability.color,
-    })
+    Some(sps.into_config(profile, constraints, level))
+}
+
+/// Reads a sequence parameter set as it is in a byte stream.
+pub(crate) fn parse_sps_nal(nal: &[u8]) -> Option<VideoConfig> {
+    let [_, profile, constraints, level, ..] = *nal else { return None };
+    Some(parse_sps(nal)?.into_config(profile, constraints, level))
 }
 
 fn first_sps(mut fields: Cursor<'_>) -> Option<&[u8]> {
@@ -35,6 +33,22 @@ struct Sps {
     size: Option<(u32, u32)>,
     is_cropped: bool,
     usability: VideoUsability,
+    frame_rate: Option<(u64, u64)>,
+}
+
+impl Sps {
+    fn into_config(self, profile: u8, constraints: u8, level: u8) -> VideoConfig {
+        VideoConfig {
+            codec_suffix: format!(".{profile:02x}{constraints:02x}{level:02x}"),
+            profile: profile_name(profile, constraints).map(str::to_owned),
+            level: Some(level.into()),
+            size: self.size,
+            is_cropped: self.is_cropped,
+            pixel_aspect: self.usability.pixel_aspect,
+            color: self.usability.color,
+            frame_rate: self.frame_rate,
+        }
+    }
 }
 
 fn parse_sps(nal: &[u8]) -> Option<Sps> {
@@ -86,7 +100,18 @@ fn parse_sps(nal: &[u8]) -> Option<Sps> {
     let size =
         cropped(width, left, right, unit_x).zip(cropped(height, top, bottom, unit_y * fields_per_frame));
     let usability = if bits.bit() == Some(true) { VideoUsability::parse(&mut bits) } else { None };
-    Some(Sps { size, is_cropped: crop != [0; 4], usability: usability.unwrap_or_default() })
+    let frame_rate = usability.as_ref().and_then(|_| parse_frame_rate(&mut bits));
+    Some(Sps { size, is_cropped: crop != [0; 4], usability: usability.unwrap_or_default(), frame_rate })
+}
+
+/// The timing that follows the colours in the video usability information. A tick is a field, half a frame.
+fn parse_frame_rate(bits: &mut Bits<'_>) -> Option<(u64, u64)> {
+    if bits.bit()? {
+        bits.ue()?;
+        bits.ue()?;
+    }
+    let (ticks, clock) = parse_timing(bits)?;
+    Some((clock, ticks * 2))
 }
 
 fn has_chroma_format(profile: u32) -> bool {
@@ -170,6 +195,14 @@ mod tests {
         assert_eq!(config.size, Some((1280, 720)));
         assert_eq!(config.pixel_aspect, Some((1, 1)));
         assert_eq!(config.color, ColorCodes::default());
+    }
+
+    #[test]
+    fn a_parameter_set_of_a_stream_tells_the_frame_rate_too() {
+        let config = parse_sps_nal(&RECORD[8..33]).unwrap();
+        assert_eq!(config, parse_avcc(RECORD).unwrap());
+        assert_eq!(config.frame_rate, Some((48, 2)));
+        assert_eq!(parse_sps_nal(&RECORD[8..12]), None);
     }
 
     #[test]

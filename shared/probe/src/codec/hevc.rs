@@ -2,7 +2,7 @@
 //! ITU-T H.265 clause 7.3.2.2.
 
 use super::VideoConfig;
-use super::nal::{VideoUsability, unescape};
+use super::nal::{VideoUsability, parse_timing, unescape};
 use crate::bits::Bits;
 use crate::cursor::Cursor;
 
@@ -29,7 +29,50 @@ pub(crate) fn parse_hvcc(record: &[u8]) -> Option<VideoConfig> {
         is_cropped: true,
         pixel_aspect: sps.usability.pixel_aspect,
         color,
+        frame_rate: sps.frame_rate,
     })
+}
+
+/// Reads a sequence parameter set as it is in a byte stream.
+pub(crate) fn parse_sps_nal(nal: &[u8]) -> Option<VideoConfig> {
+    let payload = unescape(nal.get(2..)?);
+    let mut fields = Cursor::new(payload.get(1..)?);
+    let space_tier_profile = fields.u8()?;
+    let compatibility = fields.u32()?;
+    let constraints = fields.take(6)?;
+    let level = fields.u8()?;
+    let sps = parse_sps(nal)?;
+    let mut color = sps.usability.color;
+    color.full_range = color.full_range.or(Some(false));
+    Some(VideoConfig {
+        codec_suffix: codec_suffix(space_tier_profile, compatibility, level, constraints),
+        profile: profile_name(space_tier_profile & 0x1f).map(str::to_owned),
+        level: Some(level.into()),
+        size: sps.size,
+        is_cropped: true,
+        pixel_aspect: sps.usability.pixel_aspect,
+        color,
+        frame_rate: sps.frame_rate,
+    })
+}
+
+/// The frame rate that a video parameter set (ITU-T H.265 clause 7.3.2.1) tells; it is believed before that of the
+/// sequence parameter set.
+pub(crate) fn parse_vps_frame_rate(nal: &[u8]) -> Option<(u64, u64)> {
+    let payload = unescape(nal.get(2..)?);
+    let mut bits = Bits::new(&payload);
+    bits.skip(12)?;
+    let sub_layers = bits.bits(3)?;
+    bits.skip(17)?;
+    skip_profile_tier_level(&mut bits, sub_layers)?;
+    let ordering_infos = if bits.bit()? { sub_layers + 1 } else { 1 };
+    for _ in 0..ordering_infos * 3 {
+        bits.ue()?;
+    }
+    let layers = bits.bits(6)? as usize + 1;
+    let layer_sets = usize::try_from(bits.ue()?).ok()?;
+    bits.skip(layer_sets.checked_mul(layers)?)?;
+    parse_timing(&mut bits).map(|(units, scale)| (scale, units))
 }
 
 /// ISO/IEC 14496-15 annex E.3: space and profile, compatibility in reverse bit order, tier and level, constraints.
@@ -76,6 +119,7 @@ fn find_sps(mut fields: Cursor<'_>) -> Option<&[u8]> {
 struct Sps {
     size: Option<(u32, u32)>,
     usability: VideoUsability,
+    frame_rate: Option<(u64, u64)>,
 }
 
 fn parse_sps(nal: &[u8]) -> Option<Sps> {
@@ -108,8 +152,24 @@ fn parse_sps(nal: &[u8]) -> Option<Sps> {
         (rest > 0).then_some(rest)
     };
     let size = cropped(width, left, right, unit_x).zip(cropped(height, top, bottom, unit_y));
-    let usability = parse_usability(&mut bits, sub_layers).unwrap_or_default();
-    Some(Sps { size, usability })
+    let usability = parse_usability(&mut bits, sub_layers);
+    let frame_rate = usability.as_ref().and_then(|_| parse_frame_rate(&mut bits));
+    Some(Sps { size, usability: usability.unwrap_or_default(), frame_rate })
+}
+
+/// The timing in the video usability information, behind what follows the colours.
+fn parse_frame_rate(bits: &mut Bits<'_>) -> Option<(u64, u64)> {
+    if bits.bit()? {
+        bits.ue()?;
+        bits.ue()?;
+    }
+    bits.skip(3)?;
+    if bits.bit()? {
+        for _ in 0..4 {
+            bits.ue()?;
+        }
+    }
+    parse_timing(bits).map(|(units, scale)| (scale, units))
 }
 
 fn skip_profile_tier_level(bits: &mut Bits<'_>, sub_layers: u32) -> Option<()> {
@@ -221,6 +281,34 @@ mod tests {
         assert_eq!(config.size, Some((320, 180)));
         assert_eq!(config.pixel_aspect, Some((1, 1)));
         assert_eq!(config.color, ColorCodes { full_range: Some(false), ..ColorCodes::new(9, 16, 9) });
+    }
+
+    #[test]
+    fn a_parameter_set_of_a_stream_tells_what_the_record_does() {
+        let config = parse_sps_nal(&RECORD[28..]).unwrap();
+        assert_eq!(
+            VideoConfig { frame_rate: None, ..config },
+            VideoConfig { frame_rate: None, ..parse_hvcc(RECORD).unwrap() }
+        );
+        assert_eq!(parse_sps_nal(&RECORD[28..40]), None);
+    }
+
+    #[test]
+    fn a_video_parameter_set_may_tell_the_frame_rate() {
+        let vps = b"\x40\x01\x0c\x01\xff\xff\x01\x60\x00\x00\x03\x00\x90\x00\x00\x03\x00\x00\x03\x00\x5a\x95\x98\x0c\x00\x00\x0f\xa4\x00\x01\xd4\xc1";
+        assert_eq!(parse_vps_frame_rate(vps), Some((30_000, 1001)));
+        // As x265 writes it, without timing.
+        let vps = b"\x40\x01\x0c\x01\xff\xff\x01\x60\x00\x00\x03\x00\x90\x00\x00\x03\x00\x00\x03\x00\x5a\x95\x98\x09";
+        assert_eq!(parse_vps_frame_rate(vps), None);
+    }
+
+    #[test]
+    fn a_parameter_set_tells_the_frame_rate() {
+        // By x265: 854x480 at 30 frames per second.
+        let sps = b"\x42\x01\x01\x01\x60\x00\x00\x03\x00\x90\x00\x00\x03\x00\x00\x03\x00\x5a\xa0\x06\xb2\x01\xe1\xd7\x96\x56\x69\x24\xca\xe6\x80\x80\x00\x00\x03\x00\x80\x00\x00\x0f\x04";
+        let config = parse_sps_nal(sps).unwrap();
+        assert_eq!((config.size, config.frame_rate), (Some((854, 480)), Some((30, 1))));
+        assert_eq!(config.codec_suffix, ".1.6.L90.90");
     }
 
     #[test]

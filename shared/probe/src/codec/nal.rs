@@ -77,3 +77,12 @@ impl VideoUsability {
         Some(usability)
     }
 }
+
+/// Units in a tick and ticks in a second, where the flag in front says that they are there. Neither is 0.
+pub(super) fn parse_timing(bits: &mut Bits<'_>) -> Option<(u64, u64)> {
+    if !bits.bit()? {
+        return None;
+    }
+    let (units, scale) = (bits.bits(32)?, bits.bits(32)?);
+    (units > 0 && scale > 0).then_some((units.into(), scale.into()))
+}

@@ -10,19 +10,19 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::counting::CountingSource;
-use crate::{folder, probe};
+use crate::{folder, probe, probe_image};
 
 static SAMPLES: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
     let files = fs::read_dir(folder("tests/media")).unwrap().map(|entry| entry.unwrap().path());
-    let mut media: Vec<_> = files
-        .filter(|path| path.extension().is_some_and(|kind| ["mp4", "m4a", "mov"].iter().any(|k| kind == *k)))
-        .collect();
+    let mut media: Vec<_> =
+        files.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("v_")).collect();
     media.sort();
     media.into_iter().map(|path| fs::read(path).unwrap().into()).collect()
 });
 
-/// Probes, and checks all that holds for any bytes.
+/// Probes, as a film and as an image, and checks all that holds for any bytes.
 fn check(bytes: Bytes) {
+    check_image(bytes.clone());
     let len = bytes.len() as u64;
     let source = CountingSource::new(bytes);
     match probe(&source) {
@@ -39,6 +39,15 @@ fn check(bytes: Bytes) {
     }
     assert!(source.reads() <= u64::from(MAX_READS));
     assert!(source.bytes() <= (MAX_BYTES + MAX_MOOV_BYTES).min(2 * len), "{} of {len}", source.bytes());
+}
+
+fn check_image(bytes: Bytes) {
+    let source = CountingSource::new(bytes);
+    match probe_image(&source) {
+        Ok(image) => assert!(image.width > 0 && image.height > 0 && image.rotation < 360, "{image:?}"),
+        Err(error) => assert!(error.rejection().is_some(), "{error:?}"),
+    }
+    assert!(source.reads() <= u64::from(MAX_READS) && source.bytes() <= MAX_BYTES);
 }
 
 #[test]
@@ -113,6 +122,26 @@ fn apply(bytes: &mut Vec<u8>, from: usize, mutation: &Mutation) {
     }
 }
 
+/// How images of each kind begin.
+const IMAGES: [&[u8]; 7] = [
+    b"\xff\xd8\xff\xe1\0\x1eExif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\xff\xc0\0\x11\x08\0\x08\0\x08",
+    b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x08\0\0\0\x08\x08\x06\0\0\0",
+    b"GIF89a\x08\0\x08\0\0\0\0",
+    b"RIFF\0\0\0\0WEBPVP8 \x1e\0\0\0\x30\x01\0\x9d\x01\x2a\x08\0\x08\0",
+    b"RIFF\0\0\0\0WEBPVP8L\x1e\0\0\0\x2f\x07\xc0\x01\0",
+    b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\x10\0\0\0\x07\0\0\x07\0\0",
+    b"\0\0\0\x10ftypavif\0\0\0\0\0\0\0\x5cmeta\0\0\0\0\0\0\0\x0epitm\0\0\0\0\0\x01\0\0\0\x42iprp\0\0\0\x25ipco\
+      \0\0\0\x14ispe\0\0\0\0\0\0\0\x08\0\0\0\x08\0\0\0\x09irot\x01\0\0\0\x15ipma\0\0\0\0\0\0\0\x01\0\x01\x02\x01\x02",
+];
+
+#[test]
+fn the_images_to_mutate_are_images() {
+    for bytes in IMAGES {
+        let image = probe_image(&CountingSource::new(bytes)).unwrap();
+        assert_eq!((image.width, image.height), (8, 8), "{image:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -125,6 +154,20 @@ proptest! {
             apply(&mut bytes, from, mutation);
         }
         check(bytes.into());
+    }
+
+    #[test]
+    fn mutated_images_are_refused_or_read(
+        image in proptest::sample::select(&IMAGES[..]),
+        mutations in vec(mutation(), 0..4),
+        rest in vec(any::<u8>(), 0..100),
+    ) {
+        let mut bytes = image.to_vec();
+        for mutation in &mutations {
+            apply(&mut bytes, 0, mutation);
+        }
+        bytes.extend(rest);
+        check_image(bytes.into());
     }
 
     #[test]

@@ -1,0 +1,39 @@
+//! AAC in ADTS (ISO/IEC 14496-3 clause 1.A.2): a stream of frames, of which every one has a header.
+
+use crate::codec::adts::{FrameHeader, config};
+use crate::container::frames::stream;
+use crate::error::ProbeError;
+use crate::metadata::{AudioTrack, Metadata};
+use crate::reader::Reader;
+use crate::source::ByteSource;
+use crate::tags::LeadingTags;
+
+/// Whether a file that starts with `head` is one.
+pub(crate) fn is_like(head: &[u8]) -> bool {
+    stream::starts_with::<FrameHeader>(head)
+}
+
+/// Whether there are frames somewhere in `window`, beyond doubt.
+pub(crate) fn is_within(window: &[u8]) -> bool {
+    stream::contains::<FrameHeader>(window)
+}
+
+/// Reads the metadata of a file that looks like one.
+pub(crate) async fn probe<S: ByteSource>(
+    reader: &mut Reader<'_, S>,
+    leading: &LeadingTags,
+) -> Result<Metadata, ProbeError<S::Error>> {
+    let Some(counted) = stream::count::<FrameHeader, S>(reader, leading).await? else {
+        return Err(ProbeError::malformed("there is no AAC where it should start"));
+    };
+    let config = config(&counted.first, &counted.head);
+    let mut track = AudioTrack::new("aac", &format!("mp4a.40.{}", config.object_type));
+    track.profile = config.profile().map(str::to_owned);
+    track.channels = config.channels.unwrap_or(0);
+    track.sample_rate = config.sample_rate;
+    let mut metadata = Metadata::new("adts", "aac", reader.len());
+    metadata.set_duration(counted.seconds);
+    metadata.tags = counted.tags.into_map();
+    metadata.audio.push(track);
+    Ok(metadata)
+}
