@@ -252,7 +252,7 @@ impl Found {
     }
 
     fn context(&self, number: u8) -> Context<'_> {
-        let extended = self.extended.iter().find(|extended| extended.number == number.into());
+        let extended = self.extended.iter().find(|extended| extended.number == u16::from(number));
         let language = extended.and_then(|extended| self.languages.get(usize::from(extended.language)));
         Context {
             extended,
