@@ -23,6 +23,11 @@ pub(crate) async fn read_and_judge<S: ByteSource>(
         probe::MediaKind::Video => MediaKind::Video,
         probe::MediaKind::Audio => MediaKind::Audio,
     };
+    // A recording in fragments that broke off is whole up to there; of another file, a part is missing.
+    if metadata.truncated && !metadata.fragmented {
+        let detail = "The file is incomplete: it ends before the media data that its index promises.";
+        return Ok(Err(Failure::new("truncated", detail)));
+    }
     let judgement = media.judge(kind, &metadata.container, metadata.duration_seconds, max_duration);
     Ok(judgement.map(|()| metadata))
 }

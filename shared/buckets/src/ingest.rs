@@ -5,7 +5,7 @@ use std::ops::Range;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::ChecksumMode;
 use aws_types::SdkConfig;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use domain::{ObjectHead, ObjectVersion, SourceKey};
 use probe::ByteSource;
 
@@ -110,7 +110,7 @@ impl ByteSource for S3Source {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        let answer = self
+        let mut answer = self
             .client
             .get_object()
             .bucket(&self.bucket)
@@ -122,9 +122,14 @@ impl ByteSource for S3Source {
             .await
             .map_err(|error| BucketError::of(OPERATION, &error))?;
         let unavailable = |reason: String| BucketError::Unavailable { operation: OPERATION, reason };
-        let bytes = answer.body.collect().await.map_err(|error| unavailable(error.to_string()))?.into_bytes();
-        if bytes.len() as u64 == range.end - range.start {
-            Ok(bytes)
+        // Into one buffer, because what is collected piece by piece is held twice when it is joined.
+        let wanted = range.end - range.start;
+        let mut bytes = BytesMut::with_capacity(usize::try_from(wanted).unwrap_or(0));
+        while let Some(piece) = answer.body.next().await {
+            bytes.extend_from_slice(&piece.map_err(|error| unavailable(error.to_string()))?);
+        }
+        if bytes.len() as u64 == wanted {
+            Ok(bytes.freeze())
         } else {
             Err(unavailable(format!("{} bytes came of {range:?}", bytes.len())))
         }

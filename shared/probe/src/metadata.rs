@@ -33,6 +33,10 @@ pub struct Metadata {
     pub fast_start: bool,
     /// Whether the media data is in fragments, each with its own index.
     pub fragmented: bool,
+    /// Whether the file ends before the media data that its index promises: it was cut off, and plays up to there.
+    /// Told of the ISO base media family only.
+    #[serde(default)]
+    pub truncated: bool,
     /// When the recording was made, as the file says: RFC 3339, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
@@ -218,6 +222,7 @@ impl Metadata {
             size_bytes,
             fast_start: true,
             fragmented: false,
+            truncated: false,
             created_at: None,
             tags: BTreeMap::new(),
             video: Vec::new(),

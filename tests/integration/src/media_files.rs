@@ -5,7 +5,11 @@ use serde_json::{Value, json};
 
 use crate::platform::{File, Platform, expect_problem};
 
-crate::tests![every_good_file_becomes_ready_with_its_metadata, every_bad_file_is_rejected_with_a_reason];
+crate::tests![
+    every_good_file_becomes_ready_with_its_metadata,
+    every_bad_file_is_rejected_with_a_reason,
+    what_was_cut_off_is_rejected_but_for_a_recording,
+];
 
 fn rows() -> Vec<Value> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../media/truth.json");
@@ -82,6 +86,19 @@ async fn every_bad_file_is_rejected_with_a_reason(platform: &Platform) {
         assert_eq!(media["metadata"], Value::Null);
         is_not_served(platform, &user, &media).await;
     }
+}
+
+async fn what_was_cut_off_is_rejected_but_for_a_recording(platform: &Platform) {
+    let user = platform.sign_up().await;
+    let cut = |name: &str| {
+        let mut file = File::sample(name);
+        file.bytes.truncate(file.bytes.len() - 5000);
+        file
+    };
+    let film = platform.upload(&user, &cut("v_h264_aac_faststart.mp4")).await;
+    assert_eq!((&film["status"], &film["failure"]["code"]), (&json!("rejected"), &json!("truncated")));
+    let recording = platform.upload(&user, &cut("v_fragmented.mp4")).await;
+    assert_eq!((&recording["status"], &recording["metadata"]["truncated"]), (&json!("ready"), &json!(true)));
 }
 
 async fn is_not_served(platform: &Platform, user: &crate::platform::User, media: &Value) {

@@ -6,9 +6,10 @@
 //! long, or its fragments are too many, which is no fault. The answer is then what was found, and the duration of
 //! fragments is what `mehd` says, or is estimated by the size of those seen.
 //!
-//! A file that lacks its movie box, or ends within a movie box, its first fragment or the media data of its samples,
-//! is malformed: it was cut off. One whose later fragments are cut off is a recording that broke off, and as long as
-//! what there is of it. A box that makes no sense elsewhere ends the walk there, and what was found before counts.
+//! A file that lacks its movie box, or ends within it or within its first fragment, is malformed: it was cut off. One
+//! that ends within its media data is [`truncated`](Metadata::truncated): its duration is the one that its index
+//! promises, or in a fragmented file, a recording that broke off, that of the fragments which were begun. A box that
+//! makes no sense elsewhere ends the walk there, and what was found before counts.
 
 mod audio_entry;
 pub(crate) mod boxes;

@@ -45,6 +45,7 @@ pub(super) struct Layout {
     pub(super) size_bytes: u64,
     pub(super) fast_start: bool,
     pub(super) fragmented: bool,
+    pub(super) truncated: bool,
     /// Times of the fragments by track.
     pub(super) timelines: BTreeMap<u32, Timeline>,
     pub(super) coverage: Coverage,
@@ -115,6 +116,7 @@ impl Movie {
         metadata.set_duration(self.duration_seconds(layout));
         metadata.fast_start = layout.fast_start;
         metadata.fragmented = layout.fragmented;
+        metadata.truncated = layout.truncated;
         metadata.created_at.clone_from(&self.created_at);
         // Chapter titles and pictures are no subtitles and no video.
         let chapters: Vec<u32> =
@@ -341,6 +343,7 @@ mod tests {
                 size_bytes: 1,
                 fast_start: true,
                 fragmented: false,
+                truncated: false,
                 timelines: BTreeMap::new(),
                 coverage: Coverage::Whole,
             })

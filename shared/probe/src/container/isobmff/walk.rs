@@ -48,6 +48,7 @@ pub(super) struct Walk<'r, 's, S: ByteSource> {
     is_movie_cut: bool,
     first_mdat: Option<u64>,
     fragmented: bool,
+    truncated: bool,
     timelines: Timelines,
     coverage: Coverage,
     first_moof: Option<u64>,
@@ -73,6 +74,7 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
             is_movie_cut: false,
             first_mdat: None,
             fragmented: false,
+            truncated: false,
             timelines: Timelines::new(),
             coverage: Coverage::Whole,
             first_moof: None,
@@ -160,13 +162,12 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
         let misses_samples =
             movie.tracks.iter().any(|track| track.samples.last_chunk_offset.as_ref().is_some_and(beyond));
         // A movie box all alone, as of a film whose media data lies elsewhere, is not cut off.
-        if misses_samples && self.first_mdat.is_some() {
-            return Err(ProbeError::malformed("its index points to media data beyond the end of the file"));
-        }
+        let truncated = self.truncated || (misses_samples && self.first_mdat.is_some());
         Ok(movie.into_metadata(&Layout {
             size_bytes,
             fast_start: self.first_mdat.is_none_or(|mdat| self.moov_offset < mdat),
             fragmented: self.fragmented,
+            truncated,
             timelines: self.timelines,
             coverage: self.coverage,
         }))
@@ -190,10 +191,10 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
             }
             b"mdat" => {
                 self.first_mdat.get_or_insert(position);
-                // A recording in fragments that broke off is as long as those that were begun.
-                if missing > 0 && self.timelines.is_empty() {
-                    return Err(cut_off("its media data", missing, self.movie.is_none()));
+                if missing > 0 && self.movie.is_none() {
+                    return Err(cut_off("its media data", missing, true));
                 }
+                self.truncated |= missing > 0;
                 if self.movie.as_ref().is_some_and(|movie| !movie.is_extended && movie.has_samples()) {
                     return Ok(Step::Done);
                 }
@@ -212,6 +213,7 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
                 if self.timelines.is_empty() {
                     return Err(cut_off("its first fragment", missing, self.movie.is_none()));
                 }
+                self.truncated = true;
                 return Ok(Step::Done);
             }
             b"moof" => return self.visit_fragment(position, header).await,
