@@ -2,6 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::needless_pass_by_value)]
 
 mod credentials;
+mod multipart;
+mod multipart_checksums;
+mod multipart_lists;
+mod multipart_races;
 mod objects;
 mod permissions;
 mod presigned;

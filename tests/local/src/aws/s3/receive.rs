@@ -249,3 +249,24 @@ fn stream_error(error: &StdError) -> S3Error {
     }
     S3Error::with_message(S3ErrorCode::IncompleteBody, text)
 }
+
+#[cfg(test)]
+mod tests {
+    use s3s::S3ErrorCode;
+    use s3s::dto::StreamingBlob;
+
+    use super::{IncomingBody, MAXIMUM_BODY_BYTES};
+
+    #[test]
+    fn a_body_has_a_length_of_at_most_5_gib() {
+        let of = |length: Option<i64>| {
+            let body = StreamingBlob::from(s3s::Body::empty());
+            IncomingBody::of(Some(body), length, None).map(|body| body.length_bytes)
+        };
+        let maximum = i64::try_from(MAXIMUM_BODY_BYTES).unwrap();
+        assert_eq!(of(Some(maximum)).unwrap(), MAXIMUM_BODY_BYTES);
+        assert_eq!(*of(Some(maximum + 1)).unwrap_err().code(), S3ErrorCode::EntityTooLarge);
+        assert_eq!(*of(None).unwrap_err().code(), S3ErrorCode::MissingContentLength);
+        assert_eq!(*of(Some(-1)).unwrap_err().code(), S3ErrorCode::MissingContentLength);
+    }
+}
