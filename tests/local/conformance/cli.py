@@ -196,7 +196,6 @@ def main():
         aws.configure("")
         copy_list_and_remove(aws, directory, bucket)
         go_on_after_a_kill(aws, stack, directory, bucket)
-        check(not any((directory / "data").glob("**/objects/*")), "no file is left over")
         stack.kill(signal.SIGTERM)
         print(f"peak memory of the stack: {max(stack.peaks) // 1_000_000} MB")
         check(max(stack.peaks) < PEAK_BYTES, f"the stack's memory stays below {PEAK_BYTES // 1_000_000} MB")

@@ -48,3 +48,20 @@ impl Database {
         Ok(value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Database;
+    use crate::aws::AwsError;
+
+    #[test]
+    fn a_file_of_another_version_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("aws.sqlite");
+        Database::open(&path).unwrap();
+        let database = Database::open(&path).unwrap();
+        database.connection.lock().unwrap().pragma_update(None, "user_version", 0).unwrap();
+        drop(database);
+        assert!(matches!(Database::open(&path), Err(AwsError::WrittenByAnotherVersion(_))));
+    }
+}

@@ -3,9 +3,6 @@
 
 mod credentials;
 mod multipart;
-mod multipart_checksums;
-mod multipart_lists;
-mod multipart_races;
 mod objects;
 mod permissions;
 mod presigned;

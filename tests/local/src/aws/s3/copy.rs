@@ -205,3 +205,17 @@ pub(super) fn check_copied_bytes(length_bytes: u64) -> S3Result<()> {
     );
     Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message))
 }
+
+#[cfg(test)]
+mod tests {
+    use s3s::S3ErrorCode;
+
+    use super::{MAXIMUM_BODY_BYTES, check_copied_bytes};
+
+    #[test]
+    fn at_most_5_gib_are_copied_at_once() {
+        assert!(check_copied_bytes(MAXIMUM_BODY_BYTES).is_ok());
+        let error = check_copied_bytes(MAXIMUM_BODY_BYTES + 1).unwrap_err();
+        assert_eq!(*error.code(), S3ErrorCode::InvalidRequest);
+    }
+}

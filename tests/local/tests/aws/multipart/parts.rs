@@ -1,103 +1,16 @@
-//! Multipart uploads, after the API reference of each operation and "Amazon S3 multipart upload limits".
+//! From parts to an object, and what is wrong with them.
+
+use std::time::Duration;
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadOutput;
+use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::CompletedPart;
 use serde_json::{Value, json};
 
-use crate::support::{INGEST, Local, MEDIA, QUEUE_ARN, function, policy, stack};
-
-pub(crate) type Client = aws_sdk_s3::Client;
-
-/// The least that a part may have which is not the last.
-pub(crate) const MINIMUM_PART_BYTES: usize = 5 * 1024 * 1024;
-
-/// An upload under way. Nothing is declared about checksums, as in uploads by presigned URLs.
-pub(crate) struct Upload {
-    pub(crate) s3: Client,
-    pub(crate) bucket: &'static str,
-    pub(crate) key: String,
-    pub(crate) id: String,
-}
-
-impl Upload {
-    pub(crate) async fn begin(s3: &Client, bucket: &'static str, key: &str) -> Upload {
-        let created = without_checksum(s3).create_multipart_upload().bucket(bucket).key(key).send();
-        let id = created.await.unwrap().upload_id.unwrap();
-        Upload { s3: s3.clone(), bucket, key: key.to_owned(), id }
-    }
-
-    pub(crate) async fn part(&self, number: i32, body: impl Into<Vec<u8>>) -> CompletedPart {
-        let e_tag = self.try_part(number, body.into()).await.unwrap();
-        listed(number, &e_tag)
-    }
-
-    /// The entity tag, or the code of the error.
-    pub(crate) async fn try_part(&self, number: i32, body: Vec<u8>) -> Result<String, String> {
-        let part = without_checksum(&self.s3).upload_part().bucket(self.bucket).key(&self.key);
-        let part = part.upload_id(&self.id).part_number(number).body(ByteStream::from(body)).send();
-        part.await.map(|part| part.e_tag.unwrap()).map_err(|error| error.code().unwrap().to_owned())
-    }
-
-    pub(crate) async fn complete(
-        &self,
-        parts: &[CompletedPart],
-    ) -> Result<CompleteMultipartUploadOutput, String> {
-        let complete = self.s3.complete_multipart_upload().bucket(self.bucket).key(&self.key);
-        let complete = complete.upload_id(&self.id).multipart_upload(list(parts)).send();
-        complete.await.map_err(|error| error.code().unwrap().to_owned())
-    }
-
-    pub(crate) async fn abort(&self) -> Result<(), String> {
-        let abort = self.s3.abort_multipart_upload().bucket(self.bucket).key(&self.key).upload_id(&self.id);
-        abort.send().await.map(|_| ()).map_err(|error| error.code().unwrap().to_owned())
-    }
-
-    /// Numbers and entity tags of the parts that are there.
-    pub(crate) async fn parts(&self) -> Result<Vec<(i32, String)>, String> {
-        let parts = self.s3.list_parts().bucket(self.bucket).key(&self.key).upload_id(&self.id).send();
-        let parts = parts.await.map_err(|error| error.code().unwrap().to_owned())?;
-        let parts = parts.parts().iter();
-        Ok(parts.map(|part| (part.part_number().unwrap(), part.e_tag().unwrap().to_owned())).collect())
-    }
-}
-
-/// The SDK declares CRC32 of its own accord unless it is told not to.
-pub(crate) fn without_checksum(s3: &Client) -> Client {
-    let config = s3
-        .config()
-        .to_builder()
-        .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
-        .build();
-    Client::from_conf(config)
-}
-
-pub(crate) fn listed(number: i32, e_tag: &str) -> CompletedPart {
-    CompletedPart::builder().part_number(number).e_tag(e_tag).build()
-}
-
-pub(crate) fn list(parts: &[CompletedPart]) -> CompletedMultipartUpload {
-    CompletedMultipartUpload::builder().set_parts(Some(parts.to_vec())).build()
-}
-
-pub(crate) async fn body(s3: &Client, bucket: &str, key: &str) -> Option<Vec<u8>> {
-    match s3.get_object().bucket(bucket).key(key).send().await {
-        Ok(object) => Some(object.body.collect().await.unwrap().to_vec()),
-        Err(error) => {
-            assert_eq!(error.code(), Some("NoSuchKey"));
-            None
-        }
-    }
-}
-
-pub(crate) fn files(local: &Local) -> usize {
-    std::fs::read_dir(local.directory.path().join("objects")).unwrap().count()
-}
-
-fn big(byte: u8) -> Vec<u8> {
-    vec![byte; MINIMUM_PART_BYTES]
-}
+use super::{MINIMUM_PART_BYTES, Upload, big, body, code, files, list, listed, without_checksum};
+use crate::support::{INGEST, Local, MEDIA, QUEUE_ARN, send};
 
 #[tokio::test]
 async fn parts_become_one_object() {
@@ -245,6 +158,27 @@ async fn what_is_not_a_list_is_malformed() {
     assert_eq!(body(&s3, MEDIA, "a").await.unwrap(), b"one");
 }
 
+/// As a browser uploads: by URLs, one for each part, which are bound to the part's number and length.
+#[tokio::test]
+async fn a_part_comes_by_a_presigned_url() {
+    let local = Local::start().await;
+    let s3 = local.operator_s3();
+    let upload = Upload::begin(&s3, MEDIA, "a").await;
+    let part = without_checksum(&s3).upload_part().bucket(MEDIA).key("a").upload_id(&upload.id);
+    let part = part.part_number(1).content_length(3);
+    let url = part.presigned(PresigningConfig::expires_in(Duration::from_mins(1)).unwrap()).await.unwrap();
+    let longer = local.send_presigned(&url, &[("content-length", "4")], b"four").await;
+    assert_eq!((longer.status.as_u16(), longer.code().as_str()), (403, "SignatureDoesNotMatch"));
+    let other = url.uri().replace("partNumber=1", "partNumber=2");
+    let other = send(http::Method::PUT, &other, &[], b"one").await;
+    assert_eq!((other.status.as_u16(), other.code().as_str()), (403, "SignatureDoesNotMatch"));
+    let answer = local.send_presigned(&url, &[], b"one").await;
+    assert_eq!(answer.status.as_u16(), 200, "{}", answer.text());
+    let e_tag = answer.header("etag").unwrap();
+    upload.complete(&[listed(1, e_tag)]).await.unwrap();
+    assert_eq!(body(&s3, MEDIA, "a").await.unwrap(), b"one");
+}
+
 #[tokio::test]
 async fn part_numbers_go_from_1_to_10_000() {
     let local = Local::start().await;
@@ -387,77 +321,6 @@ async fn a_size_that_is_named_has_to_be_the_objects() {
 }
 
 #[tokio::test]
-async fn a_copied_object_is_in_one_piece() {
-    let local = Local::start().await;
-    let s3 = local.operator_s3();
-    let upload = Upload::begin(&s3, MEDIA, "a").await;
-    let parts = [upload.part(1, big(b'a')).await, upload.part(2, "b").await];
-    upload.complete(&parts).await.unwrap();
-    let copy =
-        s3.copy_object().bucket(MEDIA).key("copy").copy_source(format!("{MEDIA}/a")).send().await.unwrap();
-    let whole = [big(b'a'), b"b".to_vec()].concat();
-    let put =
-        s3.put_object().bucket(MEDIA).key("put").body(ByteStream::from(whole.clone())).send().await.unwrap();
-    assert_eq!(copy.copy_object_result().unwrap().e_tag(), put.e_tag());
-    s3.delete_object().bucket(MEDIA).key("a").send().await.unwrap();
-    assert_eq!(body(&s3, MEDIA, "copy").await.unwrap(), whole);
-    let head = s3.head_object().bucket(MEDIA).key("copy").part_number(1).send().await.unwrap();
-    assert_eq!((head.parts_count(), head.e_tag()), (None, put.e_tag()));
-    s3.delete_object().bucket(MEDIA).key("copy").send().await.unwrap();
-    assert_eq!(files(&local), 1);
-}
-
-#[tokio::test]
-async fn parts_are_copied_from_objects_and_ranges_of_them() {
-    let local = Local::start().await;
-    let s3 = local.operator_s3();
-    let source = Upload::begin(&s3, INGEST, "the source").await;
-    let parts = [source.part(1, big(b'a')).await, source.part(2, b"0123456789".to_vec()).await];
-    let source = source.complete(&parts).await.unwrap();
-    let version = source.version_id().unwrap();
-    s3.put_object().bucket(INGEST).key("the source").send().await.unwrap();
-
-    let upload = Upload::begin(&s3, MEDIA, "a").await;
-    let copy = |number: i32, range: Option<String>| {
-        let copy = s3.upload_part_copy().bucket(MEDIA).key("a").upload_id(&upload.id).part_number(number);
-        copy.copy_source(format!("{INGEST}/the%20source?versionId={version}")).set_copy_source_range(range)
-    };
-    let mut parts = Vec::new();
-    let border = MINIMUM_PART_BYTES;
-    for (number, range) in [
-        (1, None),
-        (2, Some(format!("bytes=1-{border}"))),
-        (3, Some(format!("bytes={}-{}", border + 3, border + 5))),
-    ] {
-        let copied = copy(number, range).send().await.unwrap();
-        assert_eq!(copied.copy_source_version_id(), Some(version));
-        parts.push(listed(number, copied.copy_part_result().unwrap().e_tag().unwrap()));
-    }
-    let same = upload.part(4, "345").await;
-    assert_eq!(parts[2].e_tag(), same.e_tag(), "a part's entity tag is its MD5, however it came");
-
-    for range in ["0-2", "bytes=0", "bytes=-2", "bytes=2-", "bytes=5-2"] {
-        let refused = copy(5, Some(range.to_owned())).send().await.unwrap_err();
-        assert_eq!(refused.code(), Some("InvalidArgument"), "{range}");
-    }
-    let outside = copy(5, Some(format!("bytes=0-{}", border + 10))).send().await.unwrap_err();
-    assert_eq!(outside.code(), Some("InvalidArgument"));
-    let refused = copy(5, None).copy_source_if_match("\"other\"").send().await.unwrap_err();
-    assert_eq!(refused.code(), Some("PreconditionFailed"));
-    copy(5, None).copy_source_if_match(source.e_tag().unwrap()).send().await.unwrap();
-    let missing = copy(5, None).copy_source(format!("{INGEST}/missing")).send().await.unwrap_err();
-    assert_eq!(missing.code(), Some("NoSuchKey"));
-
-    s3.delete_object().bucket(INGEST).key("the source").version_id(version).send().await.unwrap();
-    upload.complete(&parts).await.unwrap();
-    let whole = [big(b'a'), b"0123456789".to_vec()].concat();
-    let expected = [&whole[..], &whole[1..=border], b"345"].concat();
-    assert!(body(&s3, MEDIA, "a").await.unwrap() == expected);
-    s3.delete_object().bucket(MEDIA).key("a").send().await.unwrap();
-    assert_eq!(files(&local), 1, "the source's other version");
-}
-
-#[tokio::test]
 async fn uploads_and_parts_outlive_a_restart() {
     let local = Local::start().await;
     let upload = Upload::begin(&local.operator_s3(), MEDIA, "a").await;
@@ -471,77 +334,4 @@ async fn uploads_and_parts_outlive_a_restart() {
     upload.complete(&[one, two]).await.unwrap();
     let local = local.restart().await;
     assert_eq!(body(&local.operator_s3(), MEDIA, "a").await.unwrap().len(), MINIMUM_PART_BYTES + 3);
-}
-
-/// After "Required permissions for Amazon S3 API operations".
-#[tokio::test]
-async fn each_operation_needs_its_permission() {
-    let (object, bucket) = ("arn:aws:s3:::stack-media/a", "arn:aws:s3:::stack-media");
-    let all = [
-        ("s3:PutObject", object),
-        ("s3:GetObject", object),
-        ("s3:AbortMultipartUpload", object),
-        ("s3:ListMultipartUploadParts", object),
-        ("s3:ListBucketMultipartUploads", bucket),
-    ];
-    // Each of these functions lacks one of the actions.
-    let mut stack = stack();
-    for (lacking, _) in all {
-        let statements = all
-            .iter()
-            .filter(|(action, _)| *action != lacking)
-            .map(|(action, resource)| json!({ "Effect": "Allow", "Action": action, "Resource": resource }));
-        let name = lacking.replace("s3:", "Lacks");
-        stack.functions.insert(name.clone(), function(&name, vec![policy(&name, statements.collect())]));
-    }
-    let local = Local::start_with(&stack).await;
-    let operator = local.operator_s3();
-    operator.put_object().bucket(MEDIA).key("a").send().await.unwrap();
-    for (lacking, _) in all {
-        let s3 = local.s3(&local.function(&lacking.replace("s3:", "Lacks")));
-        let upload = Upload { s3: s3.clone(), ..Upload::begin(&operator, MEDIA, "a").await };
-        let begin = s3.create_multipart_upload().bucket(MEDIA).key("a").send().await;
-        let copy = s3.upload_part_copy().bucket(MEDIA).key("a").upload_id(&upload.id).part_number(1);
-        let copy = copy.copy_source(format!("{MEDIA}/a")).send().await;
-        let uploads = s3.list_multipart_uploads().bucket(MEDIA).send().await;
-        let operations: [(&str, Option<String>, &[&str]); 7] = [
-            ("begin", begin.err().and_then(code), &["s3:PutObject"]),
-            ("copy", copy.err().and_then(code), &["s3:PutObject", "s3:GetObject"]),
-            ("part", upload.try_part(2, b"x".to_vec()).await.err(), &["s3:PutObject"]),
-            ("parts", upload.parts().await.err(), &["s3:ListMultipartUploadParts"]),
-            ("uploads", uploads.err().and_then(code), &["s3:ListBucketMultipartUploads"]),
-            ("complete", upload.complete(&[listed(1, "\"abc\"")]).await.err(), &["s3:PutObject"]),
-            ("abort", upload.abort().await.err(), &["s3:AbortMultipartUpload"]),
-        ];
-        for (operation, code, needed) in operations {
-            let is_denied = code.as_deref() == Some("AccessDenied");
-            assert_eq!(is_denied, needed.contains(&lacking), "{operation} without {lacking}: {code:?}");
-        }
-    }
-}
-
-fn code<E: ProvideErrorMetadata>(error: E) -> Option<String> {
-    error.code().map(str::to_owned)
-}
-
-/// A policy can ask of requests that create an object what those before them cannot have: "Enforce conditional writes on
-/// Amazon S3 buckets".
-#[tokio::test]
-async fn conditional_writes_can_be_enforced() {
-    let mut stack = stack();
-    let statement = json!([
-        { "Effect": "Allow", "Action": "s3:PutObject", "Resource": "*",
-          "Condition": { "Bool": { "s3:ObjectCreationOperation": "false" } } },
-        { "Effect": "Allow", "Action": "s3:PutObject", "Resource": "*",
-          "Condition": { "StringEquals": { "s3:if-none-match": "*" } } },
-    ]);
-    stack.functions.insert("Once".to_owned(), function("Once", vec![policy("Once", statement)]));
-    let local = Local::start_with(&stack).await;
-    let s3 = local.s3(&local.function("Once"));
-    let upload = Upload::begin(&s3, MEDIA, "a").await;
-    let parts = [upload.part(1, "one").await];
-    assert_eq!(upload.complete(&parts).await.unwrap_err(), "AccessDenied");
-    let complete = s3.complete_multipart_upload().bucket(MEDIA).key("a").upload_id(&upload.id);
-    complete.if_none_match("*").multipart_upload(list(&parts)).send().await.unwrap();
-    assert_eq!(s3.put_object().bucket(MEDIA).key("b").send().await.unwrap_err().code(), Some("AccessDenied"));
 }

@@ -2,8 +2,9 @@
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::operation::list_multipart_uploads::ListMultipartUploadsOutput;
+use futures::future::join_all;
 
-use crate::multipart::Upload;
+use super::Upload;
 use crate::support::{INGEST, Local, MEDIA};
 
 #[tokio::test]
@@ -49,9 +50,7 @@ async fn a_page_has_at_most_1000_parts() {
     let local = Local::start().await;
     let s3 = local.operator_s3();
     let upload = Upload::begin(&s3, MEDIA, "a").await;
-    for number in 1..=1001 {
-        upload.part(number, "x").await;
-    }
+    join_all((1..=1001).map(|number| upload.part(number, "x"))).await;
     let list = || s3.list_parts().bucket(MEDIA).key("a").upload_id(&upload.id);
     let first = list().send().await.unwrap();
     assert_eq!((first.parts().len(), first.is_truncated()), (1000, Some(true)));

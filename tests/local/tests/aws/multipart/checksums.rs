@@ -8,7 +8,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedPart};
 use http::StatusCode;
 
-use crate::multipart::{Client, MINIMUM_PART_BYTES, Upload, list, listed, without_checksum};
+use super::{Client, MINIMUM_PART_BYTES, Upload, list, listed, without_checksum};
 use crate::support::{Local, MEDIA};
 
 /// Of 5 MiB of `A` and of `tail`; then the object's of both types.

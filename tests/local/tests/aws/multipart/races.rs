@@ -1,8 +1,9 @@
 //! Multipart uploads under pressure: whatever races, the outcome is one that some order would have had.
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
+use futures::future::join_all;
 
-use crate::multipart::{Upload, body, files, list};
+use super::{MINIMUM_PART_BYTES, Upload, big, body, files, list, listed};
 use crate::support::{INGEST, Local, MEDIA, QUEUE_ARN};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -38,13 +39,13 @@ async fn of_many_uploads_to_one_key_exactly_one_creates() {
     for bucket in [MEDIA, INGEST] {
         for round in 0..10 {
             let key = format!("race-{round}");
-            let mut uploads = Vec::new();
-            for writer in 0..32_u8 {
+            let uploads = (0..32_u8).map(async |writer| {
                 let upload = Upload::begin(&s3, bucket, &key).await;
                 let part = upload.part(1, vec![writer; 100]).await;
-                uploads.push((writer, upload, part));
-            }
-            let completes: Vec<_> = uploads
+                (writer, upload, part)
+            });
+            let completes: Vec<_> = join_all(uploads)
+                .await
                 .into_iter()
                 .map(|(writer, upload, part)| {
                     let request = s3.complete_multipart_upload().bucket(bucket).key(&key);
@@ -140,12 +141,11 @@ async fn of_many_uploads_of_one_part_the_last_one_stays() {
     let local = Local::start().await;
     let upload = Upload::begin(&local.operator_s3(), MEDIA, "a").await;
     let writers = (0..32_u8).map(|writer| upload.try_part(1, vec![writer; 1000]));
-    let e_tags: Vec<String> =
-        futures::future::join_all(writers).await.into_iter().map(Result::unwrap).collect();
+    let e_tags: Vec<String> = join_all(writers).await.into_iter().map(Result::unwrap).collect();
     let parts = upload.parts().await.unwrap();
     let writer = e_tags.iter().position(|e_tag| *e_tag == parts[0].1).unwrap();
     assert_eq!((parts.len(), files(&local)), (1, 1));
-    upload.complete(&[crate::multipart::listed(1, &e_tags[writer])]).await.unwrap();
+    upload.complete(&[listed(1, &e_tags[writer])]).await.unwrap();
     let stored = body(&local.operator_s3(), MEDIA, "a").await.unwrap();
     assert!(stored.iter().all(|byte| usize::from(*byte) == writer));
 }
@@ -157,7 +157,7 @@ async fn an_object_is_read_to_its_end_though_it_is_deleted() {
     let upload = Upload::begin(&s3, MEDIA, "a").await;
     let mut parts = Vec::new();
     for number in 1..=4 {
-        parts.push(upload.part(number, vec![0; crate::multipart::MINIMUM_PART_BYTES]).await);
+        parts.push(upload.part(number, big(0)).await);
     }
     upload.complete(&parts).await.unwrap();
     let mut reading = s3.get_object().bucket(MEDIA).key("a").send().await.unwrap().body;
@@ -167,6 +167,6 @@ async fn an_object_is_read_to_its_end_though_it_is_deleted() {
     while let Some(bytes) = reading.next().await {
         read += bytes.unwrap().len();
     }
-    assert_eq!(read, 4 * crate::multipart::MINIMUM_PART_BYTES);
+    assert_eq!(read, 4 * MINIMUM_PART_BYTES);
     assert_eq!(files(&local), 0);
 }
