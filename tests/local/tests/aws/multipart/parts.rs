@@ -1,6 +1,6 @@
 //! From parts to an object, and what is wrong with them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadOutput;
@@ -292,6 +292,10 @@ async fn what_is_given_at_the_beginning_is_the_objects() {
     let part = s3.upload_part().bucket(MEDIA).key("a").upload_id(&id).part_number(1);
     let part = part.body(ByteStream::from_static(b"x")).send().await.unwrap();
     let part = listed(1, part.e_tag().unwrap());
+    // The creation date is that of the beginning, so it has to be another one than now.
+    while SystemTime::now() < SystemTime::try_from(initiated).unwrap() + Duration::from_millis(1100) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let complete = s3.complete_multipart_upload().bucket(MEDIA).key("a").upload_id(&id);
     complete.multipart_upload(list(&[part])).send().await.unwrap();
     let head = s3.head_object().bucket(MEDIA).key("a").send().await.unwrap();

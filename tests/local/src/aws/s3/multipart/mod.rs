@@ -7,8 +7,12 @@
 //! ends the upload. So a complete and an abort that race with one another, or with a part that still arrives, come out as
 //! if one had come after the other.
 //!
+//! Every operation needs its action. "Multipart upload API and permissions" says that who began an upload may also list
+//! its parts and abort it; here that is not enough, so that a policy never rests on it.
+//!
 //! A completed upload is known by its object: while that is there, completing with the same parts again gives the same
-//! answer. Bucket lifecycle is not imitated: an upload that is neither completed nor aborted stays for ever.
+//! answer. Two things are not imitated: bucket lifecycle, so an upload that is neither completed nor aborted stays for
+//! ever, and answers that begin with 200 and tell an error in their body, since completing takes no time here.
 
 mod complete;
 mod list;
