@@ -7,6 +7,7 @@ use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadOut
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::CompletedPart;
+use local::aws::Answer;
 use serde_json::{Value, json};
 
 use super::{MINIMUM_PART_BYTES, Upload, big, body, code, files, list, listed, without_checksum};
@@ -243,6 +244,31 @@ async fn completing_again_gives_the_same_answer_while_the_object_is_there() {
     let delete = s3.delete_object().bucket(INGEST).key("uploads/a").version_id(first.version_id().unwrap());
     delete.send().await.unwrap();
     assert_eq!(upload.complete(&[one]).await.unwrap_err(), "NoSuchUpload");
+}
+
+#[tokio::test]
+async fn completing_can_be_asked_again_when_the_answer_got_lost() {
+    let local = Local::start().await;
+    let s3 = local.operator_s3();
+    let upload = Upload::begin(&s3, MEDIA, "a").await;
+    let parts = [upload.part(1, "one").await];
+    let complete = || {
+        let request = s3.complete_multipart_upload().bucket(MEDIA).key("a").upload_id(&upload.id);
+        request.if_none_match("*").multipart_upload(list(&parts)).send()
+    };
+    let cut = local
+        .aws
+        .calls()
+        .intercept(|attempt| (attempt.operation == "CompleteMultipartUpload").then_some(Answer::DropAnswer));
+    assert!(complete().await.unwrap_err().as_service_error().is_none(), "no answer at all");
+    drop(cut);
+    let stored = s3.head_object().bucket(MEDIA).key("a").send().await.unwrap();
+    assert_eq!(complete().await.unwrap().e_tag(), stored.e_tag());
+    let calls = local.aws.calls().since(0);
+    let completes: Vec<_> = calls.iter().filter(|call| call.operation == "CompleteMultipartUpload").collect();
+    let put = ("s3:PutObject".to_owned(), "arn:aws:s3:::stack-media/a".to_owned());
+    assert_eq!(completes.iter().map(|call| call.outcome.status).collect::<Vec<_>>(), [0, 200]);
+    assert_eq!(completes[0].actions, [put]);
 }
 
 #[tokio::test]
