@@ -3,12 +3,12 @@
 
     cli.py STACK AWS
 
-STACK is the binary of the package `local` (`target/debug/local`), AWS the CLI (PyPI `awscli`). The stack is started on free
-ports with a data directory of its own; it is killed and started again between the parts of an upload, which has to go on
-afterwards. Everything is kept in a temporary directory and compared byte for byte. Needs Linux (`/proc`).
+STACK is the binary of the package `local` (`target/debug/local`), AWS the CLI (PyPI `awscli`). The stack is started
+on free ports with a data directory of its own, and killed and started again between the parts of an upload, which has to
+go on afterwards. Everything is kept in a temporary directory and compared byte for byte. Needs Linux (`/proc`).
 
-Multipart uploads of `aws s3 cp` declare CRC64NVME or CRC32 at the beginning and send it behind each part; up and down the
-parts go in parallel.
+`aws s3 cp` declares a checksum algorithm when an upload begins (CRC32 unless told otherwise), sends the checksum behind
+each part, and names them all at the end; parts go up and ranges come down in parallel.
 """
 
 import contextlib
@@ -77,6 +77,7 @@ class Aws:
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local-secret",
             "AWS_CONFIG_FILE": str(self.config),
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_MAX_ATTEMPTS": "1",
         }
@@ -90,7 +91,8 @@ class Aws:
         self.config.write_text(f"[default]\n{text}")
 
     def run(self, *arguments):
-        done = subprocess.run([*self.command, *map(str, arguments)], env=self.environment, capture_output=True, text=True)
+        command = [*self.command, *map(str, arguments)]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError(f"aws {' '.join(map(str, arguments))}: {done.stderr.strip()}")
         return done.stdout
@@ -142,7 +144,8 @@ def copy_list_and_remove(aws, directory, bucket):
     check(digest(folder / "copy") == digest(directory / "source"), "a copy has the same bytes")
     check(aws.run("s3", "sync", f"s3://{bucket}/cli", folder) == "", "a second sync has nothing to do")
     aws.run("s3", "rm", "--only-show-errors", "--recursive", f"s3://{bucket}/cli")
-    check(not aws.api("list-objects-v2", "--bucket", bucket, "--prefix", "cli/").get("Contents"), "all is removed")
+    left = aws.api("list-objects-v2", "--bucket", bucket, "--prefix", "cli/")
+    check("Contents" not in left, f"all is removed: {left}")
 
 
 def go_on_after_a_kill(aws, stack, directory, bucket):
@@ -159,7 +162,8 @@ def go_on_after_a_kill(aws, stack, directory, bucket):
         stack.kill()
         stack.start()
     listed = aws.api("list-parts", *target)["Parts"]
-    check([part["ETag"] for part in listed] == [part["ETag"] for part in parts], f"parts outlive a kill: {listed}")
+    e_tags = [part["ETag"] for part in listed]
+    check(e_tags == [part["ETag"] for part in parts], f"parts outlive a kill: {listed}")
     aws.api("complete-multipart-upload", *target, "--multipart-upload", json.dumps({"Parts": parts}))
     stack.kill()
     stack.start()
@@ -192,7 +196,8 @@ def main():
                 continue
             aws.configure(configuration)
             checksums = up_and_down(aws, directory, bucket, options)
-            print(f"200 MB up and down {' '.join(options)} {' '.join(configuration.split())}: {checksums}")
+            how = " ".join([*options, *configuration.split()]) or "by default"
+            print(f"200 MB up and down {how}: {checksums}")
         aws.configure("")
         copy_list_and_remove(aws, directory, bucket)
         go_on_after_a_kill(aws, stack, directory, bucket)

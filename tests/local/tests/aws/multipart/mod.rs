@@ -17,7 +17,7 @@ use crate::support::Local;
 
 pub(super) type Client = aws_sdk_s3::Client;
 
-/// The least that a part may have which is not the last.
+/// The least that a part has to have unless it is the last: 5 MiB.
 pub(super) const MINIMUM_PART_BYTES: usize = 5 * 1024 * 1024;
 
 /// An upload under way. Nothing is declared about checksums, as in uploads by presigned URLs.
@@ -85,6 +85,7 @@ pub(super) fn without_checksum(s3: &Client) -> Client {
     Client::from_conf(config)
 }
 
+/// A part as it is listed to complete an upload.
 pub(super) fn listed(number: i32, e_tag: &str) -> CompletedPart {
     CompletedPart::builder().part_number(number).e_tag(e_tag).build()
 }
@@ -93,6 +94,7 @@ pub(super) fn list(parts: &[CompletedPart]) -> CompletedMultipartUpload {
     CompletedMultipartUpload::builder().set_parts(Some(parts.to_vec())).build()
 }
 
+/// The bytes of an object; `None` where there is none.
 pub(super) async fn body(s3: &Client, bucket: &str, key: &str) -> Option<Vec<u8>> {
     match s3.get_object().bucket(bucket).key(key).send().await {
         Ok(object) => Some(object.body.collect().await.unwrap().to_vec()),
@@ -103,11 +105,12 @@ pub(super) async fn body(s3: &Client, bucket: &str, key: &str) -> Option<Vec<u8>
     }
 }
 
+/// How many files hold objects and parts.
 pub(super) fn files(local: &Local) -> usize {
     std::fs::read_dir(local.directory.path().join("objects")).unwrap().count()
 }
 
-/// The least that a part may be which is not the last.
+/// A part that need not be the last.
 pub(super) fn big(byte: u8) -> Vec<u8> {
     vec![byte; MINIMUM_PART_BYTES]
 }
