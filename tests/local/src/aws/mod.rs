@@ -70,6 +70,9 @@ pub enum AwsError {
     /// The data directory cannot be used.
     #[error("the data directory cannot be used: {0}")]
     DataDirectory(#[from] std::io::Error),
+    /// Its tables are not those of this version.
+    #[error("{} was written by another version of the local stack; remove its directory to start afresh", .0.display())]
+    WrittenByAnotherVersion(PathBuf),
     /// The database failed.
     #[error("the AWS database failed: {0}")]
     Database(#[from] rusqlite::Error),

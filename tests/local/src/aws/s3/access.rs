@@ -216,14 +216,21 @@ pub(super) fn not_implemented(what: &str) -> S3Error {
 
 fn implemented(operation: &str) -> Option<&'static str> {
     [
+        "AbortMultipartUpload",
+        "CompleteMultipartUpload",
         "CopyObject",
+        "CreateMultipartUpload",
         "DeleteObject",
         "GetObject",
         "HeadBucket",
         "HeadObject",
         "ListBuckets",
+        "ListMultipartUploads",
         "ListObjectsV2",
+        "ListParts",
         "PutObject",
+        "UploadPart",
+        "UploadPartCopy",
     ]
     .into_iter()
     .find(|implemented| *implemented == operation)
@@ -255,16 +262,20 @@ fn requirements(
     let bucket_arn = format!("arn:aws:s3:::{}", bucket.map_or("*", |bucket| bucket));
     let object_arn = key.map_or_else(|| bucket_arn.clone(), |key| format!("{bucket_arn}/{key}"));
     let mut needed = match operation {
-        "PutObject" => vec![Requirement::new("s3:PutObject", &object_arn)],
+        "PutObject" | "CompleteMultipartUpload" => vec![creating(&object_arn, true)],
+        "CreateMultipartUpload" | "UploadPart" => vec![creating(&object_arn, false)],
+        "AbortMultipartUpload" => vec![Requirement::new("s3:AbortMultipartUpload", &object_arn)],
+        "ListParts" => vec![Requirement::new("s3:ListMultipartUploadParts", &object_arn)],
+        "ListMultipartUploads" => vec![Requirement::new("s3:ListBucketMultipartUploads", &bucket_arn)],
         "GetObject" | "HeadObject" => vec![versioned("s3:GetObject", &object_arn, version_id.as_deref())],
         "DeleteObject" => vec![versioned("s3:DeleteObject", &object_arn, version_id.as_deref())],
-        "CopyObject" => {
+        "CopyObject" | "UploadPartCopy" => {
             let (bucket, key, version_id) =
                 copy_source(request.headers())?.ok_or(S3ErrorCode::InvalidArgument)?;
             let source = format!("arn:aws:s3:::{bucket}/{key}");
             vec![
                 versioned("s3:GetObject", &source, version_id.as_deref()),
-                Requirement::new("s3:PutObject", &object_arn),
+                creating(&object_arn, operation == "CopyObject"),
             ]
         }
         "HeadBucket" | "ListObjectsV2" => {
@@ -288,6 +299,13 @@ fn requirements(
         }
     }
     Ok(needed)
+}
+
+/// `s3:PutObject`. Of the requests that need it, some do not create an object yet.
+fn creating(resource: &str, is_object_created: bool) -> Requirement {
+    let mut requirement = Requirement::new("s3:PutObject", resource);
+    requirement.context.add("s3:ObjectCreationOperation", is_object_created.to_string());
+    requirement
 }
 
 /// Reading or deleting one version has an action of its own.

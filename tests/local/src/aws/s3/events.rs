@@ -19,6 +19,7 @@ const KEY: &AsciiSet =
 pub(super) enum EventName {
     Put,
     Copy,
+    CompleteMultipartUpload,
 }
 
 impl EventName {
@@ -26,6 +27,7 @@ impl EventName {
         match self {
             EventName::Put => "ObjectCreated:Put",
             EventName::Copy => "ObjectCreated:Copy",
+            EventName::CompleteMultipartUpload => "ObjectCreated:CompleteMultipartUpload",
         }
     }
 }
@@ -82,7 +84,7 @@ fn record(
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
         "awsRegion": region,
-        "eventTime": clock::iso_8601(clock::from_milliseconds(version.last_modified_ms)),
+        "eventTime": clock::iso_8601(clock::now()),
         "eventName": name.text(),
         "userIdentity": { "principalId": format!("AWS:{principal}") },
         "requestParameters": { "sourceIPAddress": "127.0.0.1" },

@@ -344,6 +344,9 @@ fn default_message(code: &str) -> &'static str {
         "InvalidDigest" => "The Content-MD5 you specified was invalid.",
         "InvalidURI" => "Couldn't parse the specified URI.",
         "KeyTooLongError" => "Your key is too long",
+        "MalformedXML" => {
+            "The XML you provided was not well-formed or did not validate against our published schema"
+        }
         "MethodNotAllowed" => "The specified method is not allowed against this resource.",
         "MissingContentLength" => "You must provide the Content-Length HTTP header.",
         "NoSuchKey" => "The specified key does not exist.",

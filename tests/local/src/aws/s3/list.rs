@@ -13,6 +13,7 @@ use super::State;
 use super::access::context_of;
 use super::get::{last_modified, refuse_unsupported};
 use super::index::{self, Version};
+use super::page::{Listing, Page};
 use crate::aws::clock;
 
 /// The longest page.
@@ -21,22 +22,6 @@ const MAXIMUM_KEYS: i32 = 1000;
 /// What `encoding-type=url` leaves as it is.
 const KEY: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/').remove(b'~');
-
-/// A page being filled.
-#[derive(Default)]
-struct Page {
-    objects: Vec<Version>,
-    prefixes: Vec<String>,
-    /// The last key or common prefix on it.
-    last: Option<String>,
-    truncated: bool,
-}
-
-impl Page {
-    fn len(&self) -> usize {
-        self.objects.len() + self.prefixes.len()
-    }
-}
 
 impl State {
     pub(super) fn list_objects(
@@ -58,17 +43,21 @@ impl State {
         };
         let prefix = input.prefix.clone().unwrap_or_default();
         let delimiter = input.delimiter.clone().unwrap_or_default();
-        let page = self.page(&input.bucket, &prefix, &delimiter, &after, wanted)?;
+        let listing = Listing { prefix: &prefix, delimiter: &delimiter, after: &after, limit: wanted };
+        let page = self.page(&input.bucket, &listing)?;
         let url = input.encoding_type.as_ref().is_some_and(|kind| kind.as_str() == EncodingType::URL);
-        let encode = |text: String| if url { utf8_percent_encode(&text, KEY).to_string() } else { text };
+        let encode = |text: String| if url { encode_key(&text) } else { text };
         Ok(ListObjectsV2Output {
             name: Some(input.bucket),
             prefix: Some(encode(prefix)),
             max_keys: Some(max_keys),
             key_count: Some(i32::try_from(page.len()).map_err(S3Error::internal_error)?),
-            is_truncated: Some(page.truncated),
-            next_continuation_token: page.last.filter(|_| page.truncated).map(|last| STANDARD.encode(last)),
-            contents: Some(page.objects.into_iter().filter_map(|version| object(version, &encode)).collect()),
+            is_truncated: Some(page.is_truncated),
+            next_continuation_token: page
+                .last
+                .filter(|_| page.is_truncated)
+                .map(|last| STANDARD.encode(last)),
+            contents: Some(page.items.into_iter().filter_map(|version| object(version, &encode)).collect()),
             common_prefixes: Some(
                 page.prefixes
                     .into_iter()
@@ -83,25 +72,16 @@ impl State {
         })
     }
 
-    fn page(
-        &self,
-        bucket: &str,
-        prefix: &str,
-        delimiter: &str,
-        after: &str,
-        wanted: usize,
-    ) -> S3Result<Page> {
+    fn page(&self, bucket: &str, listing: &Listing<'_>) -> S3Result<Page<Version>> {
         let mut page = Page::default();
-        if wanted == 0 {
+        if listing.limit == 0 {
             return Ok(page);
         }
-        // Keys from the prefix on; the prefix itself may be a key.
-        let from_prefix = prefix.char_indices().next_back().map_or("", |(last, _)| &prefix[..last]);
-        let start = if after < prefix { from_prefix } else { after };
         self.database
             .transaction(|transaction| {
-                index::scan(transaction, bucket, start, |version| {
-                    visit(&mut page, version, prefix, delimiter, after, wanted)
+                index::scan(transaction, bucket, listing.start(), |version| {
+                    let key = version.key.clone();
+                    page.add(listing, &key, version)
                 })
             })
             .map_err(|error: rusqlite::Error| S3Error::internal_error(error))?;
@@ -130,47 +110,18 @@ impl State {
                 ..Bucket::default()
             })
             .collect();
-        let owner = Owner { id: Some("LOCALOPERATOR".to_owned()), display_name: None };
-        Ok(ListBucketsOutput { buckets: Some(buckets), owner: Some(owner), ..ListBucketsOutput::default() })
+        Ok(ListBucketsOutput { buckets: Some(buckets), owner: Some(owner()), ..ListBucketsOutput::default() })
     }
 }
 
-/// Puts one object on the page, as itself or as its common prefix; `false` ends the scan.
-fn visit(
-    page: &mut Page,
-    version: Version,
-    prefix: &str,
-    delimiter: &str,
-    after: &str,
-    wanted: usize,
-) -> bool {
-    let Some(rest) = version.key.strip_prefix(prefix) else {
-        // Behind the prefix there is nothing left to find.
-        return version.key.as_str() < prefix;
-    };
-    let common = rest
-        .find(delimiter)
-        .filter(|_| !delimiter.is_empty())
-        .map(|at| version.key[..prefix.len() + at + delimiter.len()].to_owned());
-    if let Some(common) = &common {
-        // A page that ended with this prefix has shown all of it; one that starts inside it shows it again.
-        let shown = page.prefixes.last() == Some(common) || common.as_str() == after;
-        if shown {
-            return true;
-        }
-    } else if version.key.as_str() <= after {
-        return true;
-    }
-    if page.len() == wanted {
-        page.truncated = true;
-        return false;
-    }
-    page.last = Some(common.clone().unwrap_or_else(|| version.key.clone()));
-    match common {
-        Some(common) => page.prefixes.push(common),
-        None => page.objects.push(version),
-    }
-    true
+/// Who owns everything.
+pub(super) fn owner() -> Owner {
+    Owner { id: Some("LOCALOPERATOR".to_owned()), display_name: None }
+}
+
+/// What `encoding-type=url` makes of a key.
+pub(super) fn encode_key(key: &str) -> String {
+    utf8_percent_encode(key, KEY).to_string()
 }
 
 fn object(version: Version, encode: &impl Fn(String) -> String) -> Option<Object> {

@@ -4,12 +4,13 @@
 //!   error bodies.
 //! - Behind it: permissions, and the objects themselves.
 //!
-//! An object is an immutable file with a random name, and a row in the index that makes it visible. The row is written
-//! last, in one transaction with the messages that announce the object; so a write that is cut off, or loses against a
+//! An object is an immutable file with a random name, or several that are read as one, and a row in the index that makes
+//! it visible. The row is written last, in one transaction with the messages that announce the object; so a write that is cut off, or loses against a
 //! condition, was never there. Files without a row are removed at start. Keys are data, never a path.
 
 mod access;
 mod backend;
+mod checksums;
 mod conditions;
 mod copy;
 mod cors;
@@ -20,7 +21,10 @@ mod get;
 mod index;
 mod known_headers;
 mod list;
+mod multipart;
+mod page;
 mod put;
+mod receive;
 mod unread;
 
 use std::path::PathBuf;
