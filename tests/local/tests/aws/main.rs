@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::needless_pass_by_value)]
 
 mod credentials;
+mod object_reads;
 mod objects;
 mod permissions;
 mod presigned;

@@ -21,6 +21,9 @@ use crate::aws::policy::Context;
 use crate::aws::server::actions;
 use crate::aws::sts::parse_form;
 
+/// What S3 stores of a writer's own metadata at most.
+const MAXIMUM_METADATA_BYTES: usize = 2048;
+
 /// One S3 request on its way through s3s: who calls, and what becomes of it. It travels in the request's extensions.
 #[derive(Clone)]
 pub(super) struct CallContext(Arc<CallState>);
@@ -143,6 +146,7 @@ impl S3Access for Permissions {
             }
         }
         self.ask_hooks(&context, operation, caller.principal.clone()).await
+        check_metadata_size(request.headers())?;
     }
 }
 
@@ -200,6 +204,19 @@ impl State {
 }
 
 /// The context of a request; it is always there, since [`super::S3::answer`] puts it there.
+/// User-defined metadata has at most 2 KB: names, without their prefix, and values.
+fn check_metadata_size(headers: &HeaderMap) -> S3Result<()> {
+    let size_bytes: usize = headers
+        .iter()
+        .filter_map(|(name, value)| Some(name.as_str().strip_prefix("x-amz-meta-")?.len() + value.len()))
+        .sum();
+    if size_bytes <= MAXIMUM_METADATA_BYTES {
+        return Ok(());
+    }
+    let message = "Your metadata headers exceed the maximum allowed metadata size";
+    Err(S3Error::with_message(S3ErrorCode::MetadataTooLarge, message))
+}
+
 pub(super) fn context_of(extensions: &http::Extensions) -> S3Result<CallContext> {
     extensions.get::<CallContext>().cloned().ok_or_else(|| S3ErrorCode::InternalError.into())
 }

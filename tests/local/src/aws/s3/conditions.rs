@@ -1,6 +1,11 @@
 //! Conditional requests. Follows RFC 9110, section 13.2.2, and "Conditional requests" in the S3 user guide.
+//!
+//! Writes to one key happen one after the other here, so a write that loses against another is told so with 412. S3 may
+//! also answer 409 `ConditionalRequestConflict` where the two overlap, or a delete comes in between; a test brings that
+//! about with a hook ([`crate::aws::Answer::Error`]).
 
-use s3s::dto::{ETagCondition, Timestamp};
+use http::HeaderMap;
+use s3s::dto::{ETagCondition, Timestamp, TimestampFormat};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use time::OffsetDateTime;
 
@@ -46,6 +51,16 @@ impl ReadConditions {
             _ => ReadOutcome::Proceed,
         }
     }
+}
+
+/// Whether the range of a read counts: `If-Range` has to name the entity tag, or the very time of the last change. With
+/// anything else the object is sent from its beginning (RFC 9110, section 13.1.5).
+pub(super) fn range_applies(headers: &HeaderMap, e_tag: &str, last_modified: &Timestamp) -> bool {
+    let Some(condition) = headers.get(http::header::IF_RANGE) else { return true };
+    let Ok(condition) = condition.to_str() else { return false };
+    let mut date = Vec::new();
+    let is_date = last_modified.format(TimestampFormat::HttpDate, &mut date).is_ok();
+    condition == format!("\"{e_tag}\"") || is_date && condition.as_bytes() == date
 }
 
 /// The conditions of a write.

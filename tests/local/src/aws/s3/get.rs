@@ -11,7 +11,7 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
 
 use super::State;
 use super::access::{CallContext, context_of, not_implemented};
-use super::conditions::{ReadConditions, ReadOutcome, precondition_failed};
+use super::conditions::{ReadConditions, ReadOutcome, precondition_failed, range_applies};
 use super::files::stream_range;
 use super::index::{self, Content, NULL_VERSION, StoredChecksums, Version};
 use super::put::metadata;
@@ -37,7 +37,7 @@ impl State {
         request: S3Request<GetObjectInput>,
     ) -> S3Result<GetObjectOutput> {
         let call = context_of(&request.extensions)?;
-        let input = request.input;
+        let (input, headers) = (request.input, request.headers);
         refuse_unsupported(&[("partNumber", input.part_number.is_some())])?;
         let conditions = ReadConditions {
             if_match: input.if_match,
@@ -48,7 +48,7 @@ impl State {
         let (found, file) =
             self.open_object(&call, &input.bucket, &input.key, input.version_id.as_deref()).await?;
         check(&conditions, &found)?;
-        let part = part(input.range, found.content.size_bytes)?;
+        let part = part(input.range, &headers, &found)?;
         let with_checksums = wants_checksums(input.checksum_mode.as_ref()) && part.content_range.is_none();
         let body =
             stream_range(file, part.first, part.length_bytes).await.map_err(S3Error::internal_error)?;
@@ -81,7 +81,7 @@ impl State {
 
     pub(super) fn head_object(&self, request: S3Request<HeadObjectInput>) -> S3Result<HeadObjectOutput> {
         let call = context_of(&request.extensions)?;
-        let input = request.input;
+        let (input, headers) = (request.input, request.headers);
         refuse_unsupported(&[
             ("partNumber", input.part_number.is_some()),
             ("response-cache-control", input.response_cache_control.is_some()),
@@ -99,7 +99,7 @@ impl State {
         };
         let found = self.find(&call, &input.bucket, &input.key, input.version_id.as_deref())?;
         check(&conditions, &found)?;
-        let part = part(input.range, found.content.size_bytes)?;
+        let part = part(input.range, &headers, &found)?;
         let with_checksums = wants_checksums(input.checksum_mode.as_ref()) && part.content_range.is_none();
         head(found, part, with_checksums)
     }
@@ -206,8 +206,10 @@ fn check(conditions: &ReadConditions, found: &Found) -> S3Result<()> {
     }
 }
 
-fn part(range: Option<Range>, size_bytes: u64) -> S3Result<Part> {
-    let Some(range) = range else {
+fn part(range: Option<Range>, headers: &HeaderMap, found: &Found) -> S3Result<Part> {
+    let size_bytes = found.content.size_bytes;
+    let applies = range_applies(headers, &found.content.e_tag, &last_modified(&found.version));
+    let Some(range) = range.filter(|_| applies) else {
         return Ok(Part { first: 0, length_bytes: size_bytes, content_range: None });
     };
     let (first, end) = match range {
