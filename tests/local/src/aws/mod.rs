@@ -180,6 +180,7 @@ impl Aws {
             services.dynamodb.install(table).await?;
         }
         services.s3.create_buckets(&stack.buckets)?;
+        secrets_manager::install(&services.database, &stack.secrets)?;
         services.calls.install(&installed);
         services.current.replace(Arc::new(installed));
         Ok(())

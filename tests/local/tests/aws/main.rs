@@ -7,6 +7,7 @@ mod objects;
 mod permissions;
 mod presigned;
 mod queues;
+mod secrets;
 mod services;
 mod support;
 mod uploads;
