@@ -95,7 +95,7 @@ impl Installed {
         for role in &stack.roles {
             let entry = InstalledRole {
                 role: role.clone(),
-                trust: Policy::resource(&role.trust)?,
+                trust: Policy::trust(&role.trust)?,
                 policies: identity(&role.policies)?,
             };
             installed.roles.insert(role.arn.clone(), entry);

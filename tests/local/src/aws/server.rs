@@ -203,7 +203,7 @@ async fn carry_out(
     let installed = services.current.get();
     let caller = authenticate(services, &installed, received)?;
     progress.principal = caller.principal.clone();
-    if operation.is_empty() {
+    if operation.is_empty() && service != Service::Sts {
         return Err(Fault::bad_request("UnknownOperationException", "The request names no operation.").into());
     }
     let requirements = requirements(services, &installed, received)?;

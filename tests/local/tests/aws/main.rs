@@ -9,5 +9,6 @@ mod presigned;
 mod queues;
 mod secrets;
 mod services;
+mod sessions;
 mod support;
 mod uploads;
