@@ -366,10 +366,12 @@ fn credential_fault(service: Service, error: CredentialError) -> Fault {
 fn signature_fault(service: Service, error: &SignatureError) -> Fault {
     let message = error.to_string();
     match error {
-        SignatureError::Incomplete(_) if service == Service::Sts => {
-            Fault::bad_request("IncompleteSignature", message)
+        SignatureError::Incomplete(_) => {
+            let mut fault =
+                common_fault(service, "IncompleteSignatureException", "IncompleteSignature", message);
+            fault.status = StatusCode::BAD_REQUEST;
+            fault
         }
-        SignatureError::Incomplete(_) => Fault::bad_request("IncompleteSignatureException", message),
         SignatureError::Skewed(_) | SignatureError::Scope(_) | SignatureError::Mismatch => {
             common_fault(service, "InvalidSignatureException", "SignatureDoesNotMatch", message)
         }
