@@ -4,10 +4,11 @@
 //! module talks to it: each request has been verified and allowed before it is passed on unchanged, and its answer comes
 //! back unchanged, conditional-check items and cancellation reasons included.
 //!
-//! Only the operations that the platform uses pass; any other is refused by name.
+//! Only the operations that the platform uses pass, with the members that they have here; any other is refused by name.
 
 mod leading_keys;
 mod permissions;
+mod members;
 
 use std::net::SocketAddr;
 use std::path::Path;

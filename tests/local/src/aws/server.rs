@@ -166,6 +166,11 @@ async fn answer_with_body(
 }
 
 async fn receive(service: Service, parts: Parts, body: Incoming) -> Result<Received, Refusal> {
+    if parts.method != Method::POST {
+        // So are presigned requests, which STS takes and no client of the platform makes.
+        let what = format!("{} of a request to {}", parts.method, service.name());
+        return Err(Fault::not_implemented(&what).into());
+    }
     let body = Limited::new(body, MAXIMUM_BODY_BYTES)
         .collect()
         .await

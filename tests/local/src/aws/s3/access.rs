@@ -13,7 +13,7 @@ use s3s::path::S3Path;
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use super::State;
-use super::known_headers::refuse_unknown;
+use super::{known_headers, known_parameters};
 use crate::aws::calls::{Answer, Attempt};
 use crate::aws::identity::{Caller, Principal};
 use crate::aws::installed::{Decision, Installed, Requirement};
@@ -126,7 +126,8 @@ impl S3Access for Permissions {
             return Err(not_implemented(request.s3_op().name()));
         };
         context.lock().operation = Some(operation);
-        refuse_unknown(operation, request.headers())?;
+        known_headers::refuse_unknown(operation, request.headers())?;
+        known_parameters::refuse_unknown(operation, request.uri().query().unwrap_or_default())?;
         let Some(caller) = context.caller().filter(|_| request.credentials().is_some()) else {
             return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "Access Denied"));
         };
@@ -145,8 +146,8 @@ impl S3Access for Permissions {
                 return Err(S3Error::with_message(S3ErrorCode::AccessDenied, message));
             }
         }
-        self.ask_hooks(&context, operation, caller.principal.clone()).await
         check_metadata_size(request.headers())?;
+        self.ask_hooks(&context, operation, caller.principal.clone()).await
     }
 }
 
@@ -203,7 +204,6 @@ impl State {
     }
 }
 
-/// The context of a request; it is always there, since [`super::S3::answer`] puts it there.
 /// User-defined metadata has at most 2 KB: names, without their prefix, and values.
 fn check_metadata_size(headers: &HeaderMap) -> S3Result<()> {
     let size_bytes: usize = headers
@@ -217,6 +217,7 @@ fn check_metadata_size(headers: &HeaderMap) -> S3Result<()> {
     Err(S3Error::with_message(S3ErrorCode::MetadataTooLarge, message))
 }
 
+/// The context of a request; it is always there, since [`super::S3::answer`] puts it there.
 pub(super) fn context_of(extensions: &http::Extensions) -> S3Result<CallContext> {
     extensions.get::<CallContext>().cloned().ok_or_else(|| S3ErrorCode::InternalError.into())
 }

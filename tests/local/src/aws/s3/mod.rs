@@ -19,6 +19,7 @@ mod front;
 mod get;
 mod index;
 mod known_headers;
+mod known_parameters;
 mod list;
 mod put;
 mod unread;
