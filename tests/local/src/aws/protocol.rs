@@ -152,8 +152,28 @@ fn cancellation_reasons(message: &str) -> Value {
         .split(',')
         .map(str::trim)
         .filter(|code| !code.is_empty())
-        .map(|code| json!({ "Code": code }))
+        .map(|code| match reason_message(code) {
+            Some(message) => json!({ "Code": code, "Message": message }),
+            None => json!({ "Code": code }),
+        })
         .collect()
+}
+
+/// What the API reference of `TransactionCanceledException` says to a code.
+fn reason_message(code: &str) -> Option<&'static str> {
+    match code {
+        "ConditionalCheckFailed" => Some("The conditional request failed."),
+        "TransactionConflict" => Some("Transaction is ongoing for the item."),
+        "ProvisionedThroughputExceeded" => Some(
+            "The level of configured provisioned throughput for the table was exceeded. Consider increasing your \
+             provisioning level with the UpdateTable API.",
+        ),
+        "ThrottlingError" => Some(
+            "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your \
+             table or index so please try again shortly.",
+        ),
+        _ => None,
+    }
 }
 
 /// An answer of `service`.

@@ -235,9 +235,9 @@ async fn carry_out(
         Some(Answer::Drop) => return Err(Refusal::Cut),
         Some(Answer::Error { status, code, message }) => return Err(hooked(status, code, message).into()),
     }
-    if service == Service::DynamoDb {
-        let headers = &received.parts.headers;
-        let mut passed_on = services.dynamodb.forward(operation, headers, received.body.clone()).await?;
+    if let (Service::DynamoDb, Content::Json(json)) = (service, &received.content) {
+        let (headers, body) = (&received.parts.headers, received.body.clone());
+        let mut passed_on = services.dynamodb.run(operation, headers, body, json).await?;
         if is_answer_dropped {
             return Err(Refusal::Cut);
         }
@@ -267,6 +267,7 @@ async fn run(
         (Content::Json(body), _) => {
             secrets_manager::run(&services.database, installed, operation, body)?.to_string()
         }
+        (Content::Malformed(fault), _) => return Err(fault.clone().into()),
     };
     Ok(response(service, StatusCode::OK, body, request_id))
 }
@@ -276,7 +277,6 @@ fn requirements(
     installed: &Installed,
     received: &Received,
 ) -> Result<Vec<Requirement>, Fault> {
-        (Content::Malformed(fault), _) => return Err(fault.clone().into()),
     let operation = received.operation.as_str();
     match (&received.content, received.service) {
         (Content::Form(form), _) => sts::requirements(operation, form),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::needless_pass_by_value)]
 
 mod credentials;
+mod disturbance;
 mod leading_keys;
 mod not_implemented;
 mod object_reads;
