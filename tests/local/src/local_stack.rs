@@ -323,6 +323,12 @@ impl LocalStack {
         self.functions.invoke(logical_id, event, Invocation::new()).await
     }
 
+    /// Ends every running invocation of a function, wherever it is, as Lambda does when its sandbox crashes, and returns how
+    /// many there were. Messages of a killed invocation come back after their visibility timeout.
+    pub fn kill(&self, logical_id: &str) -> usize {
+        self.functions.kill(logical_id)
+    }
+
     /// The function that this crate implements.
     pub fn function_of_binary(&self, binary: &str) -> Option<&Function> {
         self.stack.functions.values().find(|function| function.binary == binary)
