@@ -3,11 +3,12 @@
 //! - S3 and STS answer XML, S3 with `<Error>` at the top, STS with `<ErrorResponse>`.
 //! - DynamoDB, SQS and Secrets Manager answer JSON with `__type`; SQS adds `x-amzn-query-error`.
 //!
-//! Every answer carries a request id.
+//! Every answer carries a request id. What the JSON services have in common about requests is here as well.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// The services behind the port.
@@ -105,6 +106,22 @@ impl Fault {
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Fault {
         Fault::internal(&error)
+    }
+}
+
+/// Reads the members of a JSON request.
+pub(crate) fn parse<T: for<'de> Deserialize<'de>>(body: &Value) -> Result<T, Fault> {
+    T::deserialize(body).map_err(|error| Fault::bad_request("SerializationException", error.to_string()))
+}
+
+/// Refuses a JSON request with other members than the known ones: what AWS knows and this one would ignore must not pass
+/// silently.
+pub(crate) fn refuse_unknown(operation: &str, body: &Value, known: &[&str]) -> Result<(), Fault> {
+    let fields =
+        body.as_object().ok_or_else(|| Fault::bad_request("SerializationException", "Not an object."))?;
+    match fields.iter().find(|(name, value)| !known.contains(&name.as_str()) && !value.is_null()) {
+        Some((name, _)) => Err(Fault::not_implemented(&format!("{name} of {operation}"))),
+        None => Ok(()),
     }
 }
 

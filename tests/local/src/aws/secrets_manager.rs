@@ -20,8 +20,7 @@ use self::store::{CURRENT, Secret, SecretValue};
 use super::clock;
 use super::database::Database;
 use super::installed::{Installed, Requirement};
-use super::protocol::Fault;
-use super::sqs::{parse, refuse_unknown};
+use super::protocol::{Fault, parse, refuse_unknown};
 use crate::stack;
 
 /// The largest value of a secret.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::identity::Caller;
 use super::installed::{Installed, Requirement};
-use super::protocol::Fault;
+use super::protocol::{Fault, parse, refuse_unknown};
 use super::queues::{Message, QueueError, Queues};
 use crate::stack::Queue;
 
@@ -327,20 +327,6 @@ fn at_most(name: &str, value: u64, maximum: u64) -> Result<(), Fault> {
     Err(invalid_value(&format!(
         "Value {value} for parameter {name} is invalid. Reason: Must be between 0 and {maximum}, if provided."
     )))
-}
-
-/// A parameter that AWS knows and this queue would ignore must not pass silently.
-pub(crate) fn refuse_unknown(operation: &str, body: &Value, known: &[&str]) -> Result<(), Fault> {
-    let fields =
-        body.as_object().ok_or_else(|| Fault::bad_request("SerializationException", "Not an object."))?;
-    match fields.iter().find(|(name, value)| !known.contains(&name.as_str()) && !value.is_null()) {
-        Some((name, _)) => Err(Fault::not_implemented(&format!("{name} of {operation}"))),
-        None => Ok(()),
-    }
-}
-
-pub(crate) fn parse<T: for<'de> Deserialize<'de>>(body: &Value) -> Result<T, Fault> {
-    T::deserialize(body).map_err(|error| Fault::bad_request("SerializationException", error.to_string()))
 }
 
 impl From<QueueError> for Fault {

@@ -195,8 +195,8 @@ async fn versions_are_found_or_told_apart() {
             assert_eq!(Refused::of(head.unwrap_err()).status, status, "{id}");
         }
     }
-    let marked = s3.get_object().bucket(INGEST).key("a").version_id(&marker).send().await.unwrap_err();
-    let response = marked.raw_response().unwrap();
+    let error = s3.get_object().bucket(INGEST).key("a").version_id(&marker).send().await.unwrap_err();
+    let response = error.raw_response().unwrap();
     assert_eq!(response.headers().get("x-amz-delete-marker"), Some("true"));
     assert_eq!(response.headers().get("allow"), Some("DELETE"));
 }
@@ -253,8 +253,8 @@ async fn lists_take_their_parameters_at_their_word() {
     let second = list().continuation_token(&token).start_after("y").send().await.unwrap();
     assert_eq!(keys(&second), ["dir/x+y", "dir/é", "z"]);
     let mut changed: Vec<char> = token.chars().collect();
-    let last = changed.iter().rposition(|one| *one != '=').unwrap() - 1;
-    changed[last] = if changed[last] == 'A' { 'B' } else { 'A' };
+    let position = changed.iter().rposition(|one| *one != '=').unwrap() - 1;
+    changed[position] = if changed[position] == 'A' { 'B' } else { 'A' };
     for wrong in
         [changed.into_iter().collect::<String>(), token[..token.len() / 2].to_owned(), "YQ==".to_owned()]
     {
@@ -292,6 +292,22 @@ async fn nobody_reads_without_a_signature() {
             assert_eq!(answer.code(), "AccessDenied", "{method} {target}");
         }
     }
+}
+
+/// `CopyObject`: at most 5 GB at once. The size is made up, since nobody wants to upload that much.
+#[tokio::test]
+async fn a_copy_is_not_larger_than_one_request_may_copy() {
+    let local = Local::start().await;
+    let s3 = local.operator_s3();
+    put(&s3, MEDIA, "a", b"x").await;
+    let database = rusqlite::Connection::open(local.directory.path().join("aws.sqlite")).unwrap();
+    let resize = |bytes: i64| database.execute("UPDATE object SET size_bytes = ?1 WHERE key = 'a'", [bytes]);
+    let copy = || s3.copy_object().bucket(MEDIA).key("b").copy_source(format!("{MEDIA}/a")).send();
+    assert_eq!(resize(5_368_709_121).unwrap(), 1);
+    let refused = Refused::of(copy().await.unwrap_err());
+    assert_eq!((refused.status, refused.code.as_str()), (400, "InvalidRequest"));
+    resize(5_368_709_120).unwrap();
+    copy().await.unwrap();
 }
 
 /// "Conditional write behavior" in the S3 user guide: S3 may answer 409 where writes overlap; here a hook does.

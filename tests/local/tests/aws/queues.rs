@@ -59,6 +59,15 @@ async fn a_message_is_received_deleted_and_otherwise_redriven() {
     );
     show(&second[0].2).await.unwrap();
     assert!(receive().await.is_empty(), "received twice already: it moves");
+    let request = sqs.receive_message().queue_url(format!("{QUEUE_URL}-dead")).visibility_timeout(0);
+    let all = aws_sdk_sqs::types::MessageSystemAttributeName::All;
+    let seen = request.message_system_attribute_names(all).send().await.unwrap().messages.unwrap();
+    let source = aws_sdk_sqs::types::MessageSystemAttributeName::DeadLetterQueueSourceArn;
+    assert_eq!(seen[0].attributes().unwrap()[&source], QUEUE_ARN);
+    tokio::time::timeout(Duration::from_secs(5), local.aws.queues().wait_for_message(DEAD_LETTER_QUEUE_ARN))
+        .await
+        .unwrap()
+        .unwrap();
     let dead = local.aws.queues().receive(DEAD_LETTER_QUEUE_ARN, 10, None).unwrap();
     assert_eq!(dead[0].body, "one");
     assert_eq!(dead[0].source_queue_arn.as_deref(), Some(QUEUE_ARN));
@@ -236,12 +245,12 @@ async fn a_message_can_be_sent_to_oneself_for_later() {
         request.message_body("continue").delay_seconds(seconds).send()
     };
     assert_eq!(send("Nobody", 1).await.unwrap_err().code(), Some("AccessDenied"));
-    let sent = send("Writer", 1).await.unwrap();
+    let continuation = send("Writer", 1).await.unwrap();
     let queues = local.aws.queues();
     assert_eq!(queues.counts(QUEUE_ARN).unwrap().delayed, 1);
     assert!(queues.receive(QUEUE_ARN, 1, None).unwrap().is_empty());
     tokio::time::timeout(Duration::from_secs(10), queues.wait_for_message(QUEUE_ARN)).await.unwrap().unwrap();
     let received = queues.receive(QUEUE_ARN, 1, None).unwrap().remove(0);
-    assert_eq!(Some(received.message_id.as_str()), sent.message_id());
+    assert_eq!(Some(received.message_id.as_str()), continuation.message_id());
     assert!(received.sender_id.ends_with(":stack-Writer"), "{}", received.sender_id);
 }

@@ -29,6 +29,8 @@ fn trusting(statement: Value) -> Stack {
 }
 
 #[tokio::test]
+// The packed size is still answered, although the API has a successor for it.
+#[allow(deprecated)]
 async fn a_session_is_shaped_as_on_aws() {
     let local = Local::start().await;
     let session = assume(&local, &local.function("Writer"), &[("Policy", EMPTY_POLICY)]).await.unwrap();

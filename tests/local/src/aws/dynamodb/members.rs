@@ -4,8 +4,7 @@
 
 use serde_json::Value;
 
-use crate::aws::protocol::Fault;
-use crate::aws::sqs::refuse_unknown as refuse_members;
+use crate::aws::protocol::{Fault, refuse_unknown as refuse_members};
 
 const CONDITION: [&str; 4] = [
     "ConditionExpression",
