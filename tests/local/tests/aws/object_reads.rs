@@ -2,14 +2,13 @@
 //! `CopyObject` in the Amazon S3 API reference, and "Error responses".
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::EncodingType;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use http::{Method, StatusCode};
-use local::aws::{Answer, Aws};
+use local::aws::Aws;
 use std::time::Duration;
 
 use crate::support::{INGEST, Local, MEDIA, Refused, send};
@@ -308,25 +307,4 @@ async fn a_copy_is_not_larger_than_one_request_may_copy() {
     assert_eq!((refused.status, refused.code.as_str()), (400, "InvalidRequest"));
     resize(5_368_709_120).unwrap();
     copy().await.unwrap();
-}
-
-/// "Conditional write behavior" in the S3 user guide: S3 may answer 409 where writes overlap; here a hook does.
-#[tokio::test]
-async fn a_hook_answers_with_the_conflict_of_conditional_writes() {
-    let local = Local::start().await;
-    let s3 = local.operator_s3();
-    let conflict = local.aws.calls().intercept(|attempt| {
-        (attempt.operation == "PutObject").then(|| Answer::Error {
-            status: 409,
-            code: "ConditionalRequestConflict".to_owned(),
-            message: "The conditional request cannot succeed due to a conflicting operation.".to_owned(),
-        })
-    });
-    let write = || s3.put_object().bucket(MEDIA).key("a").if_none_match("*").send();
-    let error = write().await.unwrap_err();
-    assert_eq!(error.raw_response().unwrap().status().as_u16(), 409);
-    assert_eq!(error.code(), Some("ConditionalRequestConflict"));
-    drop(conflict);
-    write().await.unwrap();
-    assert_eq!(write().await.unwrap_err().code(), Some("PreconditionFailed"));
 }

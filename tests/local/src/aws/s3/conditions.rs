@@ -1,8 +1,7 @@
 //! Conditional requests. Follows RFC 9110, section 13.2.2, and "Conditional requests" in the S3 user guide.
 //!
-//! Writes to one key happen one after the other here, so a write that loses against another is told so with 412. S3 may
-//! also answer 409 `ConditionalRequestConflict` where the two overlap, or a delete comes in between; a test brings that
-//! about with a hook ([`crate::aws::Answer::Error`]).
+//! A write that loses against another one is told so with 412, one that loses against a delete with 409
+//! ([`super::conflicts`]).
 
 use http::HeaderMap;
 use s3s::dto::{ETagCondition, Timestamp, TimestampFormat};
@@ -72,6 +71,11 @@ pub(super) struct WriteConditions {
 }
 
 impl WriteConditions {
+    /// Whether there is any.
+    pub(super) fn is_some(&self) -> bool {
+        self.if_match.is_some() || self.if_none_match.is_some()
+    }
+
     /// Refuses what S3 does not have.
     pub(super) fn check_supported(&self) -> S3Result<()> {
         if self.if_none_match.as_ref().is_some_and(|condition| !condition.is_any())

@@ -109,16 +109,21 @@ impl State {
         let touched = self
             .database
             .transaction(|transaction| {
-                if let Some(version_id) = version_id {
-                    return index::remove_version(transaction, &bucket.name, &input.key, version_id);
-                }
-                let marker = NewVersion {
-                    bucket: bucket.name.clone(),
-                    key: input.key.clone(),
-                    versioned: true,
-                    content: None,
+                let touched = if let Some(version_id) = version_id {
+                    index::remove_version(transaction, &bucket.name, &input.key, version_id)?
+                } else {
+                    let marker = NewVersion {
+                        bucket: bucket.name.clone(),
+                        key: input.key.clone(),
+                        versioned: true,
+                        content: None,
+                    };
+                    Some(index::insert(transaction, &marker)?.version)
                 };
-                Ok(Some(index::insert(transaction, &marker)?.version))
+                if touched.is_some() {
+                    self.conflicts.note_delete(&bucket.name, &input.key);
+                }
+                Ok(touched)
             })
             .map_err(|error: rusqlite::Error| S3Error::internal_error(error))?;
         if let Some(content) = touched.as_ref().and_then(|version| version.content.as_ref()) {

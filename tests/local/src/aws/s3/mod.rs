@@ -11,6 +11,7 @@
 mod access;
 mod backend;
 mod conditions;
+mod conflicts;
 mod copy;
 mod cors;
 mod events;
@@ -37,6 +38,7 @@ use super::installed::Current;
 use super::queues::Queues;
 use crate::stack::Bucket;
 
+use self::conflicts::Conflicts;
 use self::files::Files;
 
 /// S3, shared.
@@ -49,6 +51,7 @@ pub(crate) struct S3 {
 /// What all of S3's parts work with.
 struct State {
     files: Files,
+    conflicts: Conflicts,
     database: Database,
     current: Current,
     queues: Queues,
@@ -68,7 +71,15 @@ impl S3 {
     ) -> Result<S3, AwsError> {
         let files = Files::open(directory)?;
         files.remove_all_but(&database.transaction(index::files)?)?;
-        let state = Arc::new(State { files, database, current, queues, calls, identities });
+        let state = Arc::new(State {
+            files,
+            conflicts: Conflicts::default(),
+            database,
+            current,
+            queues,
+            calls,
+            identities,
+        });
         let mut builder = S3ServiceBuilder::new(backend::Backend::new(Arc::clone(&state)));
         builder.set_auth(access::Secrets::new(Arc::clone(&state)));
         builder.set_access(access::Permissions::new(Arc::clone(&state)));

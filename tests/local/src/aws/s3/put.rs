@@ -21,6 +21,7 @@ use time::OffsetDateTime;
 use super::State;
 use super::access::{CallContext, context_of, no_such_bucket, not_implemented};
 use super::conditions::WriteConditions;
+use super::conflicts::Watch;
 use super::events::{self, EventName};
 use super::files::Unpublished;
 use super::index::{self, Content, NULL_VERSION, NewVersion, StoredChecksums, StoredHeaders, Version};
@@ -53,6 +54,7 @@ impl State {
         let conditions =
             WriteConditions { if_match: input.if_match.take(), if_none_match: input.if_none_match.take() };
         conditions.check_supported()?;
+        let watch = conditions.is_some().then(|| self.conflicts.watch(&input.bucket, &input.key));
         let declared = Declared::of(&input, trailer.as_deref())?;
         let length = input
             .content_length
@@ -66,8 +68,10 @@ impl State {
         let headers = stored_headers(&mut input);
         let candidate = self.receive(body, length, declared, trailers, headers).await?;
         let (bucket, key) = (input.bucket, input.key);
-        let version =
-            self.publish(&call, &bucket, &key, candidate, EventName::Put, |latest| conditions.judge(latest))?;
+        let version = self.publish(&call, &bucket, &key, candidate, EventName::Put, |latest| {
+            watch.as_ref().map_or(Ok(()), Watch::judge)?;
+            conditions.judge(latest)
+        })?;
         let content = version.content.ok_or(S3ErrorCode::InternalError)?;
         Ok(PutObjectOutput {
             e_tag: Some(ETag::Strong(content.e_tag)),
