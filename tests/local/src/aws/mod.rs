@@ -29,7 +29,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use calls::{Answer, Attempt, Call, Calls, Interception, Outcome, PermissionUse, Transfer};
-pub use dynamodb::DynamoDbError;
+pub use dynamodb::{Disturbance, DynamoDbError};
 pub use identity::{Credentials, Principal};
 pub use policy::PolicyError;
 pub use queues::{Message, QueueCounts, QueueError, Queues};
@@ -183,6 +183,7 @@ impl Aws {
             services.dynamodb.install(table).await?;
         }
         services.s3.create_buckets(&stack.buckets)?;
+        secrets_manager::install(&services.database, &stack.secrets)?;
         services.calls.install(&installed);
         services.current.replace(Arc::new(installed));
         Ok(())
@@ -207,6 +208,11 @@ impl Aws {
     /// What was called.
     pub fn calls(&self) -> &Calls {
         &self.running.services.calls
+    }
+
+    /// Makes DynamoDB refuse calls that it could have carried out; with [`Disturbance::default`], no more.
+    pub fn disturb(&self, disturbance: Disturbance) {
+        self.running.services.dynamodb.disturb(disturbance);
     }
 
     /// The stack's queues.

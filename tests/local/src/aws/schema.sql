@@ -13,6 +13,15 @@ CREATE TABLE IF NOT EXISTS session (
     expires_at_ms     INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE IF NOT EXISTS secret (
+    arn            TEXT PRIMARY KEY,
+    name           TEXT NOT NULL UNIQUE,
+    description    TEXT,
+    is_declared    INTEGER NOT NULL,
+    created_at_ms  INTEGER NOT NULL,
+    deletion_at_ms INTEGER
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS secret_version (
     secret_arn    TEXT NOT NULL,
     version_id    TEXT NOT NULL,

@@ -2,11 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::needless_pass_by_value)]
 
 mod credentials;
+mod disturbance;
+mod leading_keys;
 mod multipart;
+mod not_implemented;
+mod object_reads;
 mod objects;
 mod permissions;
 mod presigned;
 mod queues;
+mod secrets;
 mod services;
+mod sessions;
 mod support;
 mod uploads;

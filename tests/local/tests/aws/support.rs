@@ -5,8 +5,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use aws_credential_types::Credentials as SdkCredentials;
+use aws_sdk_s3::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_s3::config::{BehaviorVersion, Region};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresignedRequest;
+use aws_sdk_s3::primitives::SdkBody;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -348,4 +351,87 @@ fn queues() -> Vec<Queue> {
                                "StringEquals": { "aws:SourceAccount": "000000000000" } } }),
     )];
     vec![uploads, queue("uploads-dead", DEAD_LETTER_QUEUE_ARN)]
+}
+
+/// A refusal, whatever service it is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) status: u16,
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+impl Refused {
+    pub(crate) fn of<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) -> Refused {
+        Refused {
+            status: error.raw_response().unwrap().status().as_u16(),
+            code: error.code().unwrap_or_default().to_owned(),
+            message: error.message().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// Replaces what a request sends, before it is signed.
+pub(crate) fn set_body(request: &mut HttpRequest, body: &str) {
+    request.headers_mut().insert("content-length", body.len().to_string());
+    *request.body_mut() = SdkBody::from(body);
+}
+
+macro_rules! refusal {
+    ($name:ident, $client:ident, $any_operation:ident, $target:literal) => {
+        impl Local {
+            /// Sends any operation of the service, whether its client has it or not.
+            pub(crate) async fn $name(
+                &self,
+                credentials: &Credentials,
+                operation: &str,
+                body: Value,
+            ) -> Refused {
+                let target = format!(concat!($target, ".{}"), operation);
+                let any = self.$client(credentials).$any_operation().customize();
+                let changed = any.mutate_request(move |request| {
+                    request.headers_mut().insert("x-amz-target", target.clone());
+                    set_body(request, &body.to_string());
+                });
+                Refused::of(changed.send().await.unwrap_err())
+            }
+        }
+    };
+}
+
+refusal!(dynamodb_refuses, dynamodb, list_tables, "DynamoDB_20120810");
+refusal!(sqs_refuses, sqs, list_queues, "AmazonSQS");
+refusal!(secrets_manager_refuses, secrets, list_secrets, "secretsmanager");
+
+impl Local {
+    /// Sends any form to STS.
+    pub(crate) async fn sts_refuses(&self, credentials: &Credentials, form: &str) -> Refused {
+        let form = form.to_owned();
+        let any = self.sts(credentials).get_caller_identity().customize();
+        let changed = any.mutate_request(move |request| set_body(request, &form));
+        Refused::of(changed.send().await.unwrap_err())
+    }
+
+    /// Sends any request to S3: a path with its query.
+    pub(crate) async fn s3_refuses(
+        &self,
+        credentials: &Credentials,
+        method: Method,
+        target: &str,
+        headers: &'static [(&'static str, &'static str)],
+    ) -> Refused {
+        let uri = format!("{}{target}", self.url());
+        let any = self.s3(credentials).list_buckets().customize();
+        let changed = any.mutate_request(move |request| {
+            request.set_method(method.as_str()).unwrap();
+            request.set_uri(uri.clone()).unwrap();
+            for (name, value) in headers {
+                request.headers_mut().insert(*name, *value);
+            }
+            if method != Method::GET && method != Method::DELETE {
+                set_body(request, "");
+            }
+        });
+        Refused::of(changed.send().await.unwrap_err())
+    }
 }

@@ -13,13 +13,16 @@ use s3s::path::S3Path;
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use super::State;
-use super::known_headers::refuse_unknown;
+use super::{known_headers, known_parameters};
 use crate::aws::calls::{Answer, Attempt};
 use crate::aws::identity::{Caller, Principal};
 use crate::aws::installed::{Decision, Installed, Requirement};
 use crate::aws::policy::Context;
 use crate::aws::server::actions;
 use crate::aws::sts::parse_form;
+
+/// What S3 stores of a writer's own metadata at most.
+const MAXIMUM_METADATA_BYTES: usize = 2048;
 
 /// One S3 request on its way through s3s: who calls, and what becomes of it. It travels in the request's extensions.
 #[derive(Clone)]
@@ -123,7 +126,8 @@ impl S3Access for Permissions {
             return Err(not_implemented(request.s3_op().name()));
         };
         context.lock().operation = Some(operation);
-        refuse_unknown(operation, request.headers())?;
+        known_headers::refuse_unknown(operation, request.headers())?;
+        known_parameters::refuse_unknown(operation, request.uri().query().unwrap_or_default())?;
         let Some(caller) = context.caller().filter(|_| request.credentials().is_some()) else {
             return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "Access Denied"));
         };
@@ -142,6 +146,7 @@ impl S3Access for Permissions {
                 return Err(S3Error::with_message(S3ErrorCode::AccessDenied, message));
             }
         }
+        check_metadata_size(request.headers())?;
         self.ask_hooks(&context, operation, caller.principal.clone()).await
     }
 }
@@ -197,6 +202,19 @@ impl State {
             Decision::Denied(message) => S3Error::with_message(S3ErrorCode::AccessDenied, message),
         }
     }
+}
+
+/// User-defined metadata has at most 2 KB: names, without their prefix, and values.
+fn check_metadata_size(headers: &HeaderMap) -> S3Result<()> {
+    let size_bytes: usize = headers
+        .iter()
+        .filter_map(|(name, value)| Some(name.as_str().strip_prefix("x-amz-meta-")?.len() + value.len()))
+        .sum();
+    if size_bytes <= MAXIMUM_METADATA_BYTES {
+        return Ok(());
+    }
+    let message = "Your metadata headers exceed the maximum allowed metadata size";
+    Err(S3Error::with_message(S3ErrorCode::MetadataTooLarge, message))
 }
 
 /// The context of a request; it is always there, since [`super::S3::answer`] puts it there.

@@ -167,7 +167,8 @@ impl State {
                     None => Some(index::insert_delete_marker(transaction, &bucket.name, &input.key)?),
                 };
                 if was_there && !is_there(index::latest(transaction, &bucket.name, &input.key)?) {
-                    uploads::note_deletion(transaction, &bucket.name, &input.key)?;
+                    self.conflicts.note_delete(&bucket.name, &input.key);
+                    uploads::note_delete(transaction, &bucket.name, &input.key)?;
                 }
                 Ok(touched)
             })

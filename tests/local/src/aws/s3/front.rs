@@ -102,7 +102,7 @@ impl S3 {
             *context = CallContext::new(Some(caller), Arc::clone(installed), request_id, signed.context);
             // S3 ignores ranges that it does not understand, where s3s refuses them.
             let range = text(&parts.headers, "range");
-            if range.is_some_and(|range| Range::parse(range).is_err())
+            if range.is_some_and(|range| range == "bytes=-" || Range::parse(range).is_err())
                 && !signed.signed_headers.iter().any(|name| name == "range")
             {
                 parts.headers.remove(header::RANGE);

@@ -12,7 +12,7 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
 use super::State;
 use super::access::{CallContext, context_of, not_implemented};
 use super::checksums::Checksums;
-use super::conditions::{ReadConditions, ReadOutcome, precondition_failed};
+use super::conditions::{ReadConditions, ReadOutcome, precondition_failed, range_applies};
 use super::files::{Lease, Reader, slice};
 use super::index::{self, Content, NULL_VERSION, Version};
 use super::multipart::check_part_number;
@@ -43,7 +43,7 @@ impl State {
         request: S3Request<GetObjectInput>,
     ) -> S3Result<GetObjectOutput> {
         let call = context_of(&request.extensions)?;
-        let input = request.input;
+        let (input, headers) = (request.input, request.headers);
         let conditions = ReadConditions {
             if_match: input.if_match,
             if_none_match: input.if_none_match,
@@ -53,7 +53,7 @@ impl State {
         let (found, lease) =
             self.find_to_read(&call, &input.bucket, &input.key, input.version_id.as_deref())?;
         check(&conditions, &found)?;
-        let selection = select(input.range, input.part_number, &found.content)?;
+        let selection = select(input.range, input.part_number, &headers, &found)?;
         let segments = slice(&found.content.segments, selection.first, selection.length_bytes);
         let reader = Reader::open(lease, segments).await.map_err(S3Error::internal_error)?;
         let head = head(found, selection, wants_checksums(input.checksum_mode.as_ref()))?;
@@ -86,7 +86,7 @@ impl State {
 
     pub(super) fn head_object(&self, request: S3Request<HeadObjectInput>) -> S3Result<HeadObjectOutput> {
         let call = context_of(&request.extensions)?;
-        let input = request.input;
+        let (input, headers) = (request.input, request.headers);
         refuse_unsupported(&[
             ("response-cache-control", input.response_cache_control.is_some()),
             ("response-content-disposition", input.response_content_disposition.is_some()),
@@ -103,7 +103,7 @@ impl State {
         };
         let found = self.find(&call, &input.bucket, &input.key, input.version_id.as_deref())?;
         check(&conditions, &found)?;
-        let selection = select(input.range, input.part_number, &found.content)?;
+        let selection = select(input.range, input.part_number, &headers, &found)?;
         head(found, selection, wants_checksums(input.checksum_mode.as_ref()))
     }
 
@@ -203,15 +203,23 @@ fn check(conditions: &ReadConditions, found: &Found) -> S3Result<()> {
     }
 }
 
-fn select(range: Option<Range>, part_number: Option<i32>, content: &Content) -> S3Result<Selection> {
+fn select(
+    range: Option<Range>,
+    part_number: Option<i32>,
+    headers: &HeaderMap,
+    found: &Found,
+) -> S3Result<Selection> {
+    let content = &found.content;
     match (range, part_number) {
         (Some(_), Some(_)) => Err(S3Error::with_message(
             S3ErrorCode::InvalidRequest,
             "Cannot specify both Range header and partNumber query parameter",
         )),
-        (Some(range), None) => select_range(range, content.size_bytes),
+        (Some(range), None) if range_applies(headers, &content.e_tag, &last_modified(&found.version)) => {
+            select_range(range, content.size_bytes)
+        }
         (None, Some(part_number)) => select_part(part_number, content),
-        (None, None) => Ok(Selection {
+        (_, None) => Ok(Selection {
             first: 0,
             length_bytes: content.size_bytes,
             content_range: None,

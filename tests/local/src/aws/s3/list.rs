@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use ring::digest::SHA256;
 use s3s::dto::{
     Bucket, CommonPrefix, ETag, EncodingType, ListBucketsInput, ListBucketsOutput, ListObjectsV2Input,
     ListObjectsV2Output, Object, ObjectStorageClass, Owner,
@@ -15,6 +16,9 @@ use super::get::{last_modified, refuse_unsupported};
 use super::index::{self, Version};
 use super::page::{Listing, Page};
 use crate::aws::clock;
+
+/// How much of a digest a continuation token begins with.
+const TOKEN_DIGEST_BYTES: usize = 8;
 
 /// The longest page.
 const MAXIMUM_KEYS: i32 = 1000;
@@ -29,7 +33,7 @@ impl State {
         request: S3Request<ListObjectsV2Input>,
     ) -> S3Result<ListObjectsV2Output> {
         let input = request.input;
-        refuse_unsupported(&[("fetch-owner", input.fetch_owner == Some(true))])?;
+        let encode = encoder(input.encoding_type.as_ref())?;
         let max_keys = input.max_keys.unwrap_or(MAXIMUM_KEYS).min(MAXIMUM_KEYS);
         let wanted = usize::try_from(max_keys).map_err(|_| {
             S3Error::with_message(
@@ -45,8 +49,7 @@ impl State {
         let delimiter = input.delimiter.clone().unwrap_or_default();
         let listing = Listing { prefix: &prefix, delimiter: &delimiter, after: &after, limit: wanted };
         let page = self.page(&input.bucket, &listing)?;
-        let url = input.encoding_type.as_ref().is_some_and(|kind| kind.as_str() == EncodingType::URL);
-        let encode = |text: String| if url { encode_key(&text) } else { text };
+        let owner = input.fetch_owner.filter(|fetch| *fetch).map(|_| owner());
         Ok(ListObjectsV2Output {
             name: Some(input.bucket),
             prefix: Some(encode(prefix)),
@@ -56,8 +59,13 @@ impl State {
             next_continuation_token: page
                 .last
                 .filter(|_| page.is_truncated)
-                .map(|last| STANDARD.encode(last)),
-            contents: Some(page.items.into_iter().filter_map(|version| object(version, &encode)).collect()),
+                .map(|last| continue_after(&last)),
+            contents: Some(
+                page.items
+                    .into_iter()
+                    .filter_map(|version| object(version, &encode, owner.as_ref()))
+                    .collect(),
+            ),
             common_prefixes: Some(
                 page.prefixes
                     .into_iter()
@@ -114,9 +122,21 @@ impl State {
     }
 }
 
-/// Who owns everything.
+/// Who owns every bucket, object and upload.
 pub(super) fn owner() -> Owner {
     Owner { id: Some("LOCALOPERATOR".to_owned()), display_name: None }
+}
+
+/// What `encoding-type` asks to make of keys.
+pub(super) fn encoder(encoding_type: Option<&EncodingType>) -> S3Result<fn(String) -> String> {
+    match encoding_type.map(EncodingType::as_str) {
+        None => Ok(|key| key),
+        Some(EncodingType::URL) => Ok(|key| encode_key(&key)),
+        Some(_) => {
+            let message = "Invalid Encoding Method specified in Request";
+            Err(S3Error::with_message(S3ErrorCode::InvalidArgument, message))
+        }
+    }
 }
 
 /// What `encoding-type=url` makes of a key.
@@ -124,21 +144,41 @@ pub(super) fn encode_key(key: &str) -> String {
     utf8_percent_encode(key, KEY).to_string()
 }
 
-fn object(version: Version, encode: &impl Fn(String) -> String) -> Option<Object> {
+fn object(version: Version, encode: &impl Fn(String) -> String, owner: Option<&Owner>) -> Option<Object> {
     let last_modified = last_modified(&version);
     let content = version.content?;
     Some(Object {
         key: Some(encode(version.key)),
         last_modified: Some(last_modified),
         e_tag: Some(ETag::Strong(content.e_tag)),
+        owner: owner.cloned(),
         size: i64::try_from(content.size_bytes).ok(),
         storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
         ..Object::default()
     })
 }
 
+/// A token for what follows `last`: a digest in front of it, so that one that was changed is noticed.
+fn continue_after(last: &str) -> String {
+    STANDARD.encode([&digest_of(last), last.as_bytes()].concat())
+}
+
 fn continued_after(token: &str) -> S3Result<String> {
-    STANDARD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {
+    let read = || {
+        let bytes = STANDARD.decode(token).ok()?;
+        let (digest, last) = bytes.split_at_checked(TOKEN_DIGEST_BYTES)?;
+        let last = String::from_utf8(last.to_vec()).ok()?;
+        (digest == digest_of(&last)).then_some(last)
+    };
+    read().ok_or_else(|| {
         S3Error::with_message(S3ErrorCode::InvalidArgument, "The continuation token provided is incorrect")
     })
+}
+
+fn digest_of(last: &str) -> [u8; TOKEN_DIGEST_BYTES] {
+    let mut digest = [0; TOKEN_DIGEST_BYTES];
+    for (to, from) in digest.iter_mut().zip(ring::digest::digest(&SHA256, last.as_bytes()).as_ref()) {
+        *to = *from;
+    }
+    digest
 }

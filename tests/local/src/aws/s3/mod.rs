@@ -5,13 +5,15 @@
 //! - Behind it: permissions, and the objects themselves.
 //!
 //! An object is an immutable file with a random name, or several that are read as one, and a row in the index that makes
-//! it visible. The row is written last, in one transaction with the messages that announce the object; so a write that is cut off, or loses against a
-//! condition, was never there. Files without a row are removed at start. Keys are data, never a path.
+//! it visible. The row is written last, in one transaction with the messages that announce the object; so a write that
+//! is cut off, or loses against a condition, was never there. Files without a row are removed at start. Keys are data,
+//! never a path.
 
 mod access;
 mod backend;
 mod checksums;
 mod conditions;
+mod conflicts;
 mod copy;
 mod cors;
 mod events;
@@ -20,6 +22,7 @@ mod front;
 mod get;
 mod index;
 mod known_headers;
+mod known_parameters;
 mod list;
 mod multipart;
 mod page;
@@ -40,6 +43,7 @@ use super::installed::Current;
 use super::queues::Queues;
 use crate::stack::Bucket;
 
+use self::conflicts::Conflicts;
 use self::files::Files;
 
 /// S3, shared.
@@ -52,6 +56,7 @@ pub(crate) struct S3 {
 /// What all of S3's parts work with.
 struct State {
     files: Files,
+    conflicts: Conflicts,
     database: Database,
     current: Current,
     queues: Queues,
@@ -71,7 +76,15 @@ impl S3 {
     ) -> Result<S3, AwsError> {
         let files = Files::open(directory)?;
         files.remove_all_but(&database.transaction(index::files)?)?;
-        let state = Arc::new(State { files, database, current, queues, calls, identities });
+        let state = Arc::new(State {
+            files,
+            conflicts: Conflicts::default(),
+            database,
+            current,
+            queues,
+            calls,
+            identities,
+        });
         let mut builder = S3ServiceBuilder::new(backend::Backend::new(Arc::clone(&state)));
         builder.set_auth(access::Secrets::new(Arc::clone(&state)));
         builder.set_access(access::Permissions::new(Arc::clone(&state)));

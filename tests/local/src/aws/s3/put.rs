@@ -13,6 +13,7 @@ use super::State;
 use super::access::{CallContext, context_of, no_such_bucket};
 use super::checksums::{Algorithm, Checksums, checksums};
 use super::conditions::WriteConditions;
+use super::conflicts::Watch;
 use super::events::{self, EventName};
 use super::files::Unpublished;
 use super::index::{self, Content, NULL_VERSION, NewVersion, StoredHeaders, Version};
@@ -59,6 +60,7 @@ impl State {
         let conditions =
             WriteConditions { if_match: input.if_match.take(), if_none_match: input.if_none_match.take() };
         conditions.check_supported()?;
+        let watch = conditions.is_some().then(|| self.conflicts.watch(&input.bucket, &input.key));
         let declared = Declared::of(checksums!(input), &request.headers, input.content_md5.as_deref())?;
         let body = IncomingBody::of(input.body.take(), input.content_length, trailers)?;
         let headers = stored_headers!(input);
@@ -66,8 +68,10 @@ impl State {
         let received = self.receive(body, &declared, default).await?;
         let candidate = Candidate::of(received, headers);
         let (bucket, key) = (input.bucket, input.key);
-        let version =
-            self.publish(&call, &bucket, &key, candidate, EventName::Put, |latest| conditions.judge(latest))?;
+        let version = self.publish(&call, &bucket, &key, candidate, EventName::Put, |latest| {
+            watch.as_ref().map_or(Ok(()), Watch::judge)?;
+            conditions.judge(latest)
+        })?;
         let content = version.content.ok_or(S3ErrorCode::InternalError)?;
         Ok(PutObjectOutput {
             e_tag: Some(ETag::Strong(content.e_tag)),

@@ -15,6 +15,7 @@ use crate::aws::s3::State;
 use crate::aws::s3::access::{CallContext, context_of};
 use crate::aws::s3::checksums::{ChecksumType, Checksums, checksums};
 use crate::aws::s3::conditions::WriteConditions;
+use crate::aws::s3::conflicts::conflict;
 use crate::aws::s3::events::EventName;
 use crate::aws::s3::index::{self, Content, NULL_VERSION, ObjectPart, Version};
 use crate::aws::s3::list::encode_key;
@@ -306,13 +307,6 @@ fn invalid_part() -> S3Error {
         S3ErrorCode::InvalidPart,
         "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified \
          entity tag may not match the part's entity tag.",
-    )
-}
-
-fn conflict() -> S3Error {
-    S3Error::with_message(
-        S3ErrorCode::ConditionalRequestConflict,
-        "The conditional request cannot succeed due to a conflicting operation against this resource.",
     )
 }
 

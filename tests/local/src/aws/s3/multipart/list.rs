@@ -1,8 +1,8 @@
 //! `ListParts` and `ListMultipartUploads`.
 
 use s3s::dto::{
-    CommonPrefix, ETag, EncodingType, Initiator, ListMultipartUploadsInput, ListMultipartUploadsOutput,
-    ListPartsInput, ListPartsOutput, MultipartUpload, Part, StorageClass,
+    CommonPrefix, ETag, Initiator, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListPartsInput,
+    ListPartsOutput, MultipartUpload, Part, StorageClass,
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
 
@@ -10,7 +10,7 @@ use super::no_such_upload;
 use super::uploads::{self, Upload, UploadedPart};
 use crate::aws::clock;
 use crate::aws::s3::State;
-use crate::aws::s3::list::{encode_key, owner};
+use crate::aws::s3::list::{encoder, owner};
 use crate::aws::s3::page::{Listing, Page};
 use crate::aws::s3::put::Failure;
 
@@ -68,8 +68,7 @@ impl State {
             (input.prefix.clone().unwrap_or_default(), input.delimiter.clone().unwrap_or_default());
         let listing = Listing { prefix: &prefix, delimiter: &delimiter, after: &key_marker, limit };
         let page = self.page_of_uploads(&input.bucket, &listing, upload_id_marker.as_deref())?;
-        let url = input.encoding_type.as_ref().is_some_and(|kind| kind.as_str() == EncodingType::URL);
-        let encode = |text: String| if url { encode_key(&text) } else { text };
+        let encode = encoder(input.encoding_type.as_ref())?;
         let last_upload = page.items.last().filter(|upload| Some(&upload.key) == page.last.as_ref());
         Ok(ListMultipartUploadsOutput {
             bucket: Some(input.bucket),

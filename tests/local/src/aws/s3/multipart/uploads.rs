@@ -165,7 +165,7 @@ pub(super) fn parts(
 }
 
 /// Notes in all uploads of a key that its object was deleted: a condition on it can no longer be judged.
-pub(in crate::aws::s3) fn note_deletion(
+pub(in crate::aws::s3) fn note_delete(
     transaction: &Transaction<'_>,
     bucket: &str,
     key: &str,
