@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::needless_pass_by_value)]
 
 mod credentials;
+mod forms;
 mod objects;
 mod permissions;
+mod post_form;
 mod presigned;
 mod queues;
 mod services;

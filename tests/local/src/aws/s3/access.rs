@@ -73,6 +73,16 @@ impl CallContext {
         &self.0.request_id
     }
 
+    /// Condition keys that the signature brings.
+    pub(super) fn signature(&self) -> &Context {
+        &self.0.signature
+    }
+
+    /// Notes which operation this is, for the record.
+    pub(super) fn begin(&self, operation: &'static str) {
+        self.lock().operation = Some(operation);
+    }
+
     pub(super) fn progress(&self) -> Progress {
         self.lock().clone()
     }
@@ -122,7 +132,7 @@ impl S3Access for Permissions {
         let Some(operation) = implemented(request.s3_op().name()) else {
             return Err(not_implemented(request.s3_op().name()));
         };
-        context.lock().operation = Some(operation);
+        context.begin(operation);
         refuse_unknown(operation, request.headers())?;
         let Some(caller) = context.caller().filter(|_| request.credentials().is_some()) else {
             return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "Access Denied"));
@@ -132,21 +142,32 @@ impl S3Access for Permissions {
                 return Err(no_such_bucket());
             }
         }
-        let requirements = requirements(operation, request, &context.0.signature)?;
-        context.lock().actions = actions(&requirements);
+        let requirements = requirements(operation, request, context.signature())?;
+        self.state.permit(&context, caller, operation, &requirements).await
+    }
+}
+
+impl State {
+    /// Judges what an operation needs, and asks the hooks about one that is allowed.
+    pub(super) async fn permit(
+        &self,
+        context: &CallContext,
+        caller: &Caller,
+        operation: &'static str,
+        requirements: &[Requirement],
+    ) -> S3Result<()> {
+        context.lock().actions = actions(requirements);
         let decisions =
             requirements.iter().map(|requirement| context.installed().decide(caller, requirement));
         match Decision::on_all(decisions) {
-            Decision::Allowed(used) => self.state.calls.count(used),
+            Decision::Allowed(used) => self.calls.count(used),
             Decision::Denied(message) => {
                 return Err(S3Error::with_message(S3ErrorCode::AccessDenied, message));
             }
         }
-        self.ask_hooks(&context, operation, caller.principal.clone()).await
+        self.ask_hooks(context, operation, caller.principal.clone()).await
     }
-}
 
-impl Permissions {
     async fn ask_hooks(
         &self,
         context: &CallContext,
@@ -159,7 +180,7 @@ impl Permissions {
             principal,
             actions: context.progress().actions,
         };
-        match self.state.calls.ask(&attempt) {
+        match self.calls.ask(&attempt) {
             None => Ok(()),
             Some(Answer::Delay(delay)) => {
                 tokio::time::sleep(delay).await;

@@ -9,11 +9,12 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
 use percent_encoding::percent_decode_str;
+use s3s::S3Error;
 use s3s::dto::Range;
 
 use super::access::{CallContext, query_value};
 use super::unread::SharedBody;
-use super::{S3, cors};
+use super::{S3, State, cors, post};
 use crate::aws::calls::{Call, Outcome, Transfer};
 use crate::aws::clock;
 use crate::aws::identity::{Caller, CredentialError, Principal};
@@ -91,14 +92,14 @@ impl S3 {
         request_id: &str,
         context: &mut CallContext,
     ) -> Result<Response<ResponseBody>, Fault> {
-        let content_type = text(&parts.headers, "content-type").unwrap_or_default();
-        if parts.method == Method::POST && content_type.starts_with("multipart/form-data") {
-            return Err(not_implemented("PostObject"));
+        if let Some(bucket) = post::bucket_of_form(&parts) {
+            return self.post_object(bucket, &parts, body, installed, request_id, context).await;
         }
         refuse_repeated_parameters(parts.uri.query().unwrap_or_default())?;
         if let Some(signed) = signature(&parts, installed.region())? {
             check_signed_headers(&parts.headers, &signed)?;
-            let caller = self.identify(installed, &signed)?;
+            let (access_key_id, token) = (&signed.scope.access_key_id, signed.session_token.as_deref());
+            let caller = self.state.identify(installed, access_key_id, token)?;
             *context = CallContext::new(Some(caller), Arc::clone(installed), request_id, signed.context);
             // S3 ignores ranges that it does not understand, where s3s refuses them.
             let range = text(&parts.headers, "range");
@@ -116,14 +117,22 @@ impl S3 {
         })?;
         Ok(response.map(BodyExt::boxed_unsync))
     }
+}
 
-    fn identify(&self, installed: &Installed, signed: &Signed) -> Result<Caller, Fault> {
-        let (access_key_id, token) = (&signed.scope.access_key_id, signed.session_token.as_deref());
-        self.state.identities.authenticate(installed, access_key_id, token).map_err(|error| {
+impl State {
+    /// Recognises the credentials of a request. The signature remains to be checked.
+    pub(super) fn identify(
+        &self,
+        installed: &Installed,
+        access_key_id: &str,
+        session_token: Option<&str>,
+    ) -> Result<Caller, Fault> {
+        self.identities.authenticate(installed, access_key_id, session_token).map_err(|error| {
             let message = error.to_string();
             match error {
                 CredentialError::UnknownKey => {
                     Fault::new(StatusCode::FORBIDDEN, "InvalidAccessKeyId", message)
+                        .with_detail("AWSAccessKeyId", access_key_id)
                 }
                 CredentialError::InvalidToken => Fault::bad_request("InvalidToken", message),
                 CredentialError::Expired => Fault::bad_request("ExpiredToken", message),
@@ -249,7 +258,7 @@ fn query_signature(parts: &Parts, region: Option<&str>) -> Result<Signed, Fault>
     })
 }
 
-fn signature_context(kind: &str, signed_at: Option<&str>) -> Context {
+pub(super) fn signature_context(kind: &str, signed_at: Option<&str>) -> Context {
     let mut context = Context::default().with("s3:authType", kind).with("s3:signatureversion", ALGORITHM);
     if let Some(signed_at) = signed_at.and_then(parse_time) {
         let age_ms = clock::milliseconds(clock::now()) - clock::milliseconds(signed_at);
@@ -372,12 +381,16 @@ fn transfer(method: &Method, request: &HeaderMap, response: &Response<ResponseBo
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn not_implemented(what: &str) -> Fault {
-    let mut fault = Fault::not_implemented(what);
-    fault.status = StatusCode::NOT_IMPLEMENTED;
-    fault
+/// An operation's error as a refusal, for what does not go through s3s.
+impl From<S3Error> for Fault {
+    fn from(error: S3Error) -> Fault {
+        let status = error.status_code().or_else(|| error.code().status_code());
+        let code = error.code().as_str();
+        let message = error.message().map_or_else(|| default_message(code).to_owned(), str::to_owned);
+        Fault::new(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), code, message)
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! - In front of it: session tokens, headers that are there but not signed, Signature Version 2 (refused), CORS, complete
 //!   error bodies.
+//! - In its place: browser forms ([`post`]), of which it leaves out too much.
 //! - Behind it: permissions, and the objects themselves.
 //!
 //! An object is an immutable file with a random name, and a row in the index that makes it visible. The row is written
@@ -20,6 +21,7 @@ mod get;
 mod index;
 mod known_headers;
 mod list;
+mod post;
 mod put;
 mod unread;
 

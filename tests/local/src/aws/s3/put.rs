@@ -64,7 +64,7 @@ impl State {
         }
         let body = input.body.take().ok_or(S3ErrorCode::MissingContentLength)?;
         let headers = stored_headers(&mut input);
-        let candidate = self.receive(body, length, declared, trailers, headers).await?;
+        let candidate = self.receive(body, Some(length), declared, trailers, headers).await?;
         let (bucket, key) = (input.bucket, input.key);
         let version =
             self.publish(&call, &bucket, &key, candidate, EventName::Put, |latest| conditions.judge(latest))?;
@@ -83,11 +83,20 @@ impl State {
         })
     }
 
-    /// Streams a body into a file, hashing on the way. Whatever is wrong with it, the file is gone again.
+    /// Receives what a form uploads. Only the form's own end tells how long that is.
+    pub(super) async fn receive_form(&self, mut input: PutObjectInput) -> S3Result<Candidate> {
+        let declared = Declared::of(&input, None)?;
+        let body = input.body.take().ok_or(S3ErrorCode::InternalError)?;
+        let headers = stored_headers(&mut input);
+        self.receive(body, None, declared, None, headers).await
+    }
+
+    /// Streams a body into a file, hashing on the way. Whatever is wrong with it, the file is gone again. `length` is
+    /// `None` where nothing tells it in advance.
     async fn receive(
         &self,
         mut body: StreamingBlob,
-        length: u64,
+        length: Option<u64>,
         declared: Declared,
         trailers: Option<TrailingHeaders>,
         headers: StoredHeaders,
@@ -97,14 +106,14 @@ impl State {
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| stream_error(&error))?;
             size_bytes += chunk.len() as u64;
-            if size_bytes > length {
+            if length.is_some_and(|length| size_bytes > length) {
                 return Err(S3ErrorCode::IncompleteBody.into());
             }
             hasher.update(&chunk);
             md5.update(&chunk);
             file.write(&chunk).await.map_err(S3Error::internal_error)?;
         }
-        if size_bytes != length {
+        if length.is_some_and(|length| size_bytes != length) {
             let message =
                 "You did not provide the number of bytes specified by the Content-Length HTTP header";
             return Err(S3Error::with_message(S3ErrorCode::IncompleteBody, message));
