@@ -50,7 +50,7 @@ impl S3 {
         let bucket = bucket_of(&installed, &path);
         let mut context = CallContext::new(None, Arc::clone(&installed), request_id, Context::default());
         let answered = if method == Method::OPTIONS {
-            cors::preflight(bucket, &headers).map(boxed)
+            cors::preflight(bucket, &path, &headers).map(boxed)
         } else {
             let body = SharedBody::new(body);
             let answered = self.pass_to_s3s(parts, body.clone(), &installed, request_id, &mut context).await;
