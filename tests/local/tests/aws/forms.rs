@@ -394,3 +394,53 @@ async fn the_page_that_sent_a_form_may_read_the_answer() {
         assert_eq!(answer.header("access-control-expose-headers"), Some("ETag"));
     }
 }
+
+#[tokio::test]
+async fn the_platforms_own_forms_are_taken() {
+    let local = Local::start().await;
+    let function = local.function("Writer");
+    let credentials = aws_credential_types::Credentials::new(
+        function.access_key_id,
+        function.secret_access_key,
+        function.session_token,
+        None,
+        "test",
+    );
+    let configuration = aws_types::SdkConfig::builder()
+        .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
+        .region(aws_sdk_s3::config::Region::new(REGION))
+        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials))
+        .endpoint_url(local.url())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    let role = buckets::AssumedRole::new(&configuration, UPLOAD_ROLE_ARN, "upload-1");
+    let signer = buckets::UploadSigner::new(&configuration, role, INGEST);
+    let now = domain::Timestamp::from(std::time::SystemTime::now());
+    let id = "0197a3b2-7c1d-7e40-9f00-0123456789ab";
+    let upload = domain::Upload {
+        id: id.parse().unwrap(),
+        media_id: id.parse().unwrap(),
+        owner_id: id.parse().unwrap(),
+        slot: domain::Slot::Source,
+        method: domain::UploadMethod::Put,
+        state: domain::UploadState::Open,
+        content_type: "video/mp4".parse().unwrap(),
+        size_bytes: 11,
+        checksum_sha256: Some(SHA256.parse().unwrap()),
+        checksum_crc64nvme: None,
+        created_at: now,
+        deadline: now,
+        expires_at: None,
+    };
+    let presigned = signer.presign_post(&upload, &(11..=11), now).await.unwrap();
+    assert_eq!(presigned.url, format!("{}/{INGEST}", local.url()));
+    let form = PostForm { fields: presigned.fields, ..PostForm::new("") };
+    let other = form.clone().with_file(b"hello wurld").send(&local).await;
+    assert_eq!(refused(&other), (400, "BadDigest".to_owned()));
+    let longer = form.clone().with_file(b"hello world!").send(&local).await;
+    assert_eq!(refused(&longer), (400, "EntityTooLarge".to_owned()));
+    assert_eq!(form.send(&local).await.status, StatusCode::NO_CONTENT);
+    let key = format!("uploads/{id}/source");
+    let head = local.operator_s3().head_object().bucket(INGEST).key(key).send().await.unwrap();
+    assert_eq!((head.content_type(), head.content_length()), (Some("video/mp4"), Some(11)));
+}
