@@ -23,7 +23,7 @@ use super::clock;
 use super::identity::{Caller, CredentialError, Principal};
 use super::installed::{Decision, Installed, Requirement, access_denied};
 use super::protocol::{Fault, Service, add_request_id, error_response, response};
-use super::signature::{Authorization, CredentialScope, SignatureError, SignedRequest};
+use super::signature::{Authorization, CredentialScope, Path, SignatureError, SignedRequest, sha256};
 use super::sts::{self, Form};
 use super::{Services, dynamodb, secrets_manager, sqs};
 use crate::connections;
@@ -298,7 +298,8 @@ fn authenticate(services: &Services, installed: &Installed, received: &Received)
         method: &received.parts.method,
         uri: &received.parts.uri,
         headers: &received.parts.headers,
-        body: &received.body,
+        path: Path::Normalized,
+        payload_sha256: &sha256(&received.body),
     };
     request
         .verify(&authorization, &caller.secret_access_key, installed.region(), service.name(), clock::now())

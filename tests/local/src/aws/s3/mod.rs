@@ -1,6 +1,6 @@
 //! S3: s3s reads requests, verifies signatures and writes answers; what it lacks is added around it.
 //!
-//! - In front of it: session tokens, headers that are there but not signed, Signature Version 2 (refused), CORS, complete
+//! - In front of it: the head's signature by this stack's own clock, session tokens, headers that are there but not signed, Signature Version 2 (refused), CORS, complete
 //!   error bodies.
 //! - In its place: browser forms ([`post`]), of which it leaves out too much.
 //! - Behind it: permissions, and the objects themselves.
@@ -24,6 +24,7 @@ mod list;
 mod post;
 mod put;
 mod unread;
+mod verification;
 
 use std::path::PathBuf;
 use std::sync::Arc;
