@@ -1,6 +1,6 @@
 """botocore signs, the local stack verifies: many requests made at random, each as it is and with a change.
 
-    AWS_ENDPOINT_URL=http://127.0.0.1:4566 signing.py [--requests 200] [--seed 1]
+    AWS_ENDPOINT_URL=http://127.0.0.1:4566 signing.py [--requests 40] [--seed 1]
 
 The stack runs already (`cargo local --ephemeral`). The bucket is `BUCKET`, else the stack's media bucket; what is
 written to it is deleted again. The same seed makes the same requests. Fails with the first request that is answered
@@ -99,6 +99,11 @@ def expect(condition, message):
         fail(message)
 
 
+def with_another_end(text):
+    """The text with its last character changed."""
+    return text[:-1] + ("1" if text[-1] == "0" else "0")
+
+
 def change_path(request):
     request.url = request.url.replace("/signing/", "/signinG/", 1)
 
@@ -108,11 +113,12 @@ def change_query(request):
 
 
 def change_header(request):
-    request.headers["x-amz-date"] = request.headers["x-amz-date"].decode()[:-2] + "9Z"
+    time = request.headers["x-amz-date"].decode()
+    request.headers["x-amz-date"] = with_another_end(time.removesuffix("Z")) + "Z"
 
 
 def change_signature(request):
-    request.headers["Authorization"] = request.headers["Authorization"].decode()[:-4] + "0123"
+    request.headers["Authorization"] = with_another_end(request.headers["Authorization"].decode())
 
 
 def signed_in_headers(stack, chance):
@@ -139,13 +145,13 @@ def signed_in_query(stack, chance):
     parameters = {"Bucket": stack.bucket, "Key": key}
     put = presign("put_object", Params={**parameters, "ContentType": "video/mp4", "ContentLength": len(body)})
     answer = stack.send("PUT", put, {"Content-Type": "video/mp4", "Content-Length": str(len(body))}, body)
-    expect(answer.status_code == 200, f"a presigned PUT of {key!r}: {answer.text}")
+    expect(answer.status_code == 200, f"a presigned PUT of {key!r}: {answer.content[:500]}")
     answer = stack.send("PUT", put, {"Content-Type": "text/html", "Content-Length": str(len(body))}, body)
-    expect(TAMPERED in answer.text, f"a presigned PUT of another type: {answer.text}")
+    expect(TAMPERED.encode() in answer.content, f"a presigned PUT of another type: {answer.content[:500]}")
     overrides = {"ResponseContentType": "x/y", "ResponseContentDisposition": f"inline; a={random_text(chance, PIECES[:38])}"}
     get = presign("get_object", Params={**parameters, **chance.choice([{}, overrides])})
     answer = stack.send("GET", get)
-    expect(answer.status_code == 200 and answer.content == body, f"a presigned GET of {key!r}: {answer.text}")
+    expect(answer.status_code == 200 and answer.content == body, f"a presigned GET of {key!r}: {answer.content[:500]}")
     head = presign("head_object", Params=parameters)
     expect(stack.send("HEAD", head).status_code == 200, f"a presigned HEAD of {key!r}")
     expect(stack.send("HEAD", get).status_code == 403, "the method is signed")
@@ -154,27 +160,28 @@ def signed_in_query(stack, chance):
     chance.shuffle(pairs)
     shuffled = f"{place}?{urllib.parse.urlencode(pairs, quote_via=urllib.parse.quote, safe='')}"
     expect(stack.send("GET", shuffled).status_code == 200, "the order of parameters is not signed")
-    for changed in (get + "&more=", get.replace("X-Amz-Expires=3600", "X-Amz-Expires=3601"), get[:-4] + "0123"):
+    for changed in (get + "&more=", get.replace("X-Amz-Expires=3600", "X-Amz-Expires=3601"), with_another_end(get)):
         answer = stack.send("GET", changed)
-        expect(TAMPERED in answer.text, f"{changed} is answered {answer.text}")
+        expect(TAMPERED.encode() in answer.content, f"{changed} is answered {answer.content[:500]}")
     stack.s3.delete_object(Bucket=stack.bucket, Key=key)
 
 
 def signed_form(stack, chance):
+    # S3 is known to fail on forms whose key has `$$`.
     key, body = random_key(chance).replace("$", ""), chance.randbytes(chance.randint(0, 2_000))
     fields = {"Content-Type": "video/mp4", "success_action_status": "201"}
     conditions = [{name: value} for name, value in fields.items()] + [["content-length-range", 0, 2_000]]
     post = stack.s3.generate_presigned_post(stack.bucket, key, Fields=fields, Conditions=conditions)
     answer = stack.send("POST", post["url"], *form(post["fields"], body))
-    expect(answer.status_code == 201, f"a form of {key!r}: {answer.text}")
+    expect(answer.status_code == 201, f"a form of {key!r}: {answer.content[:500]}")
     stored = stack.s3.get_object(Bucket=stack.bucket, Key=key)
     expect(stored["Body"].read() == body and stored["ContentType"] == "video/mp4", f"{key!r} comes back")
     for name, status in (("x-amz-signature", 403), ("policy", 403), ("key", 403), ("Content-Type", 403)):
-        changed = {**post["fields"], name: post["fields"][name][:-1] + "-"}
+        changed = {**post["fields"], name: with_another_end(post["fields"][name])}
         answer = stack.send("POST", post["url"], *form(changed, body))
-        expect(answer.status_code == status, f"a form with another {name}: {answer.text}")
+        expect(answer.status_code == status, f"a form with another {name}: {answer.content[:500]}")
     answer = stack.send("POST", post["url"], *form(post["fields"], body + bytes(2_001)))
-    expect("EntityTooLarge" in answer.text, f"a form that is too large: {answer.text}")
+    expect(b"EntityTooLarge" in answer.content, f"a form that is too large: {answer.content[:500]}")
     stack.s3.delete_object(Bucket=stack.bucket, Key=key)
 
 
@@ -190,7 +197,7 @@ def form(fields, file):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--requests", type=int, default=200, help="rounds of each kind")
+    arguments.add_argument("--requests", type=int, default=40, help="rounds of each kind")
     arguments.add_argument("--seed", type=int, default=1)
     options = arguments.parse_args()
     chance, stack = random.Random(options.seed), Stack()
