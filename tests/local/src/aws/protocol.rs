@@ -74,12 +74,20 @@ pub(crate) struct Fault {
     pub(crate) message: String,
     /// The code of SQS's older query protocol, where it differs.
     pub(crate) query_code: Option<&'static str>,
+    /// What S3 tells besides: the names and texts of further elements of its answer.
+    pub(crate) details: Vec<(&'static str, String)>,
 }
 
 impl Fault {
     /// A refusal with any status.
     pub(crate) fn new(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Fault {
-        Fault { status, code: code.into(), message: message.into(), query_code: None }
+        Fault { status, code: code.into(), message: message.into(), query_code: None, details: Vec::new() }
+    }
+
+    /// The same refusal with one more element in S3's answer.
+    pub(crate) fn with_detail(mut self, name: &'static str, text: impl Into<String>) -> Fault {
+        self.details.push((name, text.into()));
+        self
     }
 
     /// A refusal with status 400.
@@ -129,10 +137,11 @@ pub(crate) fn refuse_unknown(operation: &str, body: &Value, known: &[&str]) -> R
 pub(crate) fn error_response(service: Service, fault: &Fault, request_id: &str) -> Response<Full<Bytes>> {
     let body = match service {
         Service::S3 => format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message>\
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message>{}\
              <RequestId>{request_id}</RequestId><HostId>local</HostId></Error>",
             escape_xml(&fault.code),
             escape_xml(&fault.message),
+            details_xml(&fault.details),
         ),
         Service::Sts => format!(
             "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>{}</Type>\
@@ -160,6 +169,12 @@ pub(crate) fn error_response(service: Service, fault: &Fault, request_id: &str) 
         }
     }
     response
+}
+
+fn details_xml(details: &[(&str, String)]) -> String {
+    details
+        .iter()
+        .fold(String::new(), |xml, (name, text)| xml + &format!("<{name}>{}</{name}>", escape_xml(text)))
 }
 
 /// One reason per item of a cancelled transaction, from the codes in brackets that end the message.

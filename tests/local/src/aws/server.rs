@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -23,7 +23,7 @@ use super::clock;
 use super::identity::{Caller, CredentialError, Principal};
 use super::installed::{Decision, Installed, Requirement, access_denied};
 use super::protocol::{Fault, Service, add_request_id, error_response, response};
-use super::signature::{Authorization, CredentialScope, SignatureError, SignedRequest};
+use super::signature::{Authorization, CredentialScope, Path, SignatureError, SignedRequest, sha256};
 use super::sts::{self, Form};
 use super::{Services, dynamodb, secrets_manager, sqs};
 use crate::connections;
@@ -62,7 +62,7 @@ pub(crate) async fn serve(listener: TcpListener, services: Arc<Services>, stoppe
 
 async fn answer(services: Arc<Services>, request: Request<Incoming>) -> Result<Response<ResponseBody>, Cut> {
     let request_id = Uuid::now_v7().simple().to_string();
-    match service_of(request.method(), request.uri().query(), request.headers()) {
+    match service_of(request.method(), request.uri(), request.headers()) {
         Target::Service(Service::S3) => services.s3.answer(request, &request_id).await,
         Target::Service(service) => answer_with_body(&services, service, request, &request_id).await,
         Target::Unknown(name) => {
@@ -79,12 +79,12 @@ enum Target {
 }
 
 /// Which service a request is for.
-fn service_of(method: &Method, query: Option<&str>, headers: &HeaderMap) -> Target {
+fn service_of(method: &Method, uri: &Uri, headers: &HeaderMap) -> Target {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let scope = text("authorization")
         .and_then(|value| value.split_once("Credential="))
         .map(|(_, rest)| rest.split(',').next().unwrap_or(rest).trim().to_owned())
-        .or_else(|| sts::parse_form(query.unwrap_or_default().as_bytes()).remove("X-Amz-Credential"));
+        .or_else(|| sts::parse_form(uri.query().unwrap_or_default().as_bytes()).remove("X-Amz-Credential"));
     if let Some(scope) = scope.and_then(|scope| CredentialScope::parse(&scope)) {
         return Service::from_name(&scope.service).map_or(Target::Unknown(scope.service), Target::Service);
     }
@@ -96,7 +96,12 @@ fn service_of(method: &Method, query: Option<&str>, headers: &HeaderMap) -> Targ
     }
     let is_form =
         text("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    Target::Service(if method == Method::POST && is_form { Service::Sts } else { Service::S3 })
+    // A form that is posted to a bucket is S3's to refuse.
+    Target::Service(if method == Method::POST && is_form && uri.path() == "/" {
+        Service::Sts
+    } else {
+        Service::S3
+    })
 }
 
 /// A request whose whole body has been read.
@@ -314,7 +319,8 @@ fn authenticate(services: &Services, installed: &Installed, received: &Received)
         method: &received.parts.method,
         uri: &received.parts.uri,
         headers: &received.parts.headers,
-        body: &received.body,
+        path: Path::Normalized,
+        payload_sha256: &sha256(&received.body),
     };
     request
         .verify(&authorization, &caller.secret_access_key, installed.region(), service.name(), clock::now())

@@ -76,6 +76,16 @@ impl CallContext {
         &self.0.request_id
     }
 
+    /// Condition keys that the signature brings.
+    pub(super) fn signature(&self) -> &Context {
+        &self.0.signature
+    }
+
+    /// Notes which operation this is, for the record.
+    pub(super) fn begin(&self, operation: &'static str) {
+        self.lock().operation = Some(operation);
+    }
+
     pub(super) fn progress(&self) -> Progress {
         self.lock().clone()
     }
@@ -125,7 +135,7 @@ impl S3Access for Permissions {
         let Some(operation) = implemented(request.s3_op().name()) else {
             return Err(not_implemented(request.s3_op().name()));
         };
-        context.lock().operation = Some(operation);
+        context.begin(operation);
         known_headers::refuse_unknown(operation, request.headers())?;
         known_parameters::refuse_unknown(operation, request.uri().query().unwrap_or_default())?;
         let Some(caller) = context.caller().filter(|_| request.credentials().is_some()) else {
@@ -136,22 +146,35 @@ impl S3Access for Permissions {
                 return Err(no_such_bucket());
             }
         }
-        let requirements = requirements(operation, request, &context.0.signature)?;
-        context.lock().actions = actions(&requirements);
+        check_metadata_size(request.headers().iter().filter_map(|(name, value)| {
+            Some((name.as_str().strip_prefix("x-amz-meta-")?, value.as_bytes()))
+        }))?;
+        let requirements = requirements(operation, request, context.signature())?;
+        self.state.permit(&context, caller, operation, &requirements).await
+    }
+}
+
+impl State {
+    /// Judges what an operation needs, and asks the hooks about one that is allowed.
+    pub(super) async fn permit(
+        &self,
+        context: &CallContext,
+        caller: &Caller,
+        operation: &'static str,
+        requirements: &[Requirement],
+    ) -> S3Result<()> {
+        context.lock().actions = actions(requirements);
         let decisions =
             requirements.iter().map(|requirement| context.installed().decide(caller, requirement));
         match Decision::on_all(decisions) {
-            Decision::Allowed(used) => self.state.calls.count(used),
+            Decision::Allowed(used) => self.calls.count(used),
             Decision::Denied(message) => {
                 return Err(S3Error::with_message(S3ErrorCode::AccessDenied, message));
             }
         }
-        check_metadata_size(request.headers())?;
-        self.ask_hooks(&context, operation, caller.principal.clone()).await
+        self.ask_hooks(context, operation, caller.principal.clone()).await
     }
-}
 
-impl Permissions {
     async fn ask_hooks(
         &self,
         context: &CallContext,
@@ -164,7 +187,7 @@ impl Permissions {
             principal,
             actions: context.progress().actions,
         };
-        match self.state.calls.ask(&attempt) {
+        match self.calls.ask(&attempt) {
             None => Ok(()),
             Some(Answer::Delay(delay)) => {
                 tokio::time::sleep(delay).await;
@@ -205,11 +228,8 @@ impl State {
 }
 
 /// User-defined metadata has at most 2 KB: names, without their prefix, and values.
-fn check_metadata_size(headers: &HeaderMap) -> S3Result<()> {
-    let size_bytes: usize = headers
-        .iter()
-        .filter_map(|(name, value)| Some(name.as_str().strip_prefix("x-amz-meta-")?.len() + value.len()))
-        .sum();
+pub(super) fn check_metadata_size<'a>(metadata: impl Iterator<Item = (&'a str, &'a [u8])>) -> S3Result<()> {
+    let size_bytes: usize = metadata.map(|(name, value)| name.len() + value.len()).sum();
     if size_bytes <= MAXIMUM_METADATA_BYTES {
         return Ok(());
     }
@@ -320,7 +340,7 @@ fn requirements(
 }
 
 /// `s3:PutObject`. Of the requests that need it, some do not create an object yet.
-fn creating(resource: &str, is_object_created: bool) -> Requirement {
+pub(super) fn creating(resource: &str, is_object_created: bool) -> Requirement {
     let mut requirement = Requirement::new("s3:PutObject", resource);
     requirement.context.add("s3:ObjectCreationOperation", is_object_created.to_string());
     requirement

@@ -18,6 +18,7 @@ const KEY: &AsciiSet =
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EventName {
     Put,
+    Post,
     Copy,
     CompleteMultipartUpload,
 }
@@ -26,6 +27,7 @@ impl EventName {
     const fn text(self) -> &'static str {
         match self {
             EventName::Put => "ObjectCreated:Put",
+            EventName::Post => "ObjectCreated:Post",
             EventName::Copy => "ObjectCreated:Copy",
             EventName::CompleteMultipartUpload => "ObjectCreated:CompleteMultipartUpload",
         }

@@ -1,7 +1,8 @@
 //! S3: s3s reads requests, verifies signatures and writes answers; what it lacks is added around it.
 //!
-//! - In front of it: session tokens, headers that are there but not signed, Signature Version 2 (refused), CORS, complete
-//!   error bodies.
+//! - In front of it: the head's signature by this stack's own clock, session tokens, headers that are there but not
+//!   signed, Signature Version 2 (refused), CORS, complete error bodies.
+//! - In its place: browser forms ([`post`]), of which it leaves out too much.
 //! - Behind it: permissions, and the objects themselves.
 //!
 //! An object is an immutable file with a random name, or several that are read as one, and a row in the index that makes
@@ -26,9 +27,11 @@ mod known_parameters;
 mod list;
 mod multipart;
 mod page;
+mod post;
 mod put;
 mod receive;
 mod unread;
+mod verification;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use rusqlite::Transaction;
 use s3s::dto::{ChecksumType, ETag, PutObjectInput, PutObjectOutput, ServerSideEncryption, Timestamp};
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
@@ -61,12 +62,8 @@ impl State {
             WriteConditions { if_match: input.if_match.take(), if_none_match: input.if_none_match.take() };
         conditions.check_supported()?;
         let watch = conditions.is_some().then(|| self.conflicts.watch(&input.bucket, &input.key));
-        let declared = Declared::of(checksums!(input), &request.headers, input.content_md5.as_deref())?;
         let body = IncomingBody::of(input.body.take(), input.content_length, trailers)?;
-        let headers = stored_headers!(input);
-        let default = declared.algorithm().is_none().then_some(Algorithm::Crc64Nvme);
-        let received = self.receive(body, &declared, default).await?;
-        let candidate = Candidate::of(received, headers);
+        let candidate = self.receive_object(&mut input, &request.headers, body).await?;
         let (bucket, key) = (input.bucket, input.key);
         let version = self.publish(&call, &bucket, &key, candidate, EventName::Put, |latest| {
             watch.as_ref().map_or(Ok(()), Watch::judge)?;
@@ -85,6 +82,19 @@ impl State {
             version_id: (version.version_id != NULL_VERSION).then_some(version.version_id),
             ..PutObjectOutput::default()
         })
+    }
+
+    /// Receives the object of one request. `headers` are those that may announce a trailer.
+    pub(super) async fn receive_object(
+        &self,
+        input: &mut PutObjectInput,
+        headers: &HeaderMap,
+        body: IncomingBody,
+    ) -> S3Result<Candidate> {
+        let declared = Declared::of(checksums!(input), headers, input.content_md5.as_deref())?;
+        let default = declared.algorithm().is_none().then_some(Algorithm::Crc64Nvme);
+        let received = self.receive(body, &declared, default).await?;
+        Ok(Candidate::of(received, stored_headers!(input)))
     }
 
     /// Makes an object visible and announces it: one transaction, in which `judge` may still refuse it on sight of the

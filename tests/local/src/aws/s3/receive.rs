@@ -24,7 +24,8 @@ pub(super) const MAXIMUM_BODY_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 /// A body on its way.
 pub(super) struct IncomingBody {
     pub(super) stream: StreamingBlob,
-    pub(super) length_bytes: u64,
+    /// `None` where only its end tells, as in a form.
+    pub(super) length_bytes: Option<u64>,
     /// What follows the body.
     pub(super) trailers: Option<TrailingHeaders>,
 }
@@ -44,7 +45,7 @@ impl IncomingBody {
             return Err(S3Error::with_message(S3ErrorCode::EntityTooLarge, message));
         }
         let stream = stream.ok_or(S3ErrorCode::MissingContentLength)?;
-        Ok(IncomingBody { stream, length_bytes, trailers })
+        Ok(IncomingBody { stream, length_bytes: Some(length_bytes), trailers })
     }
 }
 
@@ -70,12 +71,12 @@ impl State {
         while let Some(chunk) = body.stream.next().await {
             let chunk = chunk.map_err(|error| stream_error(&error))?;
             digest.update(&chunk);
-            if digest.size_bytes > body.length_bytes {
+            if body.length_bytes.is_some_and(|length_bytes| digest.size_bytes > length_bytes) {
                 return Err(S3ErrorCode::IncompleteBody.into());
             }
             file.write(&chunk).await.map_err(S3Error::internal_error)?;
         }
-        if digest.size_bytes != body.length_bytes {
+        if body.length_bytes.is_some_and(|length_bytes| digest.size_bytes != length_bytes) {
             let message =
                 "You did not provide the number of bytes specified by the Content-Length HTTP header";
             return Err(S3Error::with_message(S3ErrorCode::IncompleteBody, message));
@@ -264,7 +265,7 @@ mod tests {
             IncomingBody::of(Some(body), length, None).map(|body| body.length_bytes)
         };
         let maximum = i64::try_from(MAXIMUM_BODY_BYTES).unwrap();
-        assert_eq!(of(Some(maximum)).unwrap(), MAXIMUM_BODY_BYTES);
+        assert_eq!(of(Some(maximum)).unwrap(), Some(MAXIMUM_BODY_BYTES));
         assert_eq!(*of(Some(maximum + 1)).unwrap_err().code(), S3ErrorCode::EntityTooLarge);
         assert_eq!(*of(None).unwrap_err().code(), S3ErrorCode::MissingContentLength);
         assert_eq!(*of(Some(-1)).unwrap_err().code(), S3ErrorCode::MissingContentLength);
