@@ -6,6 +6,7 @@ mod objects;
 mod permissions;
 mod presigned;
 mod queues;
+mod races;
 mod services;
 mod support;
 mod uploads;
