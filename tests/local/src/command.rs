@@ -36,6 +36,9 @@ enum Command {
 
 #[derive(Debug, Clone, Args)]
 struct Serve {
+    /// The template that is run [default: template.yaml of the repository].
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
     /// Port of the HTTP API.
     #[arg(long, default_value_t = 3000)]
     port: u16,
@@ -158,6 +161,7 @@ mod tests {
         assert!(plain.command.is_none());
         assert_eq!(plain.serve.port, 3001);
         assert_eq!(plain.serve.parameters, [("A".to_owned(), "b=c".to_owned())]);
+        assert_eq!(plain.serve.template, None);
         let named = CommandLine::try_parse_from(["local", "serve", "--ephemeral"]).unwrap();
         assert!(matches!(named.command, Some(Command::Serve(Serve { ephemeral: true, aws_port: 4566, .. }))));
     }

@@ -67,7 +67,7 @@ async fn answer(services: Arc<Services>, request: Request<Incoming>) -> Result<R
         Target::Service(service) => answer_with_body(&services, service, request, &request_id).await,
         Target::Unknown(name) => {
             let fault = Fault::not_implemented(&format!("The service {name}"));
-            Ok(boxed(error_response(Service::SecretsManager, &fault, &request_id)))
+            Ok(boxed(error_response(nearest(request.headers()), &fault, &request_id)))
         }
     }
 }
@@ -102,6 +102,20 @@ fn service_of(method: &Method, uri: &Uri, headers: &HeaderMap) -> Target {
     } else {
         Service::S3
     })
+}
+
+/// The service that speaks most like one that is not here: JSON to a target, XML to a form and to anything else.
+fn nearest(headers: &HeaderMap) -> Service {
+    let is_form = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+    if headers.contains_key("x-amz-target") {
+        Service::SecretsManager
+    } else if is_form {
+        Service::Sts
+    } else {
+        Service::S3
+    }
 }
 
 /// A request whose whole body has been read.
@@ -211,6 +225,9 @@ async fn carry_out(
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     let (service, operation) = (received.service, received.operation.as_str());
     let installed = services.current.get();
+    if service == Service::Sts {
+        sts::refuse_unsigned(operation)?;
+    }
     let caller = authenticate(services, &installed, received)?;
     progress.principal = caller.principal.clone();
     if operation.is_empty() && service != Service::Sts {

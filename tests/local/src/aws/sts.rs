@@ -49,6 +49,16 @@ pub(crate) fn read_form(body: &[u8]) -> Result<Form, Fault> {
     Ok(form)
 }
 
+/// Refuses by name the operations that STS takes without a signature, so that a missing one is not what they lack.
+pub(crate) fn refuse_unsigned(operation: &str) -> Result<(), Fault> {
+    match operation {
+        "AssumeRoleWithSAML" | "AssumeRoleWithWebIdentity" => {
+            Err(Fault::not_implemented(&format!("STS {operation}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What a request needs permission for. `GetCallerIdentity` needs none.
 pub(crate) fn requirements(operation: &str, form: &Form) -> Result<Vec<Requirement>, Fault> {
     if operation.is_empty() {

@@ -31,13 +31,15 @@ pub(super) async fn serve(options: Serve) -> Result<(), ServeError> {
         throttle_one_in: options.throttle,
         ..Disturbance::default()
     };
+    let defaults = Options::default();
     let stack = LocalStack::start(Options {
+        template: options.template.unwrap_or(defaults.template),
         parameters: options.parameters.into_iter().collect(),
         api_address: (Ipv4Addr::LOCALHOST, options.port).into(),
         aws_address: (Ipv4Addr::LOCALHOST, options.aws_port).into(),
         data_directory: data_directory.clone(),
         aws_endpoint: options.aws_endpoint.map(endpoint).transpose()?,
-        ..Options::default()
+        ..defaults
     })
     .await?;
     let served = async {
@@ -84,6 +86,7 @@ fn announce(stack: &LocalStack, admin: &admin::Admin, data_directory: &DataDirec
         }
         admin::Admin::Made { email, password: None } => println!("Admin   {email}  with the password given"),
         admin::Admin::Kept { email } => println!("Admin   {email}  with the password of its first start"),
+        admin::Admin::NotInTemplate => println!("Admin   none: the template has no function that makes one"),
     }
     match data_directory {
         DataDirectory::Persistent(path) => println!("Data    {}", path.display()),

@@ -14,6 +14,7 @@ mod permissions;
 mod post_form;
 mod presigned;
 mod queues;
+mod races;
 mod secrets;
 mod services;
 mod sessions;

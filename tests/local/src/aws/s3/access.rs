@@ -133,7 +133,7 @@ impl S3Access for Permissions {
     async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
         let context = context_of(request.extensions_mut())?;
         let Some(operation) = implemented(request.s3_op().name()) else {
-            return Err(not_implemented(request.s3_op().name()));
+            return Err(not_implemented(&described(request.s3_op().name(), request.uri())));
         };
         context.begin(operation);
         known_headers::refuse_unknown(operation, request.headers())?;
@@ -250,6 +250,17 @@ pub(super) fn no_such_bucket() -> S3Error {
 pub(super) fn not_implemented(what: &str) -> S3Error {
     let message = format!("{what} is not implemented by the local stack.");
     S3Error::with_message(S3ErrorCode::NotImplemented, message)
+}
+
+/// An operation that is not here. One that s3s does not know either has the name of a neighbour with the same path, and
+/// parameters that tell it from that: `CreateBucket with abac`.
+fn described(operation: &str, uri: &Uri) -> String {
+    let parameters = parse_form(uri.query().unwrap_or_default().as_bytes());
+    let is_own = |name: &String| !name.to_ascii_lowercase().starts_with("x-");
+    match parameters.into_keys().filter(is_own).collect::<Vec<_>>().join(", ") {
+        names if names.is_empty() => operation.to_owned(),
+        names => format!("{operation} with {names}"),
+    }
 }
 
 fn implemented(operation: &str) -> Option<&'static str> {
