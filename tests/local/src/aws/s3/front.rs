@@ -240,6 +240,9 @@ fn query_signature(parts: &Parts, region: Option<&str>) -> Result<Signed, Fault>
         }
         Err(_) => return Err(malformed("X-Amz-Expires should be a number")),
     };
+    if parse_time(&date).is_none() {
+        return Err(malformed("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""));
+    }
     let scope = CredentialScope::parse(&credential).ok_or_else(|| {
         malformed(
             "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting \
@@ -250,6 +253,12 @@ fn query_signature(parts: &Parts, region: Option<&str>) -> Result<Signed, Fault>
         return Err(malformed(&format!(
             "Error parsing the X-Amz-Credential parameter; the region '{}' is wrong; expecting '{expected}'",
             scope.region
+        )));
+    }
+    if !date.starts_with(&format!("{}T", scope.date)) {
+        return Err(malformed(&format!(
+            "Invalid credential date \"{}\". This date is not the same as X-Amz-Date: \"{date}\".",
+            scope.date
         )));
     }
     let token = query_value(&parts.uri, "X-Amz-Security-Token");
