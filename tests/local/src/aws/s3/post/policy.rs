@@ -62,7 +62,7 @@ impl PostPolicy {
     /// Reads the `policy` field.
     pub(super) fn parse(field: &str) -> Result<PostPolicy, PolicyError> {
         let document = STANDARD.decode(field).map_err(|_| invalid("Invalid Base64 encoding."))?;
-        let Ok(Value::Object(document)) = serde_json::from_slice(&document) else {
+        let Ok(Value::Object(document)) = serde_json::from_slice(&json_escapes(&document)) else {
             return Err(invalid("Invalid JSON."));
         };
         if let Some(name) =
@@ -202,6 +202,20 @@ fn size_range(first: &Value, second: &Value) -> Result<Kind, PolicyError> {
         };
     }
     Ok(Kind::SizeBytes(limits[0]..=limits[1]))
+}
+
+/// A policy with JSON's own escapes: `\$` and `\v` are S3's ("Character escaping").
+fn json_escapes(document: &[u8]) -> Vec<u8> {
+    let mut json = Vec::with_capacity(document.len());
+    let mut bytes = document.iter().copied();
+    while let Some(byte) = bytes.next() {
+        match (byte, if byte == b'\\' { bytes.next() } else { None }) {
+            (_, Some(b'$')) => json.push(b'$'),
+            (_, Some(b'v')) => json.extend_from_slice(b"\\u000b"),
+            (byte, escaped) => json.extend(std::iter::once(byte).chain(escaped)),
+        }
+    }
+    json
 }
 
 /// Only UTC is taken: `2030-01-01T12:00:00Z`, with or without a fraction.

@@ -141,3 +141,12 @@ fn what_is_no_policy_is_named() {
         assert_eq!(check(&json!([condition]), &[]), Err(format!("Invalid Policy: {message}")), "{condition}");
     }
 }
+
+#[test]
+fn a_policy_has_escapes_that_json_has_not() {
+    let document = r#"{"expiration": "2030-01-01T12:00:00Z", "conditions": [{"x": "\$5 \\$\v\n\u0041"}]}"#;
+    let policy = parse(document).unwrap();
+    let met = |value: &str| policy.check("bucket", &fields(&[("x", value)]), at(1_893_499_199)).is_ok();
+    assert!(met("$5 \\$\u{b}\nA"));
+    assert!(!met("\\$5 \\$\u{b}\nA"));
+}
