@@ -1,5 +1,6 @@
-//! Which query parameters each operation honours. S3 ignores what begins with `x-`, for the log's sake; what it would do
-//! something with and this one does not must not pass silently, so any other is refused by name.
+//! Which query parameters each operation honours. S3 ignores what begins with `x-`, for the log's sake, but for `x-amz-`:
+//! a presigned URL may hold headers like `x-amz-acl`. What S3 would do something with and this one does not must not
+//! pass silently, so any other is refused by name.
 
 use s3s::S3Result;
 
@@ -14,6 +15,21 @@ const RESPONSE_HEADERS: [&str; 6] = [
     "response-content-type",
     "response-expires",
 ];
+
+const SIGNATURE: [&str; 8] = [
+    "x-amz-algorithm",
+    "x-amz-content-sha256",
+    "x-amz-credential",
+    "x-amz-date",
+    "x-amz-expires",
+    "x-amz-security-token",
+    "x-amz-signature",
+    "x-amz-signedheaders",
+];
+
+fn is_of_signature_or_log(name: &str) -> bool {
+    SIGNATURE.contains(&name) || (name.starts_with("x-") && !name.starts_with("x-amz-"))
+}
 
 /// Refuses a request whose parameters ask for more than `operation` does here.
 pub(super) fn refuse_unknown(operation: &str, query: &str) -> S3Result<()> {
@@ -50,7 +66,7 @@ pub(super) fn refuse_unknown(operation: &str, query: &str) -> S3Result<()> {
     let unknown = parse_form(query.as_bytes()).into_keys().find(|name| {
         let is_known = known.contains(&name.as_str())
             || (reads && RESPONSE_HEADERS.contains(&name.as_str()))
-            || name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("x-"));
+            || is_of_signature_or_log(&name.to_ascii_lowercase());
         !is_known
     });
     match unknown {
