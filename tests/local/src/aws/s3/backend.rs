@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
     CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput, CreateMultipartUploadInput,
@@ -42,11 +41,7 @@ impl s3s::S3 for Backend {
         &self,
         request: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
-        let output = self.state.head_object(request)?;
-        let mut response = S3Response::new(output);
-        // s3s tells a part from a whole in answers to GET only.
-        response.status = response.output.content_range.is_some().then_some(StatusCode::PARTIAL_CONTENT);
-        Ok(response)
+        Ok(S3Response::new(self.state.head_object(request)?))
     }
 
     async fn copy_object(

@@ -326,6 +326,10 @@ async fn complete(
     let (mut parts, body) = response.into_parts();
     add_request_id(&mut parts.headers, Service::S3, request_id);
     parts.headers.insert("x-amz-id-2", HeaderValue::from_static("local"));
+    // s3s answers a HEAD for a range as one for the whole.
+    if parts.status == StatusCode::OK && parts.headers.contains_key(header::CONTENT_RANGE) {
+        parts.status = StatusCode::PARTIAL_CONTENT;
+    }
     if parts.status == StatusCode::NOT_MODIFIED {
         parts.headers.remove(header::CONTENT_TYPE);
         return (boxed(Response::from_parts(parts, Full::default())), Some("NotModified".to_owned()));
