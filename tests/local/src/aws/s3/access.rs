@@ -136,8 +136,9 @@ impl S3Access for Permissions {
             return Err(not_implemented(&described(request.s3_op().name(), request.uri())));
         };
         context.begin(operation);
-        known_headers::refuse_unknown(operation, request.headers())?;
+        // A parameter may make another operation of it, which is to be named.
         known_parameters::refuse_unknown(operation, request.uri().query().unwrap_or_default())?;
+        known_headers::refuse_unknown(operation, request.headers())?;
         let Some(caller) = context.caller().filter(|_| request.credentials().is_some()) else {
             return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "Access Denied"));
         };
