@@ -269,6 +269,15 @@ class TestHeaders:
         with signed_at(datetime.now(timezone.utc) - timedelta(minutes=14)):
             assert aws.send_signed("GET", f"/{PLAIN}/{stored}").status == 200
 
+    def test_a_scope_of_another_day(self, aws, stored):
+        request = aws.signed("GET", f"/{PLAIN}/{stored}")
+        headers = dict(request.headers)
+        today = headers["X-Amz-Date"][:8]
+        headers["Authorization"] = headers["Authorization"].replace(f"/{today}/", "/20200101/")
+        answer = aws.send("GET", request.url, headers)
+        assert (answer.status, answer.code) == (400, "AuthorizationHeaderMalformed")
+        assert "Invalid credential date" in answer.message
+
     def test_a_changed_header(self, aws, unique):
         request = aws.signed("PUT", f"/{PLAIN}/{unique}", {"x-amz-meta-a": "1"}, BODY)
         answer = aws.send("PUT", request.url, {**dict(request.headers), "x-amz-meta-a": "2"}, BODY)

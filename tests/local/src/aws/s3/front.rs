@@ -204,6 +204,14 @@ fn header_signature(parts: &Parts, header: &str, region: Option<&str>) -> Result
         )));
     }
     let signed_at = text(&parts.headers, "x-amz-date");
+    // A time that is none is refused with the signature.
+    let is_of_another_day =
+        |time: &str| parse_time(time).is_some() && !is_of_scope(time, &authorization.scope);
+    if signed_at.is_some_and(is_of_another_day) {
+        let message = "The authorization header is malformed; Invalid credential date. Date is not the same as \
+                       X-Amz-Date.";
+        return Err(malformed(message.to_owned()));
+    }
     Ok(Signed {
         authorization,
         time: signed_at.map(str::to_owned),
@@ -255,7 +263,7 @@ fn query_signature(parts: &Parts, region: Option<&str>) -> Result<Signed, Fault>
             scope.region
         )));
     }
-    if !date.starts_with(&format!("{}T", scope.date)) {
+    if !is_of_scope(&date, &scope) {
         return Err(malformed(&format!(
             "Invalid credential date \"{}\". This date is not the same as X-Amz-Date: \"{date}\".",
             scope.date
@@ -270,6 +278,11 @@ fn query_signature(parts: &Parts, region: Option<&str>) -> Result<Signed, Fault>
         expires_seconds: Some(expires_seconds),
         session_token: token.or_else(|| text(&parts.headers, "x-amz-security-token").map(str::to_owned)),
     })
+}
+
+/// Whether a time lies on the day that the credential is for.
+fn is_of_scope(time: &str, scope: &CredentialScope) -> bool {
+    time.split_once('T').is_some_and(|(date, _)| date == scope.date)
 }
 
 pub(super) fn signature_context(kind: &str, signed_at: Option<&str>) -> Context {
