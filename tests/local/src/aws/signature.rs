@@ -18,7 +18,7 @@ pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// How far a request's time may lie from ours.
-const MAXIMUM_SKEW: time::Duration = time::Duration::minutes(15);
+pub(crate) const MAXIMUM_SKEW: time::Duration = time::Duration::minutes(15);
 
 /// Who signed, for where: `{access key}/{date}/{region}/{service}/aws4_request`.
 #[derive(Debug, Clone, PartialEq, Eq)]

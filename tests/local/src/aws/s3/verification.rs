@@ -14,10 +14,8 @@ use time::{Duration, OffsetDateTime};
 use super::front::{Signed, text};
 use crate::aws::clock::iso_8601;
 use crate::aws::protocol::Fault;
-use crate::aws::signature::{Path, SignedRequest, parse_time};
+use crate::aws::signature::{MAXIMUM_SKEW, Path, SignedRequest, parse_time};
 
-/// How far a request's time may lie from ours.
-const MAXIMUM_SKEW: Duration = Duration::minutes(15);
 /// The payload of a presigned request, unless it says otherwise.
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
