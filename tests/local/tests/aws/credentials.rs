@@ -8,24 +8,6 @@ use local::aws::{Aws, AwsError, AwsOptions, Credentials, Principal};
 
 use crate::support::{INGEST, Local, MEDIA, Refused, UPLOAD_ROLE_ARN, send, stack};
 
-async fn assume(local: &Local, policy: Option<&str>) -> Credentials {
-    let answer = local
-        .sts(&local.function("Writer"))
-        .assume_role()
-        .role_arn(UPLOAD_ROLE_ARN)
-        .role_session_name("upload-1")
-        .set_policy(policy.map(str::to_owned))
-        .send()
-        .await
-        .unwrap();
-    let credentials = answer.credentials().unwrap();
-    Credentials {
-        access_key_id: credentials.access_key_id().to_owned(),
-        secret_access_key: credentials.secret_access_key().to_owned(),
-        session_token: Some(credentials.session_token().to_owned()),
-    }
-}
-
 #[tokio::test]
 async fn get_caller_identity_names_the_caller() {
     let local = Local::start().await;
@@ -34,7 +16,7 @@ async fn get_caller_identity_names_the_caller() {
     let function = local.sts(&local.function("Writer")).get_caller_identity().send().await.unwrap();
     assert_eq!(function.arn(), Some("arn:aws:sts::000000000000:assumed-role/stack-Writer-role/stack-Writer"));
     assert!(function.user_id().unwrap().starts_with("AROA"));
-    let session = local.sts(&assume(&local, None).await).get_caller_identity().send().await.unwrap();
+    let session = local.sts(&local.assume(None).await).get_caller_identity().send().await.unwrap();
     assert_eq!(session.arn(), Some("arn:aws:sts::000000000000:assumed-role/stack-upload/upload-1"));
 }
 
@@ -76,7 +58,7 @@ async fn wrong_credentials_are_refused_by_every_service() {
     let local = Local::start().await;
     let (function, operator) = (local.function("Writer"), Aws::operator_credentials());
     let (session, other, ended) =
-        (assume(&local, None).await, assume(&local, None).await, assume(&local, None).await);
+        (local.assume(None).await, local.assume(None).await, local.assume(None).await);
     let database = rusqlite::Connection::open(local.directory.path().join("aws.sqlite")).unwrap();
     let expire = "UPDATE session SET expires_at_ms = expires_at_ms - 3600001 WHERE access_key_id = ?1";
     assert_eq!(database.execute(expire, [&ended.access_key_id]).unwrap(), 1);
@@ -284,7 +266,7 @@ async fn a_session_policy_narrows_and_never_widens() {
     let local = Local::start().await;
     let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject",
         "Resource":["arn:aws:s3:::stack-ingest/uploads/one","arn:aws:s3:::stack-media/*"]}]}"#;
-    let narrowed = local.s3(&assume(&local, Some(policy)).await);
+    let narrowed = local.s3(&local.assume(Some(policy)).await);
     let put = |bucket: &str, key: &str| narrowed.put_object().bucket(bucket).key(key).send();
     put(INGEST, "uploads/one").await.unwrap();
     let error = put(INGEST, "uploads/two").await.unwrap_err();
@@ -307,7 +289,7 @@ async fn a_session_policy_narrows_and_never_widens() {
 #[tokio::test]
 async fn sessions_and_function_keys_survive_a_restart_and_sessions_end() {
     let local = Local::start().await;
-    let (session, function) = (assume(&local, None).await, local.function("Writer"));
+    let (session, function) = (local.assume(None).await, local.function("Writer"));
     local.s3(&session).put_object().bucket(INGEST).key("uploads/a").send().await.unwrap();
     let local = local.restart().await;
     assert_eq!(local.function("Writer"), function);
@@ -329,7 +311,7 @@ async fn sessions_and_function_keys_survive_a_restart_and_sessions_end() {
 #[tokio::test]
 async fn calls_name_the_principal_and_what_was_needed() {
     let local = Local::start().await;
-    let session = assume(&local, None).await;
+    let session = local.assume(None).await;
     let before = local.aws.calls().sequence();
     local
         .s3(&session)

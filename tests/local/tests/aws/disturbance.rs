@@ -6,16 +6,10 @@ use std::num::NonZeroU32;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, Put, PutRequest, TransactWriteItem, WriteRequest,
-};
+use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, PutRequest, TransactWriteItem, WriteRequest};
 use local::aws::{Aws, Disturbance};
 
-use crate::support::{Local, Refused};
-
-fn text(value: &str) -> AttributeValue {
-    AttributeValue::S(value.to_owned())
-}
+use crate::support::{Local, Refused, text};
 
 fn operator(local: &Local) -> Client {
     local.dynamodb(&Aws::operator_credentials())
@@ -29,7 +23,7 @@ async fn put(dynamodb: &Client, key: &str) -> Result<(), Refused> {
 /// Writes items in one transaction; the codes and messages of the reasons why not.
 async fn transact(dynamodb: &Client, keys: &[&str]) -> Result<(), Vec<(String, Option<String>)>> {
     let items = keys.iter().map(|key| {
-        let put = Put::builder().table_name("stack").item("PK", text(key)).item("SK", text("x"));
+        let put = Put::builder().table_name("stack").item("PK", text(*key)).item("SK", text("x"));
         TransactWriteItem::builder().put(put.build().unwrap()).build()
     });
     let request = dynamodb.transact_write_items().set_transact_items(Some(items.collect()));

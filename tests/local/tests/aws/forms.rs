@@ -1,7 +1,5 @@
 //! Uploads from browsers: "POST Object" and "POST policy" in the S3 API reference.
 
-use std::time::Duration;
-
 use aws_sdk_s3::types::ChecksumMode;
 use http::{Method, StatusCode};
 use local::aws::{Aws, Credentials};
@@ -9,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::post_form::{PostForm, content_type, file_head, post};
-use crate::support::{Answer, INGEST, Local, MEDIA, QUEUE_ARN, REGION, UPLOAD_ROLE_ARN, send};
+use crate::support::{Answer, INGEST, Local, MEDIA, QUEUE_ARN, REGION, UPLOAD_ROLE_ARN, send, until};
 
 /// SHA-256 of `hello world`.
 const SHA256: &str = "uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=";
@@ -18,30 +16,10 @@ fn operator() -> Credentials {
     Aws::operator_credentials()
 }
 
-async fn session(local: &Local) -> Credentials {
-    let assumed = local.sts(&local.function("Writer")).assume_role().role_arn(UPLOAD_ROLE_ARN);
-    let assumed = assumed.role_session_name("upload-1").send().await.unwrap().credentials.unwrap();
-    Credentials {
-        access_key_id: assumed.access_key_id,
-        secret_access_key: assumed.secret_access_key,
-        session_token: Some(assumed.session_token),
-    }
-}
-
-fn refused(answer: &Answer) -> (u16, String) {
-    (answer.status.as_u16(), answer.code())
-}
-
-fn element(answer: &Answer, name: &str) -> Option<String> {
-    let text = answer.text();
-    let (_, rest) = text.split_once(&format!("<{name}>"))?;
-    Some(rest.split_once(&format!("</{name}>"))?.0.replace("&quot;", "\"").replace("&apos;", "'"))
-}
-
 /// Asserts that an answer refuses, and that nothing has been stored or announced.
 async fn assert_refused(local: &Local, answer: &Answer, status: u16, code: &str, message: &str) {
-    assert_eq!(refused(answer), (status, code.to_owned()), "{}", answer.text());
-    assert_eq!(element(answer, "Message").as_deref(), Some(message));
+    assert_eq!(answer.refusal(), (status, code.to_owned()), "{}", answer.text());
+    assert_eq!(answer.element("Message").as_deref(), Some(message));
     let listed = local.operator_s3().list_objects_v2().bucket(INGEST).send().await.unwrap();
     assert_eq!(listed.key_count(), Some(0));
     assert_eq!(local.aws.queues().counts(QUEUE_ARN).unwrap().visible, 0);
@@ -62,7 +40,7 @@ async fn a_form_stores_its_file_with_what_its_fields_say() {
         .with("acl", "bucket-owner-full-control")
         .with("submit-by", "an unknown field means nothing")
         .with_field("x-ignore-me", "needs no condition")
-        .sign(&session(&local).await);
+        .sign(&local.assume(None).await);
     let sequence = local.aws.calls().sequence();
     let answer = form.send(&local).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.text());
@@ -163,7 +141,7 @@ async fn a_condition_that_is_not_met_refuses_the_form() {
     let message = "Invalid according to Policy: Policy expired.";
     assert_refused(&local, &late, 403, "AccessDenied", message).await;
     let broken = PostForm::new("uploads/a").with_condition(json!({})).sign(&operator()).send(&local).await;
-    assert_eq!(refused(&broken), (400, "InvalidPolicyDocument".to_owned()));
+    assert_eq!(broken.refusal(), (400, "InvalidPolicyDocument".to_owned()));
     assert_eq!(form.send(&local).await.status, StatusCode::NO_CONTENT);
 }
 
@@ -177,13 +155,13 @@ async fn the_file_is_as_long_as_the_policy_says() {
     let small = form(4).send(&local).await;
     let message = "Your proposed upload is smaller than the minimum allowed size";
     assert_refused(&local, &small, 400, "EntityTooSmall", message).await;
-    assert_eq!(element(&small, "ProposedSize").as_deref(), Some("4"));
-    assert_eq!(element(&small, "MinSizeAllowed").as_deref(), Some("5"));
+    assert_eq!(small.element("ProposedSize").as_deref(), Some("4"));
+    assert_eq!(small.element("MinSizeAllowed").as_deref(), Some("5"));
     let large = form(3_000_001).send(&local).await;
     let message = "Your proposed upload exceeds the maximum allowed size";
     assert_refused(&local, &large, 400, "EntityTooLarge", message).await;
-    assert_eq!(element(&large, "ProposedSize").as_deref(), Some("3000001"));
-    assert_eq!(element(&large, "MaxSizeAllowed").as_deref(), Some("70000"));
+    assert_eq!(large.element("ProposedSize").as_deref(), Some("3000001"));
+    assert_eq!(large.element("MaxSizeAllowed").as_deref(), Some("70000"));
     for bytes in [5, 70_000] {
         assert_eq!(form(bytes).send(&local).await.status, StatusCode::NO_CONTENT);
     }
@@ -192,7 +170,7 @@ async fn the_file_is_as_long_as_the_policy_says() {
 #[tokio::test]
 async fn the_policy_is_signed_by_known_credentials() {
     let local = Local::start().await;
-    let session = session(&local).await;
+    let session = local.assume(None).await;
     let form = PostForm::new("uploads/a").sign(&session);
     let missing = |name: &str| {
         format!(
@@ -203,7 +181,7 @@ async fn the_policy_is_signed_by_known_credentials() {
     for name in ["key", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature", "Policy"] {
         let answer = form.clone().without(name).send(&local).await;
         assert_refused(&local, &answer, 400, "InvalidArgument", &missing(name)).await;
-        assert_eq!(element(&answer, "ArgumentName").as_deref(), Some(name));
+        assert_eq!(answer.element("ArgumentName").as_deref(), Some(name));
     }
     let wrong_date = form.clone().replace("x-amz-date", "20300101T000000Z");
     let wrong_region = form
@@ -222,14 +200,14 @@ async fn the_policy_is_signed_by_known_credentials() {
         (version_2, 400, "InvalidRequest"),
     ] {
         let answer = form.send(&local).await;
-        assert_eq!(refused(&answer), (status, code.to_owned()), "{}", answer.text());
+        assert_eq!(answer.refusal(), (status, code.to_owned()), "{}", answer.text());
     }
     let anonymous = PostForm::new("uploads/a").send(&local).await;
     assert_refused(&local, &anonymous, 403, "AccessDenied", "Access Denied").await;
     let database = rusqlite::Connection::open(local.directory.path().join("aws.sqlite")).unwrap();
     assert_eq!(form.send(&local).await.status, StatusCode::NO_CONTENT);
     database.execute("UPDATE session SET expires_at_ms = 1", []).unwrap();
-    assert_eq!(refused(&form.send(&local).await), (400, "ExpiredToken".to_owned()));
+    assert_eq!(form.send(&local).await.refusal(), (400, "ExpiredToken".to_owned()));
 }
 
 #[tokio::test]
@@ -237,8 +215,8 @@ async fn a_form_has_the_permissions_of_who_signed_it() {
     let local = Local::start().await;
     let mut form = PostForm::new("elsewhere");
     form.conditions = vec![json!({ "bucket": INGEST }), json!({ "key": "elsewhere" })];
-    let answer = form.sign(&session(&local).await).send(&local).await;
-    assert_eq!(refused(&answer), (403, "AccessDenied".to_owned()));
+    let answer = form.sign(&local.assume(None).await).send(&local).await;
+    assert_eq!(answer.refusal(), (403, "AccessDenied".to_owned()));
     assert!(answer.text().contains("is not authorized to perform: s3:PutObject"), "{}", answer.text());
 }
 
@@ -260,7 +238,7 @@ async fn checksums_are_verified() {
         ),
     ] {
         let answer = form.sign(&operator()).send(&local).await;
-        assert_eq!(refused(&answer), (400, code.to_owned()), "{}", answer.text());
+        assert_eq!(answer.refusal(), (400, code.to_owned()), "{}", answer.text());
     }
     let right = form("x-amz-checksum-sha256", SHA256).with("x-amz-checksum-algorithm", "SHA256");
     let answer = right.with("content-md5", md5).sign(&operator()).send(&local).await;
@@ -279,9 +257,9 @@ async fn keys_are_bounded() {
     let long = format!("uploads/{}", "k".repeat(1_016));
     assert_eq!(form(&long).send(&local).await.status, StatusCode::NO_CONTENT);
     let answer = form(&format!("{long}k")).send(&local).await;
-    assert_eq!(refused(&answer), (400, "KeyTooLongError".to_owned()));
+    assert_eq!(answer.refusal(), (400, "KeyTooLongError".to_owned()));
     let answer = form("").send(&local).await;
-    assert_eq!(element(&answer, "Message").as_deref(), Some("User key must have a length greater than 0."));
+    assert_eq!(answer.element("Message").as_deref(), Some("User key must have a length greater than 0."));
     let unnamed = PostForm { filename: None, ..form("uploads/${filename}") };
     unnamed.send(&local).await;
     local.operator_s3().head_object().bucket(INGEST).key("uploads/${filename}").send().await.unwrap();
@@ -298,11 +276,11 @@ async fn what_would_mean_more_on_aws_is_refused_by_name() {
         ("x-amz-meta-a", "é"),
     ] {
         let answer = PostForm::new("uploads/a").with(name, value).sign(&operator()).send(&local).await;
-        assert_eq!(refused(&answer), (501, "NotImplemented".to_owned()));
+        assert_eq!(answer.refusal(), (501, "NotImplemented".to_owned()));
         assert!(answer.text().contains(name), "{}", answer.text());
     }
     let answer = PostForm::new("uploads/a").with("acl", "public-read").sign(&operator()).send(&local).await;
-    assert_eq!(refused(&answer), (400, "AccessControlListNotSupported".to_owned()));
+    assert_eq!(answer.refusal(), (400, "AccessControlListNotSupported".to_owned()));
 }
 
 #[tokio::test]
@@ -331,7 +309,7 @@ async fn what_is_no_form_with_one_file_is_refused() {
     let nothing = String::from_utf8(body.clone()).unwrap().replace("name=\"file\"", "name=\"upload\"");
     let nothing = post(&local, INGEST, &[], nothing.as_bytes()).await;
     assert_refused(&local, &nothing, 400, "InvalidArgument", files).await;
-    assert_eq!(element(&nothing, "ArgumentName").as_deref(), Some("file"));
+    assert_eq!(nothing.element("ArgumentName").as_deref(), Some("file"));
     let large = form.clone().with_field("x-ignore-large", &"x".repeat(20_480)).send(&local).await;
     let message = "Your POST request fields preceeding the upload file was too large.";
     assert_refused(&local, &large, 400, "MaxPostPreDataLengthExceeded", message).await;
@@ -341,7 +319,7 @@ async fn what_is_no_form_with_one_file_is_refused() {
         Content-Disposition: form-data; name=\"submit\"\r\n\r\nUpload";
     let body = [form.open_body(), late_field.as_bytes().to_vec(), end.to_vec()].concat();
     assert_eq!(post(&local, INGEST, &[], &body).await.status, StatusCode::NO_CONTENT);
-    assert_eq!(refused(&post(&local, "no-such-bucket", &[], &body).await), (404, "NoSuchBucket".to_owned()));
+    assert_eq!(post(&local, "no-such-bucket", &[], &body).await.refusal(), (404, "NoSuchBucket".to_owned()));
 }
 
 #[tokio::test]
@@ -369,16 +347,6 @@ async fn a_form_that_is_cut_off_was_never_there() {
     until(|| files() == 0).await;
     assert!(local.operator_s3().head_object().bucket(INGEST).key("uploads/cut").send().await.is_err());
     assert_eq!(local.aws.queues().counts(QUEUE_ARN).unwrap().visible, 0);
-}
-
-async fn until(condition: impl Fn() -> bool) {
-    tokio::time::timeout(Duration::from_secs(10), async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await
-    .unwrap();
 }
 
 #[tokio::test]
@@ -436,9 +404,9 @@ async fn the_platforms_own_forms_are_taken() {
     assert_eq!(presigned.url, format!("{}/{INGEST}", local.url()));
     let form = PostForm { fields: presigned.fields, ..PostForm::new("") };
     let other = form.clone().with_file(b"hello wurld").send(&local).await;
-    assert_eq!(refused(&other), (400, "BadDigest".to_owned()));
+    assert_eq!(other.refusal(), (400, "BadDigest".to_owned()));
     let longer = form.clone().with_file(b"hello world!").send(&local).await;
-    assert_eq!(refused(&longer), (400, "EntityTooLarge".to_owned()));
+    assert_eq!(longer.refusal(), (400, "EntityTooLarge".to_owned()));
     assert_eq!(form.send(&local).await.status, StatusCode::NO_CONTENT);
     let key = format!("uploads/{id}/source");
     let head = local.operator_s3().head_object().bucket(INGEST).key(key).send().await.unwrap();

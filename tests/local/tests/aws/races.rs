@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use aws_sdk_s3::primitives::ByteStream;
 use local::aws::Aws;
 
-use crate::support::{INGEST, Local, MEDIA, QUEUE_URL};
+use crate::support::{INGEST, Local, MEDIA, QUEUE_URL, text};
 
 const WRITERS: u8 = 32;
 const ROUNDS: usize = 20;
@@ -53,10 +53,6 @@ async fn of_many_writers_exactly_one_replaces_what_it_read() {
             assert_eq!(stored.body.collect().await.unwrap().to_vec(), vec![winners[0]; 1000]);
         }
     }
-}
-
-fn text(value: impl Into<String>) -> AttributeValue {
-    AttributeValue::S(value.into())
 }
 
 fn create(partition_key: String, writer: u8) -> TransactWriteItem {

@@ -11,7 +11,7 @@ use crate::support::{Local, function, policy, stack};
 
 const TOKENS: [&str; 2] = ["11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"];
 
-async fn operator(local: &Local) -> Client {
+fn operator(local: &Local) -> Client {
     local.secrets(&Aws::operator_credentials())
 }
 
@@ -44,7 +44,7 @@ async fn a_secret_has_no_value_until_one_is_put() {
 #[tokio::test]
 async fn a_secret_is_created_once_under_each_name() {
     let local = Local::start().await;
-    let secrets = operator(&local).await;
+    let secrets = operator(&local);
     let create = |token: &str, value: &str| {
         let request = secrets.create_secret().name("app/one").description("of a test");
         request.client_request_token(token).secret_string(value).send()
@@ -71,10 +71,10 @@ async fn a_secret_is_created_once_under_each_name() {
 
     let arn = arn.to_owned();
     let local = local.restart().await;
-    let value = operator(&local).await.get_secret_value().secret_id(&arn).send().await.unwrap();
+    let value = operator(&local).get_secret_value().secret_id(&arn).send().await.unwrap();
     assert_eq!(value.secret_string(), Some("v1"));
     for name in ["", "a b", "ü", "a".repeat(513).as_str()] {
-        let error = operator(&local).await.create_secret().name(name).send().await.unwrap_err();
+        let error = operator(&local).create_secret().name(name).send().await.unwrap_err();
         assert_eq!(error.code(), Some("InvalidParameterException"), "{name}");
     }
 }
@@ -82,7 +82,7 @@ async fn a_secret_is_created_once_under_each_name() {
 #[tokio::test]
 async fn a_token_makes_a_put_happen_once_and_labels_move() {
     let local = Local::start().await;
-    let secrets = operator(&local).await;
+    let secrets = operator(&local);
     let put = |token: &str, value: &str| {
         let request = secrets.put_secret_value().secret_id("stack/keys").client_request_token(token);
         request.secret_string(value)
@@ -113,7 +113,7 @@ async fn a_token_makes_a_put_happen_once_and_labels_move() {
 #[tokio::test]
 async fn a_value_is_text_or_bytes_of_at_most_64_kib() {
     let local = Local::start().await;
-    let secrets = operator(&local).await;
+    let secrets = operator(&local);
     let put = || secrets.put_secret_value().secret_id("stack/keys");
     let binary = |bytes: usize| put().secret_binary(Blob::new(vec![7; bytes])).send();
     binary(65_536).await.unwrap();
@@ -135,7 +135,7 @@ async fn a_value_is_text_or_bytes_of_at_most_64_kib() {
 #[tokio::test]
 async fn a_deleted_secret_can_be_restored_until_its_window_ends() {
     let local = Local::start().await;
-    let secrets = operator(&local).await;
+    let secrets = operator(&local);
     secrets.create_secret().name("app/one").secret_string("v").send().await.unwrap();
     let delete = || secrets.delete_secret().secret_id("app/one");
     for days in [6, 31] {
@@ -174,7 +174,7 @@ async fn a_deleted_secret_can_be_restored_until_its_window_ends() {
 #[tokio::test]
 async fn a_secret_can_be_deleted_at_once() {
     let local = Local::start().await;
-    let secrets = operator(&local).await;
+    let secrets = operator(&local);
     secrets.create_secret().name("app/one").secret_string("v").send().await.unwrap();
     let delete = || secrets.delete_secret().secret_id("app/one").force_delete_without_recovery(true).send();
     delete().await.unwrap();

@@ -3,16 +3,10 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-};
+use aws_sdk_dynamodb::types::{ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use local::aws::{Answer, Aws};
 
-use crate::support::{Local, MEDIA, QUEUE_ARN, QUEUE_URL};
-
-fn text(value: &str) -> AttributeValue {
-    AttributeValue::S(value.to_owned())
-}
+use crate::support::{Local, MEDIA, QUEUE_ARN, QUEUE_URL, text};
 
 fn put(partition_key: &str) -> Put {
     Put::builder()

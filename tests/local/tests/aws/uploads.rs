@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{INGEST, Local, MEDIA, QUEUE_ARN, send};
+use crate::support::{INGEST, Local, MEDIA, QUEUE_ARN, send, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_writers_exactly_one_creates() {
@@ -146,16 +146,6 @@ async fn a_conditional_write_loses_to_what_comes_in_between() {
             assert_eq!(again.status, StatusCode::OK);
         }
     }
-}
-
-async fn until(condition: impl Fn() -> bool) {
-    tokio::time::timeout(Duration::from_secs(10), async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await
-    .unwrap();
 }
 
 #[tokio::test]

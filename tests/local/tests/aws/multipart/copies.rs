@@ -3,8 +3,8 @@
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 
-use super::{MINIMUM_PART_BYTES, Upload, big, body, files, listed};
-use crate::support::{INGEST, Local, MEDIA};
+use super::{MINIMUM_PART_BYTES, Upload, big, files, listed};
+use crate::support::{INGEST, Local, MEDIA, body};
 
 #[tokio::test]
 async fn a_copied_object_is_in_one_piece() {

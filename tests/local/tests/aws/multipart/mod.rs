@@ -70,11 +70,6 @@ impl Upload {
     }
 }
 
-/// The code of an error.
-pub(super) fn code<E: ProvideErrorMetadata>(error: E) -> Option<String> {
-    error.code().map(str::to_owned)
-}
-
 /// The SDK declares CRC32 of its own accord unless it is told not to.
 pub(super) fn without_checksum(s3: &Client) -> Client {
     let config = s3
@@ -92,17 +87,6 @@ pub(super) fn listed(number: i32, e_tag: &str) -> CompletedPart {
 
 pub(super) fn list(parts: &[CompletedPart]) -> CompletedMultipartUpload {
     CompletedMultipartUpload::builder().set_parts(Some(parts.to_vec())).build()
-}
-
-/// The bytes of an object; `None` where there is none.
-pub(super) async fn body(s3: &Client, bucket: &str, key: &str) -> Option<Vec<u8>> {
-    match s3.get_object().bucket(bucket).key(key).send().await {
-        Ok(object) => Some(object.body.collect().await.unwrap().to_vec()),
-        Err(error) => {
-            assert_eq!(error.code(), Some("NoSuchKey"));
-            None
-        }
-    }
 }
 
 /// How many files hold objects and parts.

@@ -10,8 +10,8 @@ use aws_sdk_s3::types::CompletedPart;
 use local::aws::Answer;
 use serde_json::{Value, json};
 
-use super::{MINIMUM_PART_BYTES, Upload, big, body, code, files, list, listed, without_checksum};
-use crate::support::{INGEST, Local, MEDIA, QUEUE_ARN, send};
+use super::{MINIMUM_PART_BYTES, Upload, big, files, list, listed, without_checksum};
+use crate::support::{INGEST, Local, MEDIA, QUEUE_ARN, Refused, body, send};
 
 #[tokio::test]
 async fn parts_become_one_object() {
@@ -283,7 +283,8 @@ async fn completing_is_conditional() {
             let request = s3.complete_multipart_upload().bucket(bucket).key("a").upload_id(&upload.id);
             request.multipart_upload(list(&parts))
         };
-        let refused = |result: Result<CompleteMultipartUploadOutput, _>| code(result.unwrap_err()).unwrap();
+        let refused =
+            |result: Result<CompleteMultipartUploadOutput, _>| Refused::of(result.unwrap_err()).code;
         assert_eq!(refused(complete().if_match("\"abc\"").send().await), "NoSuchKey");
         assert_eq!(refused(complete().if_none_match("\"abc\"").send().await), "NotImplemented");
         let e_tag = put("a").await.unwrap().e_tag.unwrap();

@@ -3,8 +3,9 @@
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use serde_json::json;
 
-use super::{Upload, code, list, listed};
-use crate::support::{Local, MEDIA, function, policy, stack};
+use super::{Upload, list, listed};
+use crate::post_form::PostForm;
+use crate::support::{Local, MEDIA, Refused, function, policy, stack};
 
 /// After "Required permissions for Amazon S3 API operations".
 #[tokio::test]
@@ -38,11 +39,15 @@ async fn each_operation_needs_its_permission() {
         let copy = copy.copy_source(format!("{MEDIA}/a")).send().await;
         let uploads = s3.list_multipart_uploads().bucket(MEDIA).send().await;
         let operations: [(&str, Option<String>, &[&str]); 7] = [
-            ("begin", begin.err().and_then(code), &["s3:PutObject"]),
-            ("copy", copy.err().and_then(code), &["s3:PutObject", "s3:GetObject"]),
+            ("begin", begin.err().map(|error| Refused::of(error).code), &["s3:PutObject"]),
+            ("copy", copy.err().map(|error| Refused::of(error).code), &["s3:PutObject", "s3:GetObject"]),
             ("part", upload.try_part(2, b"x".to_vec()).await.err(), &["s3:PutObject"]),
             ("parts", upload.parts().await.err(), &["s3:ListMultipartUploadParts"]),
-            ("uploads", uploads.err().and_then(code), &["s3:ListBucketMultipartUploads"]),
+            (
+                "uploads",
+                uploads.err().map(|error| Refused::of(error).code),
+                &["s3:ListBucketMultipartUploads"],
+            ),
             ("complete", upload.complete(&[listed(1, "\"abc\"")]).await.err(), &["s3:PutObject"]),
             ("abort", upload.abort().await.err(), &["s3:AbortMultipartUpload"]),
         ];
@@ -73,4 +78,7 @@ async fn conditional_writes_can_be_enforced() {
     let complete = s3.complete_multipart_upload().bucket(MEDIA).key("a").upload_id(&upload.id);
     complete.if_none_match("*").multipart_upload(list(&parts)).send().await.unwrap();
     assert_eq!(s3.put_object().bucket(MEDIA).key("b").send().await.unwrap_err().code(), Some("AccessDenied"));
+    // A form creates an object too, and cannot have the condition.
+    let form = PostForm::new("uploads/a").sign(&local.function("Once")).send(&local).await;
+    assert_eq!(form.refusal(), (403, "AccessDenied".to_owned()));
 }

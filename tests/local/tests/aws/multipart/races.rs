@@ -3,8 +3,8 @@
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use futures::future::join_all;
 
-use super::{MINIMUM_PART_BYTES, Upload, big, body, files, list, listed};
-use crate::support::{INGEST, Local, MEDIA, QUEUE_ARN};
+use super::{MINIMUM_PART_BYTES, Upload, big, files, list, listed};
+use crate::support::{INGEST, Local, MEDIA, QUEUE_ARN, body};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_completes_of_one_upload_one_counts_and_all_agree() {
