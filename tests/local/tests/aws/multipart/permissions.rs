@@ -70,6 +70,12 @@ async fn conditional_writes_can_be_enforced() {
           "Condition": { "StringEquals": { "s3:if-none-match": "*" } } },
     ]);
     stack.functions.insert("Once".to_owned(), function("Once", vec![policy("Once", statement)]));
+    let statement = json!([
+        { "Effect": "Allow", "Action": "s3:PutObject", "Resource": "*" },
+        { "Effect": "Deny", "Action": "s3:PutObject", "Resource": "*",
+          "Condition": { "Bool": { "s3:ObjectCreationOperation": "true" }, "Null": { "s3:if-none-match": "true" } } },
+    ]);
+    stack.functions.insert("NotTwice".to_owned(), function("NotTwice", vec![policy("NotTwice", statement)]));
     let local = Local::start_with(&stack).await;
     let s3 = local.s3(&local.function("Once"));
     let upload = Upload::begin(&s3, MEDIA, "a").await;
@@ -79,6 +85,8 @@ async fn conditional_writes_can_be_enforced() {
     complete.if_none_match("*").multipart_upload(list(&parts)).send().await.unwrap();
     assert_eq!(s3.put_object().bucket(MEDIA).key("b").send().await.unwrap_err().code(), Some("AccessDenied"));
     // A form creates an object too, and cannot have the condition.
-    let form = PostForm::new("uploads/a").sign(&local.function("Once")).send(&local).await;
-    assert_eq!(form.refusal(), (403, "AccessDenied".to_owned()));
+    for name in ["Once", "NotTwice"] {
+        let form = PostForm::new("uploads/a").sign(&local.function(name)).send(&local).await;
+        assert_eq!(form.refusal(), (403, "AccessDenied".to_owned()), "{name}");
+    }
 }
