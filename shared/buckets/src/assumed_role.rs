@@ -62,6 +62,12 @@ impl AssumedRole {
         }
     }
 
+    /// A role that has been assumed already.
+    #[cfg(test)]
+    pub(crate) fn assumed(configuration: &SdkConfig, session: Session) -> Self {
+        Self { present: Mutex::new(Some(session)), ..Self::new(configuration, "", "") }
+    }
+
     /// Credentials that live at least a quarter of an hour more. Callers who come while they are being renewed wait
     /// for the one renewal.
     pub(crate) async fn session(&self) -> Result<Session, BucketError> {

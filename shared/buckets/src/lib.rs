@@ -8,7 +8,8 @@
 //!
 //! - A presigned PUT covers key, exact length, content type, the declared SHA-256 and `If-None-Match: *`: S3 refuses
 //!   anything else, and a second object under the same key.
-//! - `expires_at` of a signed URL is never later than the end of the credentials that signed it.
+//! - A presigned POST pins key, content type and the declared SHA-256, and bounds the length.
+//! - `expires_at` of what is signed is never later than the end of the credentials that signed it.
 //! - What is read is pinned to one version of the object; publishing copies that version and no other, or nothing.
 //!
 //! # How it fails
@@ -32,11 +33,15 @@ mod error;
 mod ingest;
 mod media;
 mod playback;
+mod post_policy;
+mod presigning;
 mod upload;
+#[cfg(test)]
+mod vectors;
 
 pub use assumed_role::AssumedRole;
 pub use error::BucketError;
 pub use ingest::{IngestBucket, S3Source};
 pub use media::MediaBucket;
 pub use playback::{PlaybackMethod, PlaybackSigner, SignedUrl};
-pub use upload::{PresignedPut, UploadSigner};
+pub use upload::{PresignedPost, PresignedPut, UploadSigner};

@@ -7,7 +7,7 @@ use domain::{PublishedObject, Timestamp};
 
 use crate::assumed_role::AssumedRole;
 use crate::error::BucketError;
-use crate::upload::{presigning, signing_client, signing_configuration};
+use crate::presigning::{presigned_url, presigning, signing_client, signing_configuration};
 
 /// A URL that plays a file until it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,16 +59,16 @@ impl PlaybackSigner {
         let (presigning, expires_at) = presigning(OPERATION, &session, life, now)?;
         let client = signing_client(&self.configuration, session);
         let (bucket, key) = (&self.bucket, &object.key);
-        let url = match method {
+        let request = match method {
             PlaybackMethod::Get => {
                 let request = client.get_object().bucket(bucket).key(key).presigned(presigning).await;
-                request.map_err(|error| BucketError::of(OPERATION, &error))?.uri().to_owned()
+                request.map_err(|error| BucketError::of(OPERATION, &error))?
             }
             PlaybackMethod::Head => {
                 let request = client.head_object().bucket(bucket).key(key).presigned(presigning).await;
-                request.map_err(|error| BucketError::of(OPERATION, &error))?.uri().to_owned()
+                request.map_err(|error| BucketError::of(OPERATION, &error))?
             }
         };
-        Ok(SignedUrl { url, expires_at })
+        Ok(SignedUrl { url: presigned_url(&request), expires_at })
     }
 }

@@ -1,16 +1,18 @@
 //! Signing what clients send to the ingest bucket.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
-use aws_sdk_s3::Client;
-use aws_sdk_s3::config::RequestChecksumCalculation;
-use aws_sdk_s3::presigning::PresigningConfig;
 use aws_types::SdkConfig;
-use domain::{SourceKey, Timestamp, Upload};
+use domain::{SizeBytes, SourceKey, Timestamp, Upload};
 
-use crate::assumed_role::{AssumedRole, Session};
+use crate::assumed_role::AssumedRole;
 use crate::error::BucketError;
+use crate::post_policy::PostPolicy;
+use crate::presigning::{
+    Endpoint, lifetime, presigned_url, presigning, signing_client, signing_configuration,
+};
 
 /// How long an upload URL lives at most: as long as the credentials of a chained role.
 const LONGEST_LIFE: Duration = Duration::from_hours(1);
@@ -27,18 +29,35 @@ pub struct PresignedPut {
     pub expires_at: Timestamp,
 }
 
+/// A presigned POST: a form for a browser to send as `multipart/form-data`, in which the file comes last.
+#[derive(Clone, Debug)]
+pub struct PresignedPost {
+    /// Where to send the form.
+    pub url: String,
+    /// The form's fields, names and values, all of which are to be sent in front of the file.
+    pub fields: Vec<(String, String)>,
+    /// When the form ends.
+    pub expires_at: Timestamp,
+}
+
 /// Signs uploads with the credentials of `UploadRole`.
 #[derive(Debug)]
 pub struct UploadSigner {
     role: AssumedRole,
     configuration: aws_sdk_s3::Config,
+    endpoint: Endpoint,
     bucket: String,
 }
 
 impl UploadSigner {
     /// For the ingest bucket of this name.
     pub fn new(configuration: &SdkConfig, role: AssumedRole, bucket: impl Into<String>) -> Self {
-        Self { role, configuration: signing_configuration(configuration), bucket: bucket.into() }
+        Self {
+            role,
+            configuration: signing_configuration(configuration),
+            endpoint: Endpoint::new(configuration),
+            bucket: bucket.into(),
+        }
     }
 
     /// Has credentials ready, so that the first signature needs no call.
@@ -74,36 +93,29 @@ impl UploadSigner {
             })
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        Ok(PresignedPut { url: request.uri().to_owned(), headers, expires_at })
+        Ok(PresignedPut { url: presigned_url(&request), headers, expires_at })
     }
-}
 
-/// The configuration of clients that only sign: the platform's own, but for credentials, which come with each session,
-/// and default checksums, which nobody would compute over a body that is not here.
-pub(crate) fn signing_configuration(configuration: &SdkConfig) -> aws_sdk_s3::Config {
-    crate::ingest::s3_configuration(configuration)
-        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-        .build()
-}
-
-/// A client that signs with these credentials.
-pub(crate) fn signing_client(configuration: &aws_sdk_s3::Config, session: Session) -> Client {
-    Client::from_conf(configuration.to_builder().credentials_provider(session.credentials).build())
-}
-
-/// How a URL is signed that lives for `life`, or as long as the credentials do if that is shorter; and when it ends.
-pub(crate) fn presigning(
-    operation: &'static str,
-    session: &Session,
-    life: Duration,
-    now: Timestamp,
-) -> Result<(PresigningConfig, Timestamp), BucketError> {
-    let credentials_end = Timestamp::from(session.ends_at);
-    let life = life.min(now.until(credentials_end));
-    let presigning = PresigningConfig::builder()
-        .start_time(SystemTime::from(now))
-        .expires_in(life)
-        .build()
-        .map_err(|error| BucketError::Refused { operation, reason: error.to_string() })?;
-    Ok((presigning, now.plus(life)))
+    /// Signs a form for an upload's object, of a file that is `size_bytes` long. Unlike a PUT it may come twice: S3 has
+    /// no `If-None-Match` for forms.
+    pub async fn presign_post(
+        &self,
+        upload: &Upload,
+        size_bytes: &RangeInclusive<SizeBytes>,
+        now: Timestamp,
+    ) -> Result<PresignedPost, BucketError> {
+        const OPERATION: &str = "presigning PostObject";
+        let session = self.role.session().await?;
+        let expires_at = now.plus(lifetime(&session, LONGEST_LIFE, now));
+        let key = SourceKey { media_id: upload.media_id, slot: upload.slot }.to_string();
+        let mut policy = PostPolicy::new().field("Content-Type", upload.content_type.as_str());
+        if let Some(checksum) = &upload.checksum_sha256 {
+            policy = policy.field("x-amz-checksum-sha256", checksum.to_string());
+        }
+        let policy = policy.size_bytes(size_bytes);
+        let place = self.endpoint.of_bucket(OPERATION, &self.bucket).await?;
+        let object = (self.bucket.as_str(), key.as_str());
+        let fields = policy.sign(object, &session.credentials, &place.region, now, expires_at);
+        Ok(PresignedPost { url: place.url, fields, expires_at })
+    }
 }

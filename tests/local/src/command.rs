@@ -1,9 +1,11 @@
-//! The command line: `cargo local [serve]` and `cargo local demo [FILE]`.
+//! The command line: `cargo local [serve]`, `cargo local demo [FILE]` and `cargo local sweep`.
 
 mod admin;
 mod serve;
+mod sweep;
 
-use std::path::PathBuf;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -27,10 +29,16 @@ enum Command {
     Serve(Serve),
     /// Does the main job as a client would: signs up, uploads a file, waits for its metadata, plays it back.
     Demo(Demo),
+    /// Does at once what the schedule does every few minutes: ends what nobody finished. In the platform that runs, else in
+    /// one that is started for it.
+    Sweep(Sweep),
 }
 
 #[derive(Debug, Clone, Args)]
 struct Serve {
+    /// The template that is run [default: template.yaml of the repository].
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
     /// Port of the HTTP API.
     #[arg(long, default_value_t = 3000)]
     port: u16,
@@ -50,6 +58,12 @@ struct Serve {
     /// Sets a parameter of the template; may be repeated.
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
+    /// Throttles one in N reads and writes of DynamoDB, to see what the platform makes of it.
+    #[arg(long, value_name = "N", conflicts_with = "aws_endpoint")]
+    throttle: Option<NonZeroU32>,
+    /// Lets one in N writes to DynamoDB conflict with another transaction.
+    #[arg(long, value_name = "N", conflicts_with = "aws_endpoint")]
+    conflict: Option<NonZeroU32>,
     /// E-mail of the admin account that is made at the first start [default: admin@example.com].
     #[arg(long, value_name = "EMAIL")]
     admin_email: Option<String>,
@@ -65,6 +79,24 @@ struct Demo {
     /// A deployed API, instead of a local stack of its own.
     #[arg(long, value_name = "URL")]
     api: Option<http::Uri>,
+}
+
+#[derive(Debug, Clone, Args)]
+struct Sweep {
+    /// Where the state is kept [default: target/local of the repository].
+    #[arg(long, value_name = "DIRECTORY")]
+    data_dir: Option<PathBuf>,
+    /// Sets a parameter of the template, where the platform does not run yet; may be repeated.
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+}
+
+/// Where the state is: by default the repository's own `target/local`, wherever the command is run.
+fn data_directory(given: Option<PathBuf>) -> PathBuf {
+    given.unwrap_or_else(|| {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        package.ancestors().nth(2).unwrap_or(package).join("target/local")
+    })
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {
@@ -85,6 +117,10 @@ pub async fn run() -> ExitCode {
         Command::Demo(options) => {
             log("warn,dynoxide=error");
             demo::run(options.file.as_deref(), options.api.as_ref()).await.map_err(|error| error.to_string())
+        }
+        Command::Sweep(options) => {
+            log("warn,dynoxide=error");
+            sweep::sweep(options).await.map_err(|error| error.to_string())
         }
     };
     match result {
@@ -125,6 +161,7 @@ mod tests {
         assert!(plain.command.is_none());
         assert_eq!(plain.serve.port, 3001);
         assert_eq!(plain.serve.parameters, [("A".to_owned(), "b=c".to_owned())]);
+        assert_eq!(plain.serve.template, None);
         let named = CommandLine::try_parse_from(["local", "serve", "--ephemeral"]).unwrap();
         assert!(matches!(named.command, Some(Command::Serve(Serve { ephemeral: true, aws_port: 4566, .. }))));
     }
@@ -136,6 +173,9 @@ mod tests {
             &["local", "--data-dir", "x", "--ephemeral"],
             &["local", "--admin-password", "x"],
             &["local", "--port", "70000"],
+            &["local", "--throttle", "0"],
+            &["local", "--conflict", "2", "--aws-endpoint", "http://127.0.0.1:1"],
+            &["local", "sweep", "--port", "3000"],
             &["local", "demo", "a", "b"],
         ] {
             assert!(CommandLine::try_parse_from(arguments).is_err(), "{arguments:?}");

@@ -8,7 +8,9 @@
 pub mod aws;
 pub mod command;
 mod connections;
+mod control;
 pub mod custom_resource;
+mod data_directory;
 pub mod demo;
 pub mod functions;
 pub mod gateway;
@@ -18,4 +20,5 @@ pub mod schedule;
 pub mod stack;
 pub mod template;
 
-pub use local_stack::{AwsEndpoint, DataDirectory, LocalStack, NotIdle, Options, StartError, TemplateEdit};
+pub use data_directory::DataDirectory;
+pub use local_stack::{AwsEndpoint, LocalStack, NotIdle, Options, StartError, TemplateEdit};

@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{File, TryLockError};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
-use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::aws::{Aws, AwsError, AwsOptions, Credentials};
+use crate::control::Control;
 use crate::custom_resource::{ProvisionError, State};
+use crate::data_directory::{Data, DataDirectory};
 use crate::functions::{Functions, Invocation, InvocationError, Registry};
 use crate::gateway::Gateway;
 use crate::mapping::{MappingError, Mappings, Source};
-use crate::schedule::{Schedules, UnsupportedSchedule};
+use crate::schedule::{RunScheduleError, Schedules, UnsupportedSchedule};
 use crate::stack::{Function, Stack};
 use crate::template::{Problem, Provisioned, Settings, Template, TemplateError, read};
 
@@ -70,15 +70,6 @@ pub struct AwsEndpoint {
     pub region: String,
     /// What all functions sign with.
     pub credentials: Credentials,
-}
-
-/// Where the state is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DataDirectory {
-    /// Here, over restarts. One process at a time.
-    Persistent(PathBuf),
-    /// In a temporary directory that is removed at the end.
-    Ephemeral,
 }
 
 /// Why the local stack does not start.
@@ -162,38 +153,10 @@ pub struct LocalStack {
     gateway: Gateway,
     mappings: Mappings,
     schedules: Schedules,
+    /// Only where another process can know of it: with a data directory that is kept.
+    control: Option<Control>,
     aws: Option<Aws>,
     data: Data,
-}
-
-/// The data directory, locked.
-struct Data {
-    path: PathBuf,
-    _lock: File,
-    _temporary: Option<TempDir>,
-}
-
-impl Data {
-    fn open(directory: &DataDirectory) -> Result<Self, StartError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| StartError::DataDirectory { path, source }
-        };
-        let (path, temporary) = match directory {
-            DataDirectory::Persistent(path) => (path.clone(), None),
-            DataDirectory::Ephemeral => {
-                let temporary = TempDir::new().map_err(failed(&std::env::temp_dir()))?;
-                (temporary.path().to_owned(), Some(temporary))
-            }
-        };
-        std::fs::create_dir_all(&path).map_err(failed(&path))?;
-        let lock = File::create(path.join("in-use")).map_err(failed(&path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock, _temporary: temporary }),
-            Err(TryLockError::WouldBlock) => Err(StartError::DataDirectoryInUse(path)),
-            Err(TryLockError::Error(source)) => Err(StartError::DataDirectory { path, source }),
-        }
-    }
 }
 
 /// What runs once the stack is deployed.
@@ -203,6 +166,7 @@ struct Started {
     gateway: Gateway,
     mappings: Mappings,
     schedules: Schedules,
+    control: Option<Control>,
 }
 
 /// What makes functions from crates: where AWS is, and who they are there.
@@ -248,7 +212,7 @@ impl LocalStack {
         .await?;
         let started = Self::run(&template, &builder, &data, listener).await;
         match started {
-            Ok(Started { stack, functions, gateway, mappings, schedules }) => Ok(Self {
+            Ok(Started { stack, functions, gateway, mappings, schedules, control }) => Ok(Self {
                 api_url,
                 aws_url: builder.aws_url,
                 stack,
@@ -257,6 +221,7 @@ impl LocalStack {
                 gateway,
                 mappings,
                 schedules,
+                control,
                 aws: builder.aws,
                 data,
             }),
@@ -285,7 +250,13 @@ impl LocalStack {
                 address: address.unwrap_or_else(|_| ([127, 0, 0, 1], 0).into()),
                 source,
             })?;
-        Ok(Started { stack, functions, gateway, mappings, schedules })
+        let control = if data.is_kept() {
+            let opened = Control::open(&data.path, schedules.runner().clone()).await;
+            Some(opened.map_err(|source| StartError::DataDirectory { path: data.path.clone(), source })?)
+        } else {
+            None
+        };
+        Ok(Started { stack, functions, gateway, mappings, schedules, control })
     }
 
     /// Where the HTTP API is, without a slash at the end.
@@ -321,6 +292,17 @@ impl LocalStack {
     /// Lambda's Invoke API: a raw event in, the answer or the function's error out.
     pub async fn invoke(&self, logical_id: &str, event: Value) -> Result<Value, InvocationError> {
         self.functions.invoke(logical_id, event, Invocation::new()).await
+    }
+
+    /// Ends every running invocation of a function, wherever it is, as Lambda does when its sandbox crashes, and returns how
+    /// many there were. Messages of a killed invocation come back after their visibility timeout.
+    pub fn kill(&self, logical_id: &str) -> usize {
+        self.functions.kill(logical_id)
+    }
+
+    /// Invokes the function of the crate `name` at once, as its schedule in the template would, and returns its answer.
+    pub async fn run_schedule(&self, name: &str) -> Result<Value, RunScheduleError> {
+        self.schedules.runner().run(name).await
     }
 
     /// The function that this crate implements.
@@ -365,6 +347,9 @@ impl LocalStack {
 
     /// Stops in the order in which work flows, each part finishing what it has begun.
     pub async fn shut_down(self) {
+        if let Some(control) = self.control {
+            control.shut_down().await;
+        }
         self.gateway.shut_down().await;
         self.schedules.shut_down().await;
         self.mappings.shut_down().await;

@@ -1,7 +1,7 @@
 //! Schedules: a function invoked at a fixed rate, as EventBridge Scheduler does it.
 //!
 //! Only `rate(…)` is interpreted; `cron(…)` and `at(…)` are refused at start. The first invocation comes one interval
-//! after the start.
+//! after the start; [`Runner`] runs one at once.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
-use crate::functions::{Functions, Invocation};
+use crate::functions::{Functions, Invocation, InvocationError};
 use crate::stack::{Schedule, Stack};
 
 /// An expression that is not interpreted.
@@ -24,9 +24,63 @@ pub struct UnsupportedSchedule {
     pub function: String,
 }
 
+/// Why a schedule was not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunScheduleError {
+    /// No schedule invokes a function of this crate.
+    #[error("the template has no schedule for a function of the crate {name} (it has {})", list(known))]
+    NoSchedule {
+        /// The crate that was asked for.
+        name: String,
+        /// The crates of the functions that are scheduled.
+        known: Vec<String>,
+    },
+    /// The function failed.
+    #[error("{function} failed: {source}")]
+    Invocation {
+        /// Logical id of the function.
+        function: String,
+        /// How.
+        source: InvocationError,
+    },
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "none at all".to_owned() } else { names.join(", ") }
+}
+
+/// Runs schedules out of turn.
+#[derive(Clone)]
+pub struct Runner {
+    /// Each with the crate of its function.
+    schedules: Vec<(String, Schedule)>,
+    functions: Functions,
+}
+
+impl Runner {
+    fn new(stack: &Stack, functions: &Functions) -> Self {
+        let schedules = stack.schedules.iter().filter_map(|schedule| {
+            let function = stack.functions.get(&schedule.function)?;
+            Some((function.binary.clone(), schedule.clone()))
+        });
+        Self { schedules: schedules.collect(), functions: functions.clone() }
+    }
+
+    /// Invokes the function of the crate `name` now, as its schedule would (the first of several), and returns its answer.
+    pub async fn run(&self, name: &str) -> Result<Value, RunScheduleError> {
+        let (_, schedule) = self.schedules.iter().find(|(binary, _)| binary == name).ok_or_else(|| {
+            let known = self.schedules.iter().map(|(binary, _)| binary.clone()).collect();
+            RunScheduleError::NoSchedule { name: name.to_owned(), known }
+        })?;
+        invoke(schedule, &self.functions)
+            .await
+            .map_err(|source| RunScheduleError::Invocation { function: schedule.function.clone(), source })
+    }
+}
+
 /// The running schedules of a stack.
-#[derive(Debug)]
 pub struct Schedules {
+    runner: Runner,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -49,7 +103,12 @@ impl Schedules {
                 tokio::spawn(run(schedule, interval, functions.clone(), stop.subscribe()))
             })
             .collect();
-        Ok(Self { stop, tasks })
+        Ok(Self { runner: Runner::new(stack, functions), stop, tasks })
+    }
+
+    /// What runs one of them out of turn.
+    pub fn runner(&self) -> &Runner {
+        &self.runner
     }
 
     /// Starts no more invocations, and waits for those that run.
@@ -76,10 +135,14 @@ async fn run(
             _ = stopped.wait_for(|stopped| *stopped) => return,
             _ = ticks.tick() => {}
         }
-        let event = schedule.input.clone().unwrap_or_else(default_event);
         // A failure is logged by the invocation; the next one comes at the next tick.
-        let _ = functions.invoke(&schedule.function, event, Invocation::new()).await;
+        let _ = invoke(&schedule, &functions).await;
     }
+}
+
+async fn invoke(schedule: &Schedule, functions: &Functions) -> Result<Value, InvocationError> {
+    let event = schedule.input.clone().unwrap_or_else(default_event);
+    functions.invoke(&schedule.function, event, Invocation::new()).await
 }
 
 /// What a schedule without `Input` sends.

@@ -8,6 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use super::AwsError;
+
+/// Raised by one with every change of `schema.sql` that existing files do not have.
+const SCHEMA_VERSION: i64 = 1;
+
 /// A shared connection. Statements are short; they run on the caller's thread.
 #[derive(Clone)]
 pub(crate) struct Database {
@@ -15,12 +20,19 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Opens or creates the file and every table in it.
-    pub(crate) fn open(path: &Path) -> Result<Database, rusqlite::Error> {
+    /// Opens or creates the file and every table in it. A file that another version wrote is refused.
+    pub(crate) fn open(path: &Path) -> Result<Database, AwsError> {
         let connection = Connection::open(path)?;
+        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let is_new: bool =
+            connection.query_row("SELECT COUNT(*) = 0 FROM sqlite_master", [], |row| row.get(0))?;
+        if !is_new && version != SCHEMA_VERSION {
+            return Err(AwsError::WrittenByAnotherVersion(path.to_owned()));
+        }
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "OFF")?;
         connection.execute_batch(include_str!("schema.sql"))?;
+        connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         Ok(Database { connection: Arc::new(Mutex::new(connection)) })
     }
 
@@ -34,5 +46,22 @@ impl Database {
         let value = run(&transaction)?;
         transaction.commit()?;
         Ok(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Database;
+    use crate::aws::AwsError;
+
+    #[test]
+    fn a_file_of_another_version_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("aws.sqlite");
+        Database::open(&path).unwrap();
+        let database = Database::open(&path).unwrap();
+        database.connection.lock().unwrap().pragma_update(None, "user_version", 0).unwrap();
+        drop(database);
+        assert!(matches!(Database::open(&path), Err(AwsError::WrittenByAnotherVersion(_))));
     }
 }

@@ -4,9 +4,11 @@
 //! module talks to it: each request has been verified and allowed before it is passed on unchanged, and its answer comes
 //! back unchanged, conditional-check items and cancellation reasons included.
 //!
-//! Only the operations that the platform uses pass; any other is refused by name.
+//! Only the operations that the platform uses pass, with the members that they have here; any other is refused by name.
 
+mod disturbance;
 mod leading_keys;
+mod members;
 mod permissions;
 
 use std::net::SocketAddr;
@@ -23,8 +25,10 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use disturbance::Disturbance;
 pub(crate) use permissions::requirements;
 
+use self::disturbance::{Batch, Disturbed, Disturber};
 use super::protocol::Fault;
 use crate::stack::Table;
 
@@ -61,6 +65,7 @@ pub enum DynamoDbError {
 pub(crate) struct DynamoDb {
     address: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
+    disturber: Disturber,
     stop: watch::Sender<bool>,
     server: Mutex<Option<JoinHandle<Result<(), String>>>>,
 }
@@ -80,11 +85,52 @@ impl DynamoDb {
             let _ = stopped.wait_for(|stop| *stop).await;
         }));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Ok(DynamoDb { address, client, stop, server: Mutex::new(Some(server)) })
+        let disturber = Disturber::default();
+        Ok(DynamoDb { address, client, disturber, stop, server: Mutex::new(Some(server)) })
+    }
+
+    /// Refuses calls in this way from now on.
+    pub(crate) fn disturb(&self, disturbance: Disturbance) {
+        self.disturber.set(disturbance);
+    }
+
+    /// Carries out a permitted request, unless it is disturbed.
+    pub(crate) async fn run(
+        &self,
+        operation: &str,
+        headers: &HeaderMap,
+        body: Bytes,
+        request: &Value,
+    ) -> Result<Response<Bytes>, Fault> {
+        match self.disturber.disturb(operation, request) {
+            Disturbed::No => Ok(self.forward(operation, headers, body).await?),
+            Disturbed::Refused(fault) => Err(fault),
+            Disturbed::InPart(batch) => Ok(self.forward_in_part(operation, headers, batch).await?),
+        }
+    }
+
+    async fn forward_in_part(
+        &self,
+        operation: &str,
+        headers: &HeaderMap,
+        batch: Batch,
+    ) -> Result<Response<Bytes>, DynamoDbError> {
+        let answered = self.forward(operation, headers, batch.request.to_string().into()).await?;
+        if !answered.status().is_success() {
+            return Ok(answered);
+        }
+        let mut answer: Value = serde_json::from_slice(answered.body())
+            .map_err(|error| DynamoDbError::Unanswered(error.to_string()))?;
+        let member = if operation == "BatchGetItem" { "UnprocessedKeys" } else { "UnprocessedItems" };
+        answer[member] = batch.unprocessed;
+        let (mut parts, _) = answered.into_parts();
+        // The checksum was that of the whole answer.
+        parts.headers.remove("x-amz-crc32");
+        Ok(Response::from_parts(parts, answer.to_string().into()))
     }
 
     /// Passes a request on. Its own authorization stays here; dynoxide gets one that looks complete.
-    pub(crate) async fn forward(
+    async fn forward(
         &self,
         operation: &str,
         headers: &HeaderMap,

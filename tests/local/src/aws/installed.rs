@@ -9,7 +9,7 @@ use super::policy::{
     evaluate_resource,
 };
 use super::protocol::{Fault, Service};
-use crate::stack::{Bucket, Function, Queue, Role, Secret, Stack, Table};
+use crate::stack::{Bucket, Function, Queue, Role, Stack, Table};
 
 /// What a call needs to be allowed to do.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ impl Installed {
         for role in &stack.roles {
             let entry = InstalledRole {
                 role: role.clone(),
-                trust: Policy::resource(&role.trust)?,
+                trust: Policy::trust(&role.trust)?,
                 policies: identity(&role.policies)?,
             };
             installed.roles.insert(role.arn.clone(), entry);
@@ -145,9 +145,9 @@ impl Installed {
         self.stack.as_ref().map_or(&[], |stack| &stack.queues)
     }
 
-    /// A secret by name or ARN.
-    pub(crate) fn secret(&self, id: &str) -> Option<&Secret> {
-        self.stack.as_ref()?.secrets.iter().find(|secret| secret.name == id || secret.arn == id)
+    /// Whether the template declares the secret with this ARN.
+    pub(crate) fn declares_secret(&self, arn: &str) -> bool {
+        self.stack.as_ref().is_some_and(|stack| stack.secrets.iter().any(|secret| secret.arn == arn))
     }
 
     /// Every permission that functions and roles have been given, as yet unused.

@@ -29,7 +29,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use calls::{Answer, Attempt, Call, Calls, Interception, Outcome, PermissionUse, Transfer};
-pub use dynamodb::DynamoDbError;
+pub use dynamodb::{Disturbance, DynamoDbError};
 pub use identity::{Credentials, Principal};
 pub use policy::PolicyError;
 pub use queues::{Message, QueueCounts, QueueError, Queues};
@@ -70,6 +70,9 @@ pub enum AwsError {
     /// The data directory cannot be used.
     #[error("the data directory cannot be used: {0}")]
     DataDirectory(#[from] std::io::Error),
+    /// Its tables are not those of this version.
+    #[error("{} was written by another version of the local stack; remove its directory to start afresh", .0.display())]
+    WrittenByAnotherVersion(PathBuf),
     /// The database failed.
     #[error("the AWS database failed: {0}")]
     Database(#[from] rusqlite::Error),
@@ -180,6 +183,7 @@ impl Aws {
             services.dynamodb.install(table).await?;
         }
         services.s3.create_buckets(&stack.buckets)?;
+        secrets_manager::install(&services.database, &stack.secrets)?;
         services.calls.install(&installed);
         services.current.replace(Arc::new(installed));
         Ok(())
@@ -204,6 +208,11 @@ impl Aws {
     /// What was called.
     pub fn calls(&self) -> &Calls {
         &self.running.services.calls
+    }
+
+    /// Makes DynamoDB refuse calls that it could have carried out; with [`Disturbance::default`], no more.
+    pub fn disturb(&self, disturbance: Disturbance) {
+        self.running.services.dynamodb.disturb(disturbance);
     }
 
     /// The stack's queues.

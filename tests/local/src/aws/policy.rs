@@ -46,12 +46,18 @@ impl Policy {
         )
     }
 
-    /// Reads a policy of a bucket or a queue, or a trust policy: every statement names a `Principal`.
+    /// Reads a policy of a bucket or a queue: every statement names a `Principal`.
     pub(crate) fn resource(policy: &stack::Policy) -> Result<Policy, PolicyError> {
         Policy::parse(&policy.source, &policy.document)?.checked(
             |statement| statement.principal.is_some(),
             "has no Principal, which every resource policy has",
         )
+    }
+
+    /// Reads a trust policy: its resource is the role that it belongs to, so it names none.
+    pub(crate) fn trust(policy: &stack::Policy) -> Result<Policy, PolicyError> {
+        Policy::resource(policy)?
+            .checked(|statement| !statement.names_resources(), "has a Resource, which no trust policy has")
     }
 
     fn checked(self, is_right: impl Fn(&Statement) -> bool, what: &str) -> Result<Policy, PolicyError> {

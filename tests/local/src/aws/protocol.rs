@@ -3,11 +3,12 @@
 //! - S3 and STS answer XML, S3 with `<Error>` at the top, STS with `<ErrorResponse>`.
 //! - DynamoDB, SQS and Secrets Manager answer JSON with `__type`; SQS adds `x-amzn-query-error`.
 //!
-//! Every answer carries a request id.
+//! Every answer carries a request id. What the JSON services have in common about requests is here as well.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// The services behind the port.
@@ -73,12 +74,20 @@ pub(crate) struct Fault {
     pub(crate) message: String,
     /// The code of SQS's older query protocol, where it differs.
     pub(crate) query_code: Option<&'static str>,
+    /// What S3 tells besides: the names and texts of further elements of its answer.
+    pub(crate) details: Vec<(&'static str, String)>,
 }
 
 impl Fault {
     /// A refusal with any status.
     pub(crate) fn new(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Fault {
-        Fault { status, code: code.into(), message: message.into(), query_code: None }
+        Fault { status, code: code.into(), message: message.into(), query_code: None, details: Vec::new() }
+    }
+
+    /// The same refusal with one more element in S3's answer.
+    pub(crate) fn with_detail(mut self, name: &'static str, text: impl Into<String>) -> Fault {
+        self.details.push((name, text.into()));
+        self
     }
 
     /// A refusal with status 400.
@@ -108,14 +117,31 @@ impl From<rusqlite::Error> for Fault {
     }
 }
 
+/// Reads the members of a JSON request.
+pub(crate) fn parse<T: for<'de> Deserialize<'de>>(body: &Value) -> Result<T, Fault> {
+    T::deserialize(body).map_err(|error| Fault::bad_request("SerializationException", error.to_string()))
+}
+
+/// Refuses a JSON request with other members than the known ones: what AWS knows and this one would ignore must not pass
+/// silently.
+pub(crate) fn refuse_unknown(operation: &str, body: &Value, known: &[&str]) -> Result<(), Fault> {
+    let fields =
+        body.as_object().ok_or_else(|| Fault::bad_request("SerializationException", "Not an object."))?;
+    match fields.iter().find(|(name, value)| !known.contains(&name.as_str()) && !value.is_null()) {
+        Some((name, _)) => Err(Fault::not_implemented(&format!("{name} of {operation}"))),
+        None => Ok(()),
+    }
+}
+
 /// Writes a refusal the way `service` does.
 pub(crate) fn error_response(service: Service, fault: &Fault, request_id: &str) -> Response<Full<Bytes>> {
     let body = match service {
         Service::S3 => format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message>\
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message>{}\
              <RequestId>{request_id}</RequestId><HostId>local</HostId></Error>",
             escape_xml(&fault.code),
             escape_xml(&fault.message),
+            details_xml(&fault.details),
         ),
         Service::Sts => format!(
             "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>{}</Type>\
@@ -145,6 +171,12 @@ pub(crate) fn error_response(service: Service, fault: &Fault, request_id: &str) 
     response
 }
 
+fn details_xml(details: &[(&str, String)]) -> String {
+    details
+        .iter()
+        .fold(String::new(), |xml, (name, text)| xml + &format!("<{name}>{}</{name}>", escape_xml(text)))
+}
+
 /// One reason per item of a cancelled transaction, from the codes in brackets that end the message.
 fn cancellation_reasons(message: &str) -> Value {
     let codes = message.rsplit_once('[').map_or("", |(_, codes)| codes.trim_end_matches(']'));
@@ -152,8 +184,28 @@ fn cancellation_reasons(message: &str) -> Value {
         .split(',')
         .map(str::trim)
         .filter(|code| !code.is_empty())
-        .map(|code| json!({ "Code": code }))
+        .map(|code| match reason_message(code) {
+            Some(message) => json!({ "Code": code, "Message": message }),
+            None => json!({ "Code": code }),
+        })
         .collect()
+}
+
+/// What the API reference of `TransactionCanceledException` says to a code.
+fn reason_message(code: &str) -> Option<&'static str> {
+    match code {
+        "ConditionalCheckFailed" => Some("The conditional request failed."),
+        "TransactionConflict" => Some("Transaction is ongoing for the item."),
+        "ProvisionedThroughputExceeded" => Some(
+            "The level of configured provisioned throughput for the table was exceeded. Consider increasing your \
+             provisioning level with the UpdateTable API.",
+        ),
+        "ThrottlingError" => Some(
+            "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your \
+             table or index so please try again shortly.",
+        ),
+        _ => None,
+    }
 }
 
 /// An answer of `service`.

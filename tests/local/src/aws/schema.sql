@@ -13,6 +13,15 @@ CREATE TABLE IF NOT EXISTS session (
     expires_at_ms     INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE IF NOT EXISTS secret (
+    arn            TEXT PRIMARY KEY,
+    name           TEXT NOT NULL UNIQUE,
+    description    TEXT,
+    is_declared    INTEGER NOT NULL,
+    created_at_ms  INTEGER NOT NULL,
+    deletion_at_ms INTEGER
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS secret_version (
     secret_arn    TEXT NOT NULL,
     version_id    TEXT NOT NULL,
@@ -56,12 +65,37 @@ CREATE TABLE IF NOT EXISTS object (
     version_id       TEXT NOT NULL,
     is_latest        INTEGER NOT NULL,
     is_delete_marker INTEGER NOT NULL,
-    file             TEXT,
+    segments         TEXT NOT NULL,
+    parts            TEXT NOT NULL,
     size_bytes       INTEGER NOT NULL,
     e_tag            TEXT NOT NULL,
     checksums        TEXT NOT NULL,
     headers          TEXT NOT NULL,
+    upload_id        TEXT,
     last_modified_ms INTEGER NOT NULL,
     UNIQUE (bucket, key, version_id)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS object_latest ON object (bucket, key) WHERE is_latest;
+
+CREATE TABLE IF NOT EXISTS upload (
+    upload_id       TEXT PRIMARY KEY,
+    bucket          TEXT NOT NULL,
+    key             TEXT NOT NULL,
+    initiator       TEXT NOT NULL,
+    initiated_at_ms INTEGER NOT NULL,
+    headers         TEXT NOT NULL,
+    checksum        TEXT NOT NULL,
+    is_key_deleted  INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX IF NOT EXISTS upload_by_key ON upload (bucket, key, upload_id);
+
+CREATE TABLE IF NOT EXISTS part (
+    upload_id        TEXT NOT NULL,
+    part_number      INTEGER NOT NULL,
+    segments         TEXT NOT NULL,
+    size_bytes       INTEGER NOT NULL,
+    e_tag            TEXT NOT NULL,
+    checksums        TEXT NOT NULL,
+    last_modified_ms INTEGER NOT NULL,
+    PRIMARY KEY (upload_id, part_number)
+) STRICT;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -23,7 +23,7 @@ use super::clock;
 use super::identity::{Caller, CredentialError, Principal};
 use super::installed::{Decision, Installed, Requirement, access_denied};
 use super::protocol::{Fault, Service, add_request_id, error_response, response};
-use super::signature::{Authorization, CredentialScope, SignatureError, SignedRequest};
+use super::signature::{Authorization, CredentialScope, Path, SignatureError, SignedRequest, sha256};
 use super::sts::{self, Form};
 use super::{Services, dynamodb, secrets_manager, sqs};
 use crate::connections;
@@ -62,12 +62,12 @@ pub(crate) async fn serve(listener: TcpListener, services: Arc<Services>, stoppe
 
 async fn answer(services: Arc<Services>, request: Request<Incoming>) -> Result<Response<ResponseBody>, Cut> {
     let request_id = Uuid::now_v7().simple().to_string();
-    match service_of(request.method(), request.uri().query(), request.headers()) {
+    match service_of(request.method(), request.uri(), request.headers()) {
         Target::Service(Service::S3) => services.s3.answer(request, &request_id).await,
         Target::Service(service) => answer_with_body(&services, service, request, &request_id).await,
         Target::Unknown(name) => {
             let fault = Fault::not_implemented(&format!("The service {name}"));
-            Ok(boxed(error_response(Service::SecretsManager, &fault, &request_id)))
+            Ok(boxed(error_response(nearest(request.headers()), &fault, &request_id)))
         }
     }
 }
@@ -79,12 +79,12 @@ enum Target {
 }
 
 /// Which service a request is for.
-fn service_of(method: &Method, query: Option<&str>, headers: &HeaderMap) -> Target {
+fn service_of(method: &Method, uri: &Uri, headers: &HeaderMap) -> Target {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let scope = text("authorization")
         .and_then(|value| value.split_once("Credential="))
         .map(|(_, rest)| rest.split(',').next().unwrap_or(rest).trim().to_owned())
-        .or_else(|| sts::parse_form(query.unwrap_or_default().as_bytes()).remove("X-Amz-Credential"));
+        .or_else(|| sts::parse_form(uri.query().unwrap_or_default().as_bytes()).remove("X-Amz-Credential"));
     if let Some(scope) = scope.and_then(|scope| CredentialScope::parse(&scope)) {
         return Service::from_name(&scope.service).map_or(Target::Unknown(scope.service), Target::Service);
     }
@@ -96,7 +96,26 @@ fn service_of(method: &Method, query: Option<&str>, headers: &HeaderMap) -> Targ
     }
     let is_form =
         text("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    Target::Service(if method == Method::POST && is_form { Service::Sts } else { Service::S3 })
+    // A form that is posted to a bucket is S3's to refuse.
+    Target::Service(if method == Method::POST && is_form && uri.path() == "/" {
+        Service::Sts
+    } else {
+        Service::S3
+    })
+}
+
+/// The service that speaks most like one that is not here: JSON to a target, XML to a form and to anything else.
+fn nearest(headers: &HeaderMap) -> Service {
+    let is_form = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+    if headers.contains_key("x-amz-target") {
+        Service::SecretsManager
+    } else if is_form {
+        Service::Sts
+    } else {
+        Service::S3
+    }
 }
 
 /// A request whose whole body has been read.
@@ -111,6 +130,8 @@ struct Received {
 enum Content {
     Json(Value),
     Form(Form),
+    /// Neither; the refusal comes after the signature has been verified.
+    Malformed(Fault),
 }
 
 /// What is known of a call when it ends, for the record.
@@ -164,6 +185,11 @@ async fn answer_with_body(
 }
 
 async fn receive(service: Service, parts: Parts, body: Incoming) -> Result<Received, Refusal> {
+    if parts.method != Method::POST {
+        // So are presigned requests, which STS takes and no client of the platform makes.
+        let what = format!("{} of a request to {}", parts.method, service.name());
+        return Err(Fault::not_implemented(&what).into());
+    }
     let body = Limited::new(body, MAXIMUM_BODY_BYTES)
         .collect()
         .await
@@ -172,15 +198,21 @@ async fn receive(service: Service, parts: Parts, body: Incoming) -> Result<Recei
         })?
         .to_bytes();
     let (operation, content) = if service == Service::Sts {
-        let form = sts::parse_form(&body);
-        (form.get("Action").cloned().unwrap_or_default(), Content::Form(form))
+        match sts::read_form(&body) {
+            Ok(form) => (form.get("Action").cloned().unwrap_or_default(), Content::Form(form)),
+            Err(fault) => (String::new(), Content::Malformed(fault)),
+        }
     } else {
         let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
         let operation = match target.and_then(Service::from_target) {
             Some((named, operation)) if named == service => operation.to_owned(),
             _ => String::new(),
         };
-        (operation, Content::Json(serde_json::from_slice(&body).unwrap_or(Value::Null)))
+        let content = match serde_json::from_slice(&body) {
+            Ok(content) => Content::Json(content),
+            Err(error) => Content::Malformed(Fault::bad_request("SerializationException", error.to_string())),
+        };
+        (operation, content)
     };
     Ok(Received { service, parts, body, operation, content })
 }
@@ -193,12 +225,15 @@ async fn carry_out(
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     let (service, operation) = (received.service, received.operation.as_str());
     let installed = services.current.get();
+    if service == Service::Sts {
+        sts::refuse_unsigned(operation)?;
+    }
     let caller = authenticate(services, &installed, received)?;
     progress.principal = caller.principal.clone();
-    if operation.is_empty() {
+    if operation.is_empty() && service != Service::Sts {
         return Err(Fault::bad_request("UnknownOperationException", "The request names no operation.").into());
     }
-    let requirements = requirements(&installed, received)?;
+    let requirements = requirements(services, &installed, received)?;
     progress.actions = actions(&requirements);
     let decision = Decision::on_all(requirements.iter().map(|requirement| match service {
         Service::Sts => installed.decide_assume_role(&caller, requirement),
@@ -222,9 +257,9 @@ async fn carry_out(
         Some(Answer::Drop) => return Err(Refusal::Cut),
         Some(Answer::Error { status, code, message }) => return Err(hooked(status, code, message).into()),
     }
-    if service == Service::DynamoDb {
-        let headers = &received.parts.headers;
-        let mut passed_on = services.dynamodb.forward(operation, headers, received.body.clone()).await?;
+    if let (Service::DynamoDb, Content::Json(json)) = (service, &received.content) {
+        let (headers, body) = (&received.parts.headers, received.body.clone());
+        let mut passed_on = services.dynamodb.run(operation, headers, body, json).await?;
         if is_answer_dropped {
             return Err(Refusal::Cut);
         }
@@ -254,17 +289,25 @@ async fn run(
         (Content::Json(body), _) => {
             secrets_manager::run(&services.database, installed, operation, body)?.to_string()
         }
+        (Content::Malformed(fault), _) => return Err(fault.clone().into()),
     };
     Ok(response(service, StatusCode::OK, body, request_id))
 }
 
-fn requirements(installed: &Installed, received: &Received) -> Result<Vec<Requirement>, Fault> {
+fn requirements(
+    services: &Services,
+    installed: &Installed,
+    received: &Received,
+) -> Result<Vec<Requirement>, Fault> {
     let operation = received.operation.as_str();
     match (&received.content, received.service) {
         (Content::Form(form), _) => sts::requirements(operation, form),
         (Content::Json(body), Service::DynamoDb) => dynamodb::requirements(installed, operation, body),
         (Content::Json(body), Service::Sqs) => sqs::requirements(installed, operation, body),
-        (Content::Json(body), _) => secrets_manager::requirements(installed, operation, body),
+        (Content::Json(body), _) => {
+            secrets_manager::requirements(&services.database, installed, operation, body)
+        }
+        (Content::Malformed(fault), _) => Err(fault.clone()),
     }
 }
 
@@ -293,7 +336,8 @@ fn authenticate(services: &Services, installed: &Installed, received: &Received)
         method: &received.parts.method,
         uri: &received.parts.uri,
         headers: &received.parts.headers,
-        body: &received.body,
+        path: Path::Normalized,
+        payload_sha256: &sha256(&received.body),
     };
     request
         .verify(&authorization, &caller.secret_access_key, installed.region(), service.name(), clock::now())
@@ -301,12 +345,22 @@ fn authenticate(services: &Services, installed: &Installed, received: &Received)
     Ok(caller)
 }
 
-/// STS's query protocol has codes of its own for what the JSON services call `…Exception`.
-fn common_fault(service: Service, json_code: &str, sts_code: &str, message: impl Into<String>) -> Fault {
-    if service == Service::Sts {
-        Fault::new(StatusCode::FORBIDDEN, sts_code, message)
-    } else {
-        Fault::bad_request(json_code, message)
+/// The query protocol has codes of its own for what the JSON services call `…Exception`. STS answers with them; SQS adds
+/// them for its older clients.
+fn common_fault(
+    service: Service,
+    json_code: &str,
+    query_code: &'static str,
+    message: impl Into<String>,
+) -> Fault {
+    match service {
+        Service::Sts => Fault::new(StatusCode::FORBIDDEN, query_code, message),
+        Service::Sqs => {
+            let mut fault = Fault::new(StatusCode::FORBIDDEN, json_code, message);
+            fault.query_code = Some(query_code);
+            fault
+        }
+        _ => Fault::bad_request(json_code, message),
     }
 }
 
@@ -340,10 +394,12 @@ fn credential_fault(service: Service, error: CredentialError) -> Fault {
 fn signature_fault(service: Service, error: &SignatureError) -> Fault {
     let message = error.to_string();
     match error {
-        SignatureError::Incomplete(_) if service == Service::Sts => {
-            Fault::bad_request("IncompleteSignature", message)
+        SignatureError::Incomplete(_) => {
+            let mut fault =
+                common_fault(service, "IncompleteSignatureException", "IncompleteSignature", message);
+            fault.status = StatusCode::BAD_REQUEST;
+            fault
         }
-        SignatureError::Incomplete(_) => Fault::bad_request("IncompleteSignatureException", message),
         SignatureError::Skewed(_) | SignatureError::Scope(_) | SignatureError::Mismatch => {
             common_fault(service, "InvalidSignatureException", "SignatureDoesNotMatch", message)
         }

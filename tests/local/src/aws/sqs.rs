@@ -2,23 +2,56 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::identity::Caller;
 use super::installed::{Installed, Requirement};
-use super::protocol::Fault;
+use super::protocol::{Fault, parse, refuse_unknown};
 use super::queues::{Message, QueueError, Queues};
 use crate::stack::Queue;
 
 /// 12 hours.
 const MAXIMUM_VISIBILITY_SECONDS: u64 = 43_200;
 
+/// What `ReceiveMessage` may be asked for. The last four are of FIFO queues, traces and encryption: no message here has
+/// them.
+const MESSAGE_ATTRIBUTES: [&str; 10] = [
+    "All",
+    "ApproximateFirstReceiveTimestamp",
+    "ApproximateReceiveCount",
+    "DeadLetterQueueSourceArn",
+    "SenderId",
+    "SentTimestamp",
+    "AWSTraceHeader",
+    "MessageDeduplicationId",
+    "MessageGroupId",
+    "SequenceNumber",
+];
+
+/// What queues have on AWS besides the attributes that they have here.
+const OTHER_QUEUE_ATTRIBUTES: [&str; 13] = [
+    "ContentBasedDeduplication",
+    "CreatedTimestamp",
+    "DeduplicationScope",
+    "DelaySeconds",
+    "FifoQueue",
+    "FifoThroughputLimit",
+    "KmsDataKeyReusePeriodSeconds",
+    "KmsMasterKeyId",
+    "LastModifiedTimestamp",
+    "Policy",
+    "ReceiveMessageWaitTimeSeconds",
+    "RedriveAllowPolicy",
+    "SqsManagedSseEnabled",
+];
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct QueueName {
     queue_name: String,
+    #[serde(rename = "QueueOwnerAWSAccountId")]
+    owner_account_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -93,7 +126,7 @@ pub(crate) fn requirements(
     };
     refuse_unknown(operation, body, known)?;
     let queue = if operation == "GetQueueUrl" {
-        by_name(installed, &parse::<QueueName>(body)?.queue_name)?
+        by_name(installed, &parse(body)?)?
     } else {
         by_url(installed, &parse::<QueueUrl>(body)?.queue_url)?
     };
@@ -109,7 +142,7 @@ pub(crate) async fn run(
     body: &Value,
 ) -> Result<Value, Fault> {
     if operation == "GetQueueUrl" {
-        let queue = by_name(installed, &parse::<QueueName>(body)?.queue_name)?;
+        let queue = by_name(installed, &parse(body)?)?;
         return Ok(json!({ "QueueUrl": queue.url }));
     }
     let queue = by_url(installed, &parse::<QueueUrl>(body)?.queue_url)?;
@@ -162,6 +195,10 @@ async fn receive(queues: &Queues, queue: &Queue, request: &Receive) -> Result<Va
     at_most("WaitTimeSeconds", request.wait_time_seconds, 20)?;
     if let Some(seconds) = request.visibility_timeout {
         at_most("VisibilityTimeout", seconds, MAXIMUM_VISIBILITY_SECONDS)?;
+    }
+    let mut wanted = request.attribute_names.iter().chain(&request.message_system_attribute_names);
+    if let Some(unknown) = wanted.find(|name| !MESSAGE_ATTRIBUTES.contains(&name.as_str())) {
+        return Err(unknown_attribute(unknown));
     }
     let visibility = request.visibility_timeout.map(Duration::from_secs);
     let mut messages = queues.receive(&queue.arn, maximum, visibility)?;
@@ -232,7 +269,11 @@ fn attributes(queues: &Queues, queue: &Queue, wanted: &[String]) -> Result<Value
     if let Some(unknown) =
         wanted.iter().find(|name| *name != "All" && known.iter().all(|(one, _)| one != name))
     {
-        return Err(Fault::not_implemented(&format!("the queue attribute {unknown}")));
+        return Err(if OTHER_QUEUE_ATTRIBUTES.contains(&unknown.as_str()) {
+            Fault::not_implemented(&format!("The queue attribute {unknown}"))
+        } else {
+            unknown_attribute(unknown)
+        });
     }
     let attributes: Map<String, Value> = known
         .into_iter()
@@ -242,8 +283,10 @@ fn attributes(queues: &Queues, queue: &Queue, wanted: &[String]) -> Result<Value
     Ok(json!({ "Attributes": attributes }))
 }
 
-fn by_name<'a>(installed: &'a Installed, name: &str) -> Result<&'a Queue, Fault> {
-    installed.queues().iter().find(|queue| queue.name == name).ok_or_else(no_queue)
+fn by_name<'a>(installed: &'a Installed, wanted: &QueueName) -> Result<&'a Queue, Fault> {
+    let is_here = wanted.owner_account_id.as_ref().is_none_or(|owner| owner == installed.account_id());
+    let mut queues = installed.queues().iter();
+    queues.find(|queue| is_here && queue.name == wanted.queue_name).ok_or_else(no_queue)
 }
 
 /// Queues are told apart by account and name; the host of the URL may be AWS's or this port's.
@@ -259,6 +302,10 @@ fn by_url<'a>(installed: &'a Installed, url: &str) -> Result<&'a Queue, Fault> {
         .iter()
         .find(|queue| wanted.is_some() && tail(&queue.url) == wanted)
         .ok_or_else(no_queue)
+}
+
+fn unknown_attribute(name: &str) -> Fault {
+    Fault::bad_request("InvalidAttributeName", format!("Unknown Attribute {name}."))
 }
 
 fn no_queue() -> Fault {
@@ -282,26 +329,11 @@ fn at_most(name: &str, value: u64, maximum: u64) -> Result<(), Fault> {
     )))
 }
 
-/// A parameter that AWS knows and this queue would ignore must not pass silently.
-pub(crate) fn refuse_unknown(operation: &str, body: &Value, known: &[&str]) -> Result<(), Fault> {
-    let fields =
-        body.as_object().ok_or_else(|| Fault::bad_request("SerializationException", "Not an object."))?;
-    match fields.iter().find(|(name, value)| !known.contains(&name.as_str()) && !value.is_null()) {
-        Some((name, _)) => Err(Fault::not_implemented(&format!("{name} of {operation}"))),
-        None => Ok(()),
-    }
-}
-
-pub(crate) fn parse<T: for<'de> Deserialize<'de>>(body: &Value) -> Result<T, Fault> {
-    T::deserialize(body).map_err(|error| Fault::bad_request("SerializationException", error.to_string()))
-}
-
 impl From<QueueError> for Fault {
     fn from(error: QueueError) -> Fault {
         match error {
             QueueError::UnknownQueue(_) => no_queue(),
-            QueueError::InvalidReceiptHandle => Fault::new(
-                StatusCode::NOT_FOUND,
+            QueueError::InvalidReceiptHandle => Fault::bad_request(
                 "ReceiptHandleIsInvalid",
                 "The input receipt handle is not a valid receipt handle.",
             ),

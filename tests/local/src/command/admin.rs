@@ -18,6 +18,8 @@ pub(super) enum Admin {
     Made { email: String, password: Option<String> },
     /// Made at an earlier start.
     Kept { email: String },
+    /// The template has no function that makes one, and none was asked for.
+    NotInTemplate,
 }
 
 /// Why there is no admin account.
@@ -33,12 +35,15 @@ pub(super) enum AdminError {
     State { path: PathBuf, source: std::io::Error },
 }
 
-/// Makes the account, unless an earlier start has made it.
+/// Makes the account, unless an earlier start has made it, or nobody asked for one that the template cannot make.
 pub(super) async fn ensure(
     stack: &LocalStack,
     email: Option<String>,
     password: Option<String>,
 ) -> Result<Admin, AdminError> {
+    if email.is_none() && stack.function_of_binary("create-admin").is_none() {
+        return Ok(Admin::NotInTemplate);
+    }
     let email = email.unwrap_or_else(|| DEFAULT_EMAIL.to_owned());
     let path = stack.data_directory().join("admins.json");
     let failed = |source| AdminError::State { path: path.clone(), source };
@@ -123,6 +128,19 @@ mod tests {
         assert_eq!(made, Admin::Made { email: "root@example.com".to_owned(), password: None });
         assert_eq!(events.lock().unwrap().len(), 2);
         assert_eq!(events.lock().unwrap()[1]["password"], "a good password");
+        stack.shut_down().await;
+    }
+
+    #[tokio::test]
+    async fn a_template_without_admins_starts_unless_one_is_asked_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let template = directory.path().join("template.yaml");
+        std::fs::write(&template, json!({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}).to_string())
+            .unwrap();
+        let stack = LocalStack::start(Options { template, ..Options::default() }).await.unwrap();
+        assert_eq!(ensure(&stack, None, None).await.unwrap(), Admin::NotInTemplate);
+        let asked = ensure(&stack, Some("a@example.com".to_owned()), None).await;
+        assert!(matches!(asked, Err(AdminError::NoFunction)));
         stack.shut_down().await;
     }
 

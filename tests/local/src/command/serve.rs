@@ -1,10 +1,9 @@
 //! `cargo local serve`.
 
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
 
-use super::{Serve, admin};
-use crate::aws::Credentials;
+use super::{Serve, admin, data_directory};
+use crate::aws::{Credentials, Disturbance};
 use crate::{AwsEndpoint, DataDirectory, LocalStack, Options, StartError};
 
 /// Why `serve` ends with an error.
@@ -20,30 +19,34 @@ pub(super) enum ServeError {
     Signal(#[from] std::io::Error),
 }
 
-/// The repository's own `target/local`, wherever the command is run.
-fn default_data_directory() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.ancestors().nth(2).unwrap_or(package).join("target/local")
-}
-
 /// Runs the platform until Ctrl-C or SIGTERM.
 pub(super) async fn serve(options: Serve) -> Result<(), ServeError> {
-    let data_directory = match (options.ephemeral, options.data_dir) {
-        (true, _) => DataDirectory::Ephemeral,
-        (false, Some(directory)) => DataDirectory::Persistent(directory),
-        (false, None) => DataDirectory::Persistent(default_data_directory()),
+    let data_directory = if options.ephemeral {
+        DataDirectory::Ephemeral
+    } else {
+        DataDirectory::Persistent(data_directory(options.data_dir))
     };
+    let disturbance = Disturbance {
+        conflict_one_in: options.conflict,
+        throttle_one_in: options.throttle,
+        ..Disturbance::default()
+    };
+    let defaults = Options::default();
     let stack = LocalStack::start(Options {
+        template: options.template.unwrap_or(defaults.template),
         parameters: options.parameters.into_iter().collect(),
         api_address: (Ipv4Addr::LOCALHOST, options.port).into(),
         aws_address: (Ipv4Addr::LOCALHOST, options.aws_port).into(),
         data_directory: data_directory.clone(),
         aws_endpoint: options.aws_endpoint.map(endpoint).transpose()?,
-        ..Options::default()
+        ..defaults
     })
     .await?;
     let served = async {
         let admin = admin::ensure(&stack, options.admin_email, options.admin_password).await?;
+        if let Some(aws) = stack.aws() {
+            aws.disturb(disturbance);
+        }
         announce(&stack, &admin, &data_directory);
         stopped().await?;
         Ok(())
@@ -83,6 +86,7 @@ fn announce(stack: &LocalStack, admin: &admin::Admin, data_directory: &DataDirec
         }
         admin::Admin::Made { email, password: None } => println!("Admin   {email}  with the password given"),
         admin::Admin::Kept { email } => println!("Admin   {email}  with the password of its first start"),
+        admin::Admin::NotInTemplate => println!("Admin   none: the template has no function that makes one"),
     }
     match data_directory {
         DataDirectory::Persistent(path) => println!("Data    {}", path.display()),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::registry::Instance;
+use super::running::Running;
 use crate::stack::Function;
 
 /// Lambda's limit on the event and on the answer of a synchronous invocation: 6 MB.
@@ -31,6 +32,9 @@ pub enum InvocationError {
     /// The function did not answer in the time that the template gives it.
     #[error("Task timed out after {:.2} seconds", .0.as_secs_f64())]
     TimedOut(Duration),
+    /// The invocation was killed from outside.
+    #[error("Runtime exited with error: signal: killed")]
+    Killed,
     /// The event is larger than 6 MB.
     #[error("{0} byte payload is too large for an invocation (limit {PAYLOAD_LIMIT_BYTES} bytes)")]
     RequestTooLarge(usize),
@@ -48,6 +52,7 @@ impl InvocationError {
             Self::UnknownFunction(_) => "ResourceNotFoundException",
             Self::Function { error_type, .. } => error_type,
             Self::TimedOut(_) => "Sandbox.Timedout",
+            Self::Killed => "Runtime.ExitError",
             Self::RequestTooLarge(_) => "RequestTooLargeException",
             Self::ResponseTooLarge(_) => "Function.ResponseSizeTooLarge",
         };
@@ -90,17 +95,25 @@ pub(crate) fn trace_id() -> String {
 
 /// The functions that run, by logical id. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Functions(Arc<BTreeMap<String, (Function, Instance)>>);
+pub struct Functions {
+    functions: Arc<BTreeMap<String, (Function, Instance)>>,
+    running: Arc<Running>,
+}
 
 impl Functions {
     /// These functions, each with what the template says of it.
     pub fn new(functions: impl IntoIterator<Item = (Function, Instance)>) -> Self {
-        let functions = functions.into_iter();
-        Self(Arc::new(
-            functions
-                .map(|(function, instance)| (function.logical_id.clone(), (function, instance)))
-                .collect(),
-        ))
+        let functions = functions
+            .into_iter()
+            .map(|(function, instance)| (function.logical_id.clone(), (function, instance)))
+            .collect();
+        Self { functions: Arc::new(functions), running: Arc::default() }
+    }
+
+    /// Ends every running invocation of a function as Lambda ends one whose sandbox crashes, and returns how many there
+    /// were. Whoever waits for one gets [`InvocationError::Killed`].
+    pub fn kill(&self, logical_id: &str) -> usize {
+        self.running.kill(logical_id)
     }
 
     /// Invokes a function and waits for its answer, at most as long as its timeout.
@@ -110,20 +123,22 @@ impl Functions {
         event: Value,
         invocation: Invocation,
     ) -> Result<Value, InvocationError> {
-        let (function, instance) =
-            self.0.get(logical_id).ok_or_else(|| InvocationError::UnknownFunction(logical_id.to_owned()))?;
+        let (function, instance) = self
+            .functions
+            .get(logical_id)
+            .ok_or_else(|| InvocationError::UnknownFunction(logical_id.to_owned()))?;
         let size = size_bytes(&event);
         if size > PAYLOAD_LIMIT_BYTES {
             return Err(InvocationError::RequestTooLarge(size));
         }
         let context = context(function, invocation);
-        // A task of its own, so that a panic ends the invocation only, and so that it goes on to its own end when whoever
-        // waits for it gives up, as on Lambda.
+        // A task of its own, so that a panic ends the invocation only.
         let timeout = function.timeout;
         let work = Arc::clone(instance).invoke(event, context);
-        let answer = match tokio::spawn(tokio::time::timeout(timeout, work)).await {
+        let answer = match self.running.spawn(logical_id, tokio::time::timeout(timeout, work)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(InvocationError::TimedOut(timeout)),
+            Err(error) if error.is_cancelled() => Err(InvocationError::Killed),
             Err(error) => Err(panicked(error)),
         };
         let answer = answer.and_then(|answer| match size_bytes(&answer) {

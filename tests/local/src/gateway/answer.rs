@@ -76,6 +76,7 @@ pub(super) fn response(outcome: Result<Value, InvocationError>) -> Response<Full
             InvocationError::UnknownFunction(_)
             | InvocationError::Function { .. }
             | InvocationError::TimedOut(_)
+            | InvocationError::Killed
             | InvocationError::ResponseTooLarge(_),
         ) => OwnAnswer::InternalServerError.response(),
     }

@@ -6,25 +6,7 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use http::{Method, StatusCode};
 use local::aws::{Aws, AwsError, AwsOptions, Credentials, Principal};
 
-use crate::support::{INGEST, Local, MEDIA, UPLOAD_ROLE_ARN, send, stack};
-
-async fn assume(local: &Local, policy: Option<&str>) -> Credentials {
-    let answer = local
-        .sts(&local.function("Writer"))
-        .assume_role()
-        .role_arn(UPLOAD_ROLE_ARN)
-        .role_session_name("upload-1")
-        .set_policy(policy.map(str::to_owned))
-        .send()
-        .await
-        .unwrap();
-    let credentials = answer.credentials().unwrap();
-    Credentials {
-        access_key_id: credentials.access_key_id().to_owned(),
-        secret_access_key: credentials.secret_access_key().to_owned(),
-        session_token: Some(credentials.session_token().to_owned()),
-    }
-}
+use crate::support::{INGEST, Local, MEDIA, Refused, UPLOAD_ROLE_ARN, send, stack};
 
 #[tokio::test]
 async fn get_caller_identity_names_the_caller() {
@@ -34,40 +16,180 @@ async fn get_caller_identity_names_the_caller() {
     let function = local.sts(&local.function("Writer")).get_caller_identity().send().await.unwrap();
     assert_eq!(function.arn(), Some("arn:aws:sts::000000000000:assumed-role/stack-Writer-role/stack-Writer"));
     assert!(function.user_id().unwrap().starts_with("AROA"));
-    let session = local.sts(&assume(&local, None).await).get_caller_identity().send().await.unwrap();
+    let session = local.sts(&local.assume(None).await).get_caller_identity().send().await.unwrap();
     assert_eq!(session.arn(), Some("arn:aws:sts::000000000000:assumed-role/stack-upload/upload-1"));
+}
+
+/// The codes of "Common errors" in each service's API reference, and of "Error responses" in that of S3.
+#[derive(Debug, Clone, Copy)]
+struct Codes {
+    json: &'static str,
+    /// STS; SQS, whose clients read it from a header of its own.
+    query: &'static str,
+    s3: &'static str,
+}
+
+const UNKNOWN: Codes =
+    Codes { json: "UnrecognizedClientException", query: "InvalidClientTokenId", s3: "InvalidAccessKeyId" };
+const INVALID_TOKEN: Codes = Codes { s3: "InvalidToken", ..UNKNOWN };
+const WRONG_SIGNATURE: Codes =
+    Codes { json: "InvalidSignatureException", query: "SignatureDoesNotMatch", s3: "SignatureDoesNotMatch" };
+const EXPIRED: Codes = Codes { json: "ExpiredTokenException", query: "ExpiredToken", s3: "ExpiredToken" };
+
+/// What each service says to these credentials.
+async fn refusals(local: &Local, credentials: &Credentials) -> [(&'static str, Refused); 5] {
+    let dynamodb = local.dynamodb(credentials).list_tables().send().await.unwrap_err();
+    let sqs = local.sqs(credentials).get_queue_url().queue_name("uploads").send().await.unwrap_err();
+    let secrets =
+        local.secrets(credentials).get_secret_value().secret_id("stack/keys").send().await.unwrap_err();
+    let sts = local.sts(credentials).get_caller_identity().send().await.unwrap_err();
+    let s3 = local.s3(credentials).get_object().bucket(MEDIA).key("allowed/a").send().await.unwrap_err();
+    [
+        ("dynamodb", Refused::of(dynamodb)),
+        ("sqs", Refused::of(sqs)),
+        ("secretsmanager", Refused::of(secrets)),
+        ("sts", Refused::of(sts)),
+        ("s3", Refused::of(s3)),
+    ]
 }
 
 #[tokio::test]
 async fn wrong_credentials_are_refused_by_every_service() {
     let local = Local::start().await;
-    let right = local.function("Writer");
-    let wrong_secret = Credentials { secret_access_key: "wrong".to_owned(), ..right.clone() };
-    let no_token = Credentials { session_token: None, ..right.clone() };
-    let mut token = right.session_token.clone().unwrap();
-    let last = token.remove(10);
-    token.insert(10, if last == 'A' { 'B' } else { 'A' });
-    let tampered = Credentials { session_token: Some(token), ..right.clone() };
-    let unknown = Credentials { access_key_id: "ASIAUNKNOWNUNKNOWN22".to_owned(), ..right };
+    let (function, operator) = (local.function("Writer"), Aws::operator_credentials());
+    let (session, other, ended) =
+        (local.assume(None).await, local.assume(None).await, local.assume(None).await);
+    let database = rusqlite::Connection::open(local.directory.path().join("aws.sqlite")).unwrap();
+    let expire = "UPDATE session SET expires_at_ms = expires_at_ms - 3600001 WHERE access_key_id = ?1";
+    assert_eq!(database.execute(expire, [&ended.access_key_id]).unwrap(), 1);
+
+    let token = session.session_token.clone().unwrap();
+    let with_token =
+        |token: Option<&str>| Credentials { session_token: token.map(str::to_owned), ..session.clone() };
+    let tampered = token.replacen(&token[10..11], if &token[10..11] == "A" { "B" } else { "A" }, 1);
     let cases = [
-        (wrong_secret, "InvalidSignatureException", "SignatureDoesNotMatch", "SignatureDoesNotMatch"),
-        (no_token, "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId"),
-        (tampered, "UnrecognizedClientException", "InvalidClientTokenId", "InvalidToken"),
-        (unknown, "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId"),
+        (
+            "unknown key",
+            Credentials { access_key_id: "ASIAUNKNOWNUNKNOWN22".to_owned(), ..session.clone() },
+            UNKNOWN,
+        ),
+        (
+            "key in lower case",
+            Credentials { access_key_id: session.access_key_id.to_lowercase(), ..session.clone() },
+            UNKNOWN,
+        ),
+        (
+            "key of another session",
+            Credentials { access_key_id: other.access_key_id.clone(), ..session.clone() },
+            INVALID_TOKEN,
+        ),
+        (
+            "wrong secret",
+            Credentials { secret_access_key: "wrong".to_owned(), ..session.clone() },
+            WRONG_SIGNATURE,
+        ),
+        (
+            "secret of another session",
+            Credentials { secret_access_key: other.secret_access_key.clone(), ..session.clone() },
+            WRONG_SIGNATURE,
+        ),
+        (
+            "wrong secret of a function",
+            Credentials { secret_access_key: "wrong".to_owned(), ..function.clone() },
+            WRONG_SIGNATURE,
+        ),
+        (
+            "wrong secret of the operator",
+            Credentials { secret_access_key: "wrong".to_owned(), ..operator.clone() },
+            WRONG_SIGNATURE,
+        ),
+        ("no token", with_token(None), UNKNOWN),
+        ("no token of a function", Credentials { session_token: None, ..function.clone() }, UNKNOWN),
+        ("tampered token", with_token(Some(&tampered)), INVALID_TOKEN),
+        ("truncated token", with_token(Some(&token[..token.len() - 1])), INVALID_TOKEN),
+        ("longer token", with_token(Some(&format!("{token}A"))), INVALID_TOKEN),
+        ("token of another session", with_token(other.session_token.as_deref()), INVALID_TOKEN),
+        ("token of a function", with_token(function.session_token.as_deref()), INVALID_TOKEN),
+        (
+            "token with a long-term key",
+            Credentials { session_token: Some(token.clone()), ..operator },
+            INVALID_TOKEN,
+        ),
+        ("expired", ended.clone(), EXPIRED),
+        // An expired key says nothing of whether the secret was right.
+        (
+            "expired, with a wrong token",
+            Credentials { session_token: Some(token.clone()), ..ended },
+            INVALID_TOKEN,
+        ),
     ];
-    for (credentials, json, sts, s3) in cases {
-        let error = local.dynamodb(&credentials).list_tables().send().await.unwrap_err();
-        assert_eq!(error.code(), Some(json));
-        let error = local.sqs(&credentials).get_queue_url().queue_name("uploads").send().await.unwrap_err();
-        assert_eq!(error.code(), Some(json));
-        let error = local.secrets(&credentials).get_secret_value().secret_id("x").send().await.unwrap_err();
-        assert_eq!(error.code(), Some(json));
-        let error = local.sts(&credentials).get_caller_identity().send().await.unwrap_err();
-        assert_eq!(error.code(), Some(sts));
-        let error =
-            local.s3(&credentials).get_object().bucket(MEDIA).key("allowed/a").send().await.unwrap_err();
-        assert_eq!(error.code(), Some(s3));
+    for (name, credentials, codes) in cases {
+        for (service, refused) in refusals(&local, &credentials).await {
+            let (status, code) = match service {
+                "s3" if codes.s3.starts_with("Invalid") && codes.s3 != "InvalidToken" => (403, codes.s3),
+                "s3" if codes.s3 == "SignatureDoesNotMatch" => (403, codes.s3),
+                "s3" => (400, codes.s3),
+                "sqs" | "sts" => (403, codes.query),
+                _ => (400, codes.json),
+            };
+            assert_eq!(
+                (refused.status, refused.code.as_str()),
+                (status, code),
+                "{name}: {service} {refused:?}"
+            );
+        }
     }
+    // The right ones are accepted all the same.
+    local.sts(&session).get_caller_identity().send().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_incomplete_signature_is_refused_by_every_service() {
+    let local = Local::start().await;
+    let scope = |service: &str| format!("local/20260101/us-east-1/{service}/aws4_request");
+    let targets = [
+        ("dynamodb", "DynamoDB_20120810.ListTables"),
+        ("sqs", "AmazonSQS.GetQueueUrl"),
+        ("secretsmanager", "secretsmanager.GetSecretValue"),
+        ("sts", ""),
+    ];
+    for (service, target) in targets {
+        let send = |authorization: String| {
+            let local = &local;
+            async move {
+                let (kind, body) = if service == "sts" {
+                    ("application/x-www-form-urlencoded", "Action=GetCallerIdentity&Version=2011-06-15")
+                } else {
+                    ("application/x-amz-json-1.0", "{}")
+                };
+                let headers = [
+                    ("authorization", authorization.as_str()),
+                    ("content-type", kind),
+                    ("x-amz-date", "20260101T000000Z"),
+                    ("x-amz-target", target),
+                ];
+                send(Method::POST, &local.url(), &headers, body.as_bytes()).await
+            }
+        };
+        let credential = format!("AWS4-HMAC-SHA256 Credential={}", scope(service));
+        for (authorization, code) in [
+            (credential.clone(), "IncompleteSignature"),
+            (format!("{credential}, SignedHeaders=host"), "IncompleteSignature"),
+            (format!("{credential}, SignedHeaders=x-amz-date, Signature=00"), "Signature"),
+            // Signed months ago.
+            (format!("{credential}, SignedHeaders=host;x-amz-date, Signature=00"), "Signature"),
+        ] {
+            let answer = send(authorization.clone()).await;
+            assert!(answer.status.is_client_error(), "{authorization}");
+            assert!(answer.text().contains(code), "{authorization}: {}", answer.text());
+        }
+    }
+    let headers = [("authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/s3/aws4_request")];
+    let answer = send(Method::GET, &format!("{}/{MEDIA}/a", local.url()), &headers, b"").await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (StatusCode::BAD_REQUEST, "AuthorizationHeaderMalformed")
+    );
 }
 
 #[tokio::test]
@@ -144,7 +266,7 @@ async fn a_session_policy_narrows_and_never_widens() {
     let local = Local::start().await;
     let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject",
         "Resource":["arn:aws:s3:::stack-ingest/uploads/one","arn:aws:s3:::stack-media/*"]}]}"#;
-    let narrowed = local.s3(&assume(&local, Some(policy)).await);
+    let narrowed = local.s3(&local.assume(Some(policy)).await);
     let put = |bucket: &str, key: &str| narrowed.put_object().bucket(bucket).key(key).send();
     put(INGEST, "uploads/one").await.unwrap();
     let error = put(INGEST, "uploads/two").await.unwrap_err();
@@ -167,7 +289,7 @@ async fn a_session_policy_narrows_and_never_widens() {
 #[tokio::test]
 async fn sessions_and_function_keys_survive_a_restart_and_sessions_end() {
     let local = Local::start().await;
-    let (session, function) = (assume(&local, None).await, local.function("Writer"));
+    let (session, function) = (local.assume(None).await, local.function("Writer"));
     local.s3(&session).put_object().bucket(INGEST).key("uploads/a").send().await.unwrap();
     let local = local.restart().await;
     assert_eq!(local.function("Writer"), function);
@@ -189,7 +311,7 @@ async fn sessions_and_function_keys_survive_a_restart_and_sessions_end() {
 #[tokio::test]
 async fn calls_name_the_principal_and_what_was_needed() {
     let local = Local::start().await;
-    let session = assume(&local, None).await;
+    let session = local.assume(None).await;
     let before = local.aws.calls().sequence();
     local
         .s3(&session)

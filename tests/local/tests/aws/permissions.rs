@@ -1,16 +1,12 @@
 //! Policies as they are installed, and the use of each permission.
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
 use local::aws::{AwsError, PermissionUse};
 use local::stack::Stack;
 use serde_json::{Value, json};
 
-use crate::support::{Local, MEDIA, QUEUE_ARN, QUEUE_URL, function, policy, stack};
-
-fn text(value: &str) -> AttributeValue {
-    AttributeValue::S(value.to_owned())
-}
+use crate::support::{Local, MEDIA, QUEUE_ARN, QUEUE_URL, function, policy, stack, text};
 
 /// The stack with one more function, `Other`, and its policy.
 fn stack_with(statement: Value) -> Stack {

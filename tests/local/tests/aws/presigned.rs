@@ -30,10 +30,6 @@ async fn exact_put(local: &Local) -> PresignedRequest {
         .unwrap()
 }
 
-fn refused(answer: &Answer) -> (u16, String) {
-    (answer.status.as_u16(), answer.code())
-}
-
 #[tokio::test]
 async fn a_presigned_put_takes_exactly_what_was_signed() {
     let local = Local::start().await;
@@ -49,15 +45,15 @@ async fn a_presigned_put_takes_exactly_what_was_signed() {
         (&[("x-amz-checksum-sha256", "ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs=")], b"hello world"),
     ] {
         let answer = local.send_presigned(&put, headers, body).await;
-        assert_eq!(refused(&answer), mismatch, "{headers:?}");
+        assert_eq!(answer.refusal(), mismatch, "{headers:?}");
     }
     let answer = local.send_presigned(&put, &[], b"other bytes").await;
-    assert_eq!(refused(&answer), (400, "BadDigest".to_owned()));
+    assert_eq!(answer.refusal(), (400, "BadDigest".to_owned()));
     let answer = local.send_presigned(&put, &[], b"hello world").await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     assert_eq!(answer.header("x-amz-checksum-sha256"), Some(SHA256));
     let answer = local.send_presigned(&put, &[], b"hello world").await;
-    assert_eq!(refused(&answer), (412, "PreconditionFailed".to_owned()));
+    assert_eq!(answer.refusal(), (412, "PreconditionFailed".to_owned()));
 }
 
 #[tokio::test]
@@ -66,7 +62,7 @@ async fn headers_that_were_not_signed_are_refused() {
     let put = exact_put(&local).await;
     for name in ["x-amz-meta-more", "x-amz-acl", "x-amz-copy-source", "x-amz-security-token"] {
         let answer = local.send_presigned(&put, &[(name, "stack-media/allowed/a")], b"hello world").await;
-        assert_eq!(refused(&answer), (403, "AccessDenied".to_owned()), "{name}");
+        assert_eq!(answer.refusal(), (403, "AccessDenied".to_owned()), "{name}");
         assert!(answer.text().contains("not signed"));
     }
 }
@@ -83,11 +79,11 @@ async fn a_url_is_bound_to_its_method_key_parameters_and_token() {
     let put = exact_put(&local).await;
     let mismatch = (403, "SignatureDoesNotMatch".to_owned());
     let answer = send_altered(&put, |uri| uri.replace("allowed/a%20b", "allowed/c")).await;
-    assert_eq!(refused(&answer), mismatch);
+    assert_eq!(answer.refusal(), mismatch);
     let answer = send_altered(&put, |uri| uri.replace("Expires=900", "Expires=9000")).await;
-    assert_eq!(refused(&answer), mismatch);
+    assert_eq!(answer.refusal(), mismatch);
     let answer = send_altered(&put, |uri| format!("{uri}&x-amz-meta-a=b")).await;
-    assert_eq!(refused(&answer), mismatch);
+    assert_eq!(answer.refusal(), mismatch);
     let token = |uri: &str| {
         let start = uri.find("X-Amz-Security-Token=").unwrap();
         let end = uri[start..].find('&').map_or(uri.len(), |at| start + at);
@@ -98,17 +94,17 @@ async fn a_url_is_bound_to_its_method_key_parameters_and_token() {
         format!("{}{}", &uri[..start], uri[end..].trim_start_matches('&'))
     };
     let answer = send_altered(&put, without).await;
-    assert_eq!(refused(&answer), (403, "InvalidAccessKeyId".to_owned()));
+    assert_eq!(answer.refusal(), (403, "InvalidAccessKeyId".to_owned()));
     let wrong = |uri: &str| {
         let (start, end) = token(uri);
         format!("{}X-Amz-Security-Token=d3Jvbmc%3D{}", &uri[..start], &uri[end..])
     };
     let answer = send_altered(&put, wrong).await;
-    assert_eq!(refused(&answer), (400, "InvalidToken".to_owned()));
+    assert_eq!(answer.refusal(), (400, "InvalidToken".to_owned()));
     let answer = send_altered(&put, |uri| uri.replace("Expires=900", "Expires=604801")).await;
-    assert_eq!(refused(&answer), (400, "AuthorizationQueryParametersError".to_owned()));
+    assert_eq!(answer.refusal(), (400, "AuthorizationQueryParametersError".to_owned()));
     let answer = send_altered(&put, |uri| uri.replace("us-east-1", "eu-west-1")).await;
-    assert_eq!(refused(&answer), (400, "AuthorizationQueryParametersError".to_owned()));
+    assert_eq!(answer.refusal(), (400, "AuthorizationQueryParametersError".to_owned()));
     let answer = send_altered(&put, ToOwned::to_owned).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
 }
@@ -119,7 +115,7 @@ async fn a_url_has_the_permissions_of_who_signed_it() {
     let nobody = local.s3(&local.function("Nobody"));
     let put = nobody.put_object().bucket(MEDIA).key("allowed/a").presigned(for_seconds(60)).await.unwrap();
     let answer = local.send_presigned(&put, &[], b"x").await;
-    assert_eq!(refused(&answer), (403, "AccessDenied".to_owned()));
+    assert_eq!(answer.refusal(), (403, "AccessDenied".to_owned()));
     assert!(answer.text().contains("stack-Nobody is not authorized to perform: s3:PutObject"));
 }
 
@@ -133,7 +129,7 @@ async fn a_url_ends_with_its_own_time_and_with_its_session() {
     let get =
         local.operator_s3().get_object().bucket(INGEST).key("uploads/a").presigned(config).await.unwrap();
     let answer = local.send_presigned(&get, &[], b"").await;
-    assert_eq!(refused(&answer), (403, "AccessDenied".to_owned()));
+    assert_eq!(answer.refusal(), (403, "AccessDenied".to_owned()));
     assert!(answer.text().contains("Request has expired"));
 
     let assumed = local.sts(&Aws::operator_credentials()).assume_role();
@@ -152,7 +148,7 @@ async fn a_url_ends_with_its_own_time_and_with_its_session() {
     assert_eq!(answer.header("content-type"), Some("video/x"));
     let database = rusqlite::Connection::open(local.directory.path().join("aws.sqlite")).unwrap();
     database.execute("UPDATE session SET expires_at_ms = 1", []).unwrap();
-    assert_eq!(refused(&local.send_presigned(&get, &[], b"").await), (400, "ExpiredToken".to_owned()));
+    assert_eq!(local.send_presigned(&get, &[], b"").await.refusal(), (400, "ExpiredToken".to_owned()));
     database.execute("DELETE FROM session", []).unwrap();
-    assert_eq!(refused(&local.send_presigned(&get, &[], b"").await), (403, "InvalidAccessKeyId".to_owned()));
+    assert_eq!(local.send_presigned(&get, &[], b"").await.refusal(), (403, "InvalidAccessKeyId".to_owned()));
 }

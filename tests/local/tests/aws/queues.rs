@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use local::aws::{Aws, QueueCounts};
+use serde_json::{Value, json};
 
 use crate::support::{DEAD_LETTER_QUEUE_ARN, INGEST, Local, QUEUE_ARN, QUEUE_URL, stack};
 
@@ -58,6 +59,15 @@ async fn a_message_is_received_deleted_and_otherwise_redriven() {
     );
     show(&second[0].2).await.unwrap();
     assert!(receive().await.is_empty(), "received twice already: it moves");
+    let request = sqs.receive_message().queue_url(format!("{QUEUE_URL}-dead")).visibility_timeout(0);
+    let all = aws_sdk_sqs::types::MessageSystemAttributeName::All;
+    let seen = request.message_system_attribute_names(all).send().await.unwrap().messages.unwrap();
+    let source = aws_sdk_sqs::types::MessageSystemAttributeName::DeadLetterQueueSourceArn;
+    assert_eq!(seen[0].attributes().unwrap()[&source], QUEUE_ARN);
+    tokio::time::timeout(Duration::from_secs(5), local.aws.queues().wait_for_message(DEAD_LETTER_QUEUE_ARN))
+        .await
+        .unwrap()
+        .unwrap();
     let dead = local.aws.queues().receive(DEAD_LETTER_QUEUE_ARN, 10, None).unwrap();
     assert_eq!(dead[0].body, "one");
     assert_eq!(dead[0].source_queue_arn.as_deref(), Some(QUEUE_ARN));
@@ -174,4 +184,73 @@ async fn a_queue_can_deliver_everything_several_times_and_out_of_order() {
     local.operator_s3().put_object().bucket(INGEST).key("uploads/a").send().await.unwrap();
     assert_eq!(queues.counts_containing(QUEUE_ARN, "uploads/a").unwrap().visible, 2);
     assert!(queues.duplicate("arn:aws:sqs:us-east-1:000000000000:none", 2, Duration::ZERO).is_err());
+}
+
+/// "Amazon SQS message quotas": 1 MiB since August 2025; and the pages of the operations in the SQS API reference.
+#[tokio::test]
+async fn requests_are_checked_as_sqs_checks_them() {
+    let mut stack = stack();
+    stack.queues[0].maximum_message_bytes = 1_048_576;
+    let local = Local::start_with(&stack).await;
+    let operator = Aws::operator_credentials();
+    let url = QUEUE_URL;
+    let refusals: [(&str, Value, &str); 12] = [
+        ("GetQueueUrl", json!({ "QueueName": "none" }), NO_QUEUE),
+        (
+            "GetQueueUrl",
+            json!({ "QueueName": "uploads", "QueueOwnerAWSAccountId": "111111111111" }),
+            NO_QUEUE,
+        ),
+        ("SendMessage", json!({ "QueueUrl": format!("{url}s"), "MessageBody": "x" }), NO_QUEUE),
+        ("SendMessage", json!({ "QueueUrl": url, "MessageBody": "" }), "MissingParameter"),
+        ("SendMessage", json!({ "QueueUrl": url, "MessageBody": "\u{1}" }), "InvalidMessageContents"),
+        (
+            "SendMessage",
+            json!({ "QueueUrl": url, "MessageBody": "x", "DelaySeconds": 901 }),
+            "InvalidParameterValue",
+        ),
+        (
+            "SendMessage",
+            json!({ "QueueUrl": url, "MessageBody": "x".repeat(1_048_577) }),
+            "InvalidParameterValue",
+        ),
+        ("ReceiveMessage", json!({ "QueueUrl": url, "MaxNumberOfMessages": 11 }), "InvalidParameterValue"),
+        ("ReceiveMessage", json!({ "QueueUrl": url, "WaitTimeSeconds": 21 }), "InvalidParameterValue"),
+        ("ReceiveMessage", json!({ "QueueUrl": url, "AttributeNames": ["Colour"] }), "InvalidAttributeName"),
+        (
+            "GetQueueAttributes",
+            json!({ "QueueUrl": url, "AttributeNames": ["Colour"] }),
+            "InvalidAttributeName",
+        ),
+        ("DeleteMessage", json!({ "QueueUrl": url, "ReceiptHandle": "nonsense" }), "ReceiptHandleIsInvalid"),
+    ];
+    for (operation, request, code) in refusals {
+        let refused = local.sqs_refuses(&operator, operation, request).await;
+        assert_eq!((refused.status, refused.code.as_str()), (400, code), "{operation}: {refused:?}");
+    }
+    let sqs = local.sqs(&operator);
+    sqs.send_message().queue_url(url).message_body("x".repeat(1_048_576)).send().await.unwrap();
+    let found = sqs.get_queue_url().queue_name("uploads").queue_owner_aws_account_id("000000000000");
+    assert_eq!(found.send().await.unwrap().queue_url(), Some(url));
+}
+
+const NO_QUEUE: &str = "AWS.SimpleQueueService.NonExistentQueue";
+
+/// A continuation: sent by a function with `sqs:SendMessage`, delivered after its delay.
+#[tokio::test]
+async fn a_message_can_be_sent_to_oneself_for_later() {
+    let local = Local::start().await;
+    let send = |who: &str, seconds: i32| {
+        let request = local.sqs(&local.function(who)).send_message().queue_url(QUEUE_URL);
+        request.message_body("continue").delay_seconds(seconds).send()
+    };
+    assert_eq!(send("Nobody", 1).await.unwrap_err().code(), Some("AccessDenied"));
+    let continuation = send("Writer", 1).await.unwrap();
+    let queues = local.aws.queues();
+    assert_eq!(queues.counts(QUEUE_ARN).unwrap().delayed, 1);
+    assert!(queues.receive(QUEUE_ARN, 1, None).unwrap().is_empty());
+    tokio::time::timeout(Duration::from_secs(10), queues.wait_for_message(QUEUE_ARN)).await.unwrap().unwrap();
+    let received = queues.receive(QUEUE_ARN, 1, None).unwrap().remove(0);
+    assert_eq!(Some(received.message_id.as_str()), continuation.message_id());
+    assert!(received.sender_id.ends_with(":stack-Writer"), "{}", received.sender_id);
 }

@@ -1,18 +1,12 @@
-//! DynamoDB and Secrets Manager; hooks.
+//! DynamoDB; hooks.
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-};
+use aws_sdk_dynamodb::types::{ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use local::aws::{Answer, Aws};
 
-use crate::support::{Local, MEDIA, QUEUE_ARN, QUEUE_URL};
-
-fn text(value: &str) -> AttributeValue {
-    AttributeValue::S(value.to_owned())
-}
+use crate::support::{Local, MEDIA, QUEUE_ARN, QUEUE_URL, text};
 
 fn put(partition_key: &str) -> Put {
     Put::builder()
@@ -117,50 +111,6 @@ async fn the_table_keeps_its_items_and_its_time_to_live_over_a_restart() {
     assert!(answer.unwrap().item().is_some());
     let described = operator.describe_time_to_live().table_name("stack").send().await.unwrap();
     assert_eq!(described.time_to_live_description().unwrap().attribute_name(), Some("expires_at"));
-}
-
-#[tokio::test]
-async fn other_operations_are_refused_by_name() {
-    let local = Local::start().await;
-    let operator = Aws::operator_credentials();
-    let error = local.dynamodb(&operator).delete_table().table_name("stack").send().await.unwrap_err();
-    assert_eq!(error.code(), Some("NotImplemented"));
-    assert!(error.message().unwrap().contains("DeleteTable"));
-    let error = local.sqs(&operator).purge_queue().queue_url(QUEUE_URL).send().await.unwrap_err();
-    assert!(error.message().unwrap().contains("PurgeQueue"));
-    let error = local.secrets(&operator).list_secrets().send().await.unwrap_err();
-    assert!(error.message().unwrap().contains("ListSecrets"));
-    let error = local.sts(&operator).get_session_token().send().await.unwrap_err();
-    assert!(error.message().unwrap().contains("GetSessionToken"));
-    let error = local.s3(&operator).get_bucket_policy().bucket(MEDIA).send().await.unwrap_err();
-    assert_eq!(error.code(), Some("NotImplemented"));
-    assert!(error.message().unwrap().contains("GetBucketPolicy"));
-}
-
-#[tokio::test]
-async fn a_secret_has_no_value_until_one_is_put() {
-    let local = Local::start().await;
-    let (operator, writer) =
-        (local.secrets(&Aws::operator_credentials()), local.secrets(&local.function("Writer")));
-    let get = || writer.get_secret_value().secret_id("stack/keys").send();
-    assert_eq!(get().await.unwrap_err().code(), Some("ResourceNotFoundException"));
-    let put = |value: &str| operator.put_secret_value().secret_id("stack/keys").secret_string(value).send();
-    put("one").await.unwrap();
-    assert_eq!(get().await.unwrap().secret_string(), Some("one"));
-    put("two").await.unwrap();
-    assert_eq!(get().await.unwrap().secret_string(), Some("two"));
-    let previous =
-        writer.get_secret_value().secret_id("stack/keys").version_stage("AWSPREVIOUS").send().await;
-    assert_eq!(previous.unwrap().secret_string(), Some("one"));
-    let denied =
-        writer.put_secret_value().secret_id("stack/keys").secret_string("x").send().await.unwrap_err();
-    assert_eq!(denied.code(), Some("AccessDeniedException"));
-    let missing = writer.get_secret_value().secret_id("stack/other").send().await.unwrap_err();
-    assert_eq!(missing.code(), Some("ResourceNotFoundException"));
-    let local = local.restart().await;
-    let again =
-        local.secrets(&Aws::operator_credentials()).get_secret_value().secret_id("stack/keys").send().await;
-    assert_eq!(again.unwrap().secret_string(), Some("two"));
 }
 
 #[tokio::test]

@@ -5,8 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use aws_credential_types::Credentials as SdkCredentials;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_s3::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_s3::config::{BehaviorVersion, Region};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresignedRequest;
+use aws_sdk_s3::primitives::SdkBody;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -77,6 +81,18 @@ impl Local {
 
     pub(crate) fn operator_s3(&self) -> aws_sdk_s3::Client {
         self.s3(&Aws::operator_credentials())
+    }
+
+    /// Credentials of a session of the upload role, narrowed by a policy.
+    pub(crate) async fn assume(&self, policy: Option<&str>) -> Credentials {
+        let assumed = self.sts(&self.function("Writer")).assume_role().role_arn(UPLOAD_ROLE_ARN);
+        let assumed = assumed.role_session_name("upload-1").set_policy(policy.map(str::to_owned));
+        let assumed = assumed.send().await.unwrap().credentials.unwrap();
+        Credentials {
+            access_key_id: assumed.access_key_id,
+            secret_access_key: assumed.secret_access_key,
+            session_token: Some(assumed.session_token),
+        }
     }
 
     /// Sends a presigned request with more headers; those of the same name are replaced.
@@ -158,9 +174,18 @@ impl Answer {
 
     /// The `<Code>` of an XML error.
     pub(crate) fn code(&self) -> String {
+        self.element("Code").unwrap_or_default()
+    }
+
+    /// The text of an element of an XML error.
+    pub(crate) fn element(&self, name: &str) -> Option<String> {
         let text = self.text();
-        let start = text.find("<Code>").map_or(0, |at| at + 6);
-        text[start..].split('<').next().unwrap_or_default().to_owned()
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        Some(rest.split_once(&format!("</{name}>"))?.0.replace("&quot;", "\"").replace("&apos;", "'"))
+    }
+
+    pub(crate) fn refusal(&self) -> (u16, String) {
+        (self.status.as_u16(), self.code())
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -178,6 +203,33 @@ pub(crate) async fn send(method: Method, uri: &str, headers: &[(&str, &str)], bo
         client.request(request.body(Full::new(Bytes::copy_from_slice(body))).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
     Answer { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes() }
+}
+
+/// The bytes of an object; `None` where there is none.
+pub(crate) async fn body(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> Option<Vec<u8>> {
+    match s3.get_object().bucket(bucket).key(key).send().await {
+        Ok(object) => Some(object.body.collect().await.unwrap().to_vec()),
+        Err(error) => {
+            assert_eq!(error.code(), Some("NoSuchKey"));
+            None
+        }
+    }
+}
+
+/// A string as an attribute of an item.
+pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+/// Waits for what somebody else does.
+pub(crate) async fn until(condition: impl Fn() -> bool) {
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .unwrap();
 }
 
 pub(crate) fn policy(source: &str, statement: Value) -> Policy {
@@ -348,4 +400,87 @@ fn queues() -> Vec<Queue> {
                                "StringEquals": { "aws:SourceAccount": "000000000000" } } }),
     )];
     vec![uploads, queue("uploads-dead", DEAD_LETTER_QUEUE_ARN)]
+}
+
+/// A refusal, whatever service it is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) status: u16,
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+impl Refused {
+    pub(crate) fn of<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) -> Refused {
+        Refused {
+            status: error.raw_response().unwrap().status().as_u16(),
+            code: error.code().unwrap_or_default().to_owned(),
+            message: error.message().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// Replaces what a request sends, before it is signed.
+pub(crate) fn set_body(request: &mut HttpRequest, body: &str) {
+    request.headers_mut().insert("content-length", body.len().to_string());
+    *request.body_mut() = SdkBody::from(body);
+}
+
+macro_rules! refusal {
+    ($name:ident, $client:ident, $any_operation:ident, $target:literal) => {
+        impl Local {
+            /// Sends any operation of the service, whether its client has it or not.
+            pub(crate) async fn $name(
+                &self,
+                credentials: &Credentials,
+                operation: &str,
+                body: Value,
+            ) -> Refused {
+                let target = format!(concat!($target, ".{}"), operation);
+                let any = self.$client(credentials).$any_operation().customize();
+                let changed = any.mutate_request(move |request| {
+                    request.headers_mut().insert("x-amz-target", target.clone());
+                    set_body(request, &body.to_string());
+                });
+                Refused::of(changed.send().await.unwrap_err())
+            }
+        }
+    };
+}
+
+refusal!(dynamodb_refuses, dynamodb, list_tables, "DynamoDB_20120810");
+refusal!(sqs_refuses, sqs, list_queues, "AmazonSQS");
+refusal!(secrets_manager_refuses, secrets, list_secrets, "secretsmanager");
+
+impl Local {
+    /// Sends any form to STS.
+    pub(crate) async fn sts_refuses(&self, credentials: &Credentials, form: &str) -> Refused {
+        let form = form.to_owned();
+        let any = self.sts(credentials).get_caller_identity().customize();
+        let changed = any.mutate_request(move |request| set_body(request, &form));
+        Refused::of(changed.send().await.unwrap_err())
+    }
+
+    /// Sends any request to S3: a path with its query.
+    pub(crate) async fn s3_refuses(
+        &self,
+        credentials: &Credentials,
+        method: Method,
+        target: &str,
+        headers: &'static [(&'static str, &'static str)],
+    ) -> Refused {
+        let uri = format!("{}{target}", self.url());
+        let any = self.s3(credentials).list_buckets().customize();
+        let changed = any.mutate_request(move |request| {
+            request.set_method(method.as_str()).unwrap();
+            request.set_uri(uri.clone()).unwrap();
+            for (name, value) in headers {
+                request.headers_mut().insert(*name, *value);
+            }
+            if method != Method::GET && method != Method::DELETE {
+                set_body(request, "");
+            }
+        });
+        Refused::of(changed.send().await.unwrap_err())
+    }
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
-use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use aws_sdk_s3::primitives::ByteStream;
 use http::{Method, StatusCode};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::support::{INGEST, Local, MEDIA, QUEUE_ARN, send};
+use crate::support::{INGEST, Local, MEDIA, QUEUE_ARN, send, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_writers_exactly_one_creates() {
@@ -59,15 +60,7 @@ async fn a_write_that_is_cut_off_was_never_there() {
     let s3 = local.operator_s3();
     let put = s3.put_object().bucket(INGEST).key("uploads/cut").content_length(1_000_000);
     let put = put.presigned(PresigningConfig::expires_in(Duration::from_mins(1)).unwrap()).await.unwrap();
-    let uri: http::Uri = put.uri().parse().unwrap();
-    let mut stream = tokio::net::TcpStream::connect(local.aws.address()).await.unwrap();
-    let mut head =
-        format!("PUT {} HTTP/1.1\r\nhost: {}\r\n", uri.path_and_query().unwrap(), local.aws.address());
-    for (name, value) in put.headers().filter(|(name, _)| !name.eq_ignore_ascii_case("host")) {
-        head.extend([name, ": ", value, "\r\n"]);
-    }
-    stream.write_all(format!("{head}\r\n").as_bytes()).await.unwrap();
-    stream.write_all(&vec![1; 500_000]).await.unwrap();
+    let mut stream = begin(&local, &put, &vec![1; 500_000]).await;
     let objects = local.directory.path().join("objects");
     let files = || std::fs::read_dir(&objects).unwrap().count();
     until(|| files() == 1).await;
@@ -88,14 +81,71 @@ async fn a_write_that_is_cut_off_was_never_there() {
     assert_eq!(files(), 0);
 }
 
-async fn until(condition: impl Fn() -> bool) {
-    tokio::time::timeout(Duration::from_secs(10), async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+/// Sends a presigned request and the beginning of its body.
+async fn begin(local: &Local, put: &PresignedRequest, body: &[u8]) -> TcpStream {
+    let uri: http::Uri = put.uri().parse().unwrap();
+    let mut stream = TcpStream::connect(local.aws.address()).await.unwrap();
+    let mut head = format!(
+        "PUT {} HTTP/1.1\r\nconnection: close\r\nhost: {}\r\n",
+        uri.path_and_query().unwrap(),
+        local.aws.address()
+    );
+    for (name, value) in put.headers().filter(|(name, _)| !name.eq_ignore_ascii_case("host")) {
+        head.extend([name, ": ", value, "\r\n"]);
+    }
+    stream.write_all(format!("{head}\r\n").as_bytes()).await.unwrap();
+    stream.write_all(body).await.unwrap();
+    stream
+}
+
+/// "Conditional write behavior" in the S3 user guide.
+#[tokio::test]
+async fn a_conditional_write_loses_to_what_comes_in_between() {
+    #[derive(Debug, Clone, Copy)]
+    enum Between {
+        Nothing,
+        Write,
+        Delete,
+    }
+    for (bucket, conditional, exists, between, expected) in [
+        (MEDIA, true, false, Between::Nothing, "HTTP/1.1 200"),
+        (MEDIA, true, false, Between::Write, "HTTP/1.1 412"),
+        (MEDIA, true, true, Between::Nothing, "HTTP/1.1 412"),
+        (MEDIA, true, true, Between::Delete, "HTTP/1.1 409"),
+        (INGEST, true, true, Between::Delete, "HTTP/1.1 409"),
+        (MEDIA, false, true, Between::Delete, "HTTP/1.1 200"),
+        // There is nothing to be deleted.
+        (MEDIA, true, false, Between::Delete, "HTTP/1.1 200"),
+    ] {
+        let local = Local::start().await;
+        let s3 = local.operator_s3();
+        if exists {
+            s3.put_object().bucket(bucket).key("a").send().await.unwrap();
         }
-    })
-    .await
-    .unwrap();
+        let put = s3.put_object().bucket(bucket).key("a").content_length(10);
+        let put = put.set_if_none_match(conditional.then(|| "*".to_owned()));
+        let expires = PresigningConfig::expires_in(Duration::from_mins(1)).unwrap();
+        let put = put.presigned(expires).await.unwrap();
+        let mut stream = begin(&local, &put, b"01234").await;
+        let objects = local.directory.path().join("objects");
+        let files = usize::from(exists) + 1;
+        until(|| std::fs::read_dir(&objects).unwrap().count() == files).await;
+        match between {
+            Between::Nothing => {}
+            Between::Write => drop(s3.put_object().bucket(bucket).key("a").send().await.unwrap()),
+            Between::Delete => drop(s3.delete_object().bucket(bucket).key("a").send().await.unwrap()),
+        }
+        stream.write_all(b"56789").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(expected), "{between:?} {bucket}: {answer}");
+        if expected.ends_with("409") {
+            assert!(answer.contains("<Code>ConditionalRequestConflict</Code>"), "{answer}");
+            // Tried again, it succeeds.
+            let again = local.send_presigned(&put, &[], b"0123456789").await;
+            assert_eq!(again.status, StatusCode::OK);
+        }
+    }
 }
 
 #[tokio::test]

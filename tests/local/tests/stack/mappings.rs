@@ -85,6 +85,8 @@ async fn outcome(seen: &Seen, event: &Value) -> Result<Value, Error> {
         match body {
             "report-once" if receives == 1 => failures.push(json!({"itemIdentifier": record["messageId"]})),
             "report-always" => failures.push(json!({"itemIdentifier": record["messageId"]})),
+            // Until it is killed, or out of time.
+            "hang-once" if receives == 1 => std::future::pending().await,
             "error-once" if receives == 1 => return Err("on purpose".into()),
             "malformed-once" if receives == 1 => {
                 return Ok(json!({"batchItemFailures": [{"itemIdentifier": ""}]}));
@@ -234,6 +236,60 @@ async fn a_failed_invocation_and_a_malformed_answer_keep_everything() {
         assert_eq!(seen.receives(body), 2, "{body}");
     }
     stack.shut_down().await;
+}
+
+/// "Handling errors for an SQS event source in Lambda": a batch whose invocation dies is not deleted, and comes back after
+/// the visibility timeout.
+#[tokio::test]
+async fn a_killed_invocation_keeps_everything() {
+    let (stack, seen, queue) = started(&reporting()).await;
+    let queues = stack.aws().unwrap().queues();
+    queues.send(&queue, "hang-once").unwrap();
+    until("received", || seen.receives("hang-once") == 1).await;
+    assert_eq!((stack.kill("Nothing"), stack.kill("Consumer")), (0, 1));
+    until("ended", || stack.kill("Consumer") == 0).await;
+    assert_eq!(queues.counts(&queue).unwrap().in_flight, 1);
+    return_to_queue(&stack, &seen, &queue, "hang-once", 1).await;
+    stack.idle(TIMEOUT).await.unwrap();
+    assert_eq!(seen.receives("hang-once"), 2);
+    stack.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_function_that_outlasts_its_timeout_keeps_everything() {
+    let seen = Arc::new(Seen::default());
+    let given = Arc::clone(&seen);
+    let functions = Registry::default().with("consume", move |_| {
+        let seen = Shared(Arc::clone(&given));
+        async move { Ok(event_function(seen, consume)) }
+    });
+    let mut resources = resources(&reporting(), &queue());
+    resources["Consumer"]["Properties"]["Timeout"] = json!(1);
+    let stack = start(&resources, functions).await;
+    let queue = stack.stack().event_source_mappings[0].queue_arn.clone();
+    send_and_return(&stack, &seen, &queue, "hang-once").await;
+    stack.idle(TIMEOUT).await.unwrap();
+    assert_eq!(seen.receives("hang-once"), 2);
+    stack.shut_down().await;
+}
+
+#[tokio::test]
+async fn what_a_mapping_does_not_do_here_is_refused_by_name() {
+    for (property, value) in [
+        ("FilterCriteria", json!({"Filters": [{"Pattern": "{}"}]})),
+        ("MaximumBatchingWindowInSeconds", json!(5)),
+        ("BatchSize", json!(11)),
+        ("FunctionResponseTypes", json!(["Other"])),
+    ] {
+        let functions =
+            Registry::default().with("consume", |_| async { Ok(event_function(Shared::default(), consume)) });
+        let directory = tempfile::TempDir::new().unwrap();
+        let template = write(directory.path(), &template(&resources(&json!({ property: value }), &queue())));
+        let error =
+            LocalStack::start(Options { template, functions, ..Options::default() }).await.unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("Consumer") && message.contains(property), "{property}: {message}");
+    }
 }
 
 #[tokio::test]

@@ -27,10 +27,8 @@ pub(super) fn of_item(name: Option<&str>, item: &Value) -> String {
 /// The partition key that a query's key condition names.
 pub(super) fn of_query(name: Option<&str>, request: &Value) -> String {
     let Some(name) = name else { return String::new() };
-    if let Some(expression) = request["KeyConditionExpression"].as_str() {
-        return in_expression(name, expression, request).unwrap_or_default();
-    }
-    text(&request["KeyConditions"][name]["AttributeValueList"][0])
+    let expression = request["KeyConditionExpression"].as_str();
+    expression.and_then(|expression| in_expression(name, expression, request)).unwrap_or_default()
 }
 
 /// Finds `name = :value` among the conditions, which only `AND` joins. The partition key's is the only one that may

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::leading_keys::{key_name, of_item, of_query};
+use super::members::refuse_unknown;
 use crate::aws::installed::{Installed, Requirement};
 use crate::aws::policy::Context;
 use crate::aws::protocol::Fault;
@@ -16,6 +17,7 @@ pub(crate) fn requirements(
     operation: &str,
     body: &Value,
 ) -> Result<Vec<Requirement>, Fault> {
+    refuse_unknown(operation, body)?;
     let mut needed = Needed { installed, entries: BTreeMap::new() };
     match operation {
         "PutItem" => needed.item("dynamodb:PutItem", body, "Item")?,

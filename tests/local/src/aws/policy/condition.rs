@@ -12,7 +12,7 @@ pub(crate) struct Context {
 
 /// The keys that calls provide. A policy that names another one is refused when it is read, because its conditions
 /// would be judged on a value that AWS has and we have not.
-const KNOWN_KEYS: [&str; 20] = [
+const KNOWN_KEYS: [&str; 21] = [
     "aws:currenttime",
     "aws:principalaccount",
     "aws:principalarn",
@@ -26,6 +26,7 @@ const KNOWN_KEYS: [&str; 20] = [
     "s3:if-match",
     "s3:if-none-match",
     "s3:max-keys",
+    "s3:objectcreationoperation",
     "s3:prefix",
     "s3:signatureage",
     "s3:signatureversion",

@@ -93,6 +93,11 @@ impl Statement {
         Ok(Statement { effect, principal, actions, resources, conditions })
     }
 
+    /// Whether it has `Resource` or `NotResource`.
+    pub(super) fn names_resources(&self) -> bool {
+        self.resources.is_some()
+    }
+
     /// Every combination of its patterns: of an action, a resource and one value of a condition.
     pub(super) fn permissions(&self) -> Vec<MatchedPatterns> {
         let names = |patterns: &Patterns| match patterns {

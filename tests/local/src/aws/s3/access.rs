@@ -13,13 +13,16 @@ use s3s::path::S3Path;
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use super::State;
-use super::known_headers::refuse_unknown;
+use super::{known_headers, known_parameters};
 use crate::aws::calls::{Answer, Attempt};
 use crate::aws::identity::{Caller, Principal};
 use crate::aws::installed::{Decision, Installed, Requirement};
 use crate::aws::policy::Context;
 use crate::aws::server::actions;
 use crate::aws::sts::parse_form;
+
+/// What S3 stores of a writer's own metadata at most.
+const MAXIMUM_METADATA_BYTES: usize = 2048;
 
 /// One S3 request on its way through s3s: who calls, and what becomes of it. It travels in the request's extensions.
 #[derive(Clone)]
@@ -73,6 +76,16 @@ impl CallContext {
         &self.0.request_id
     }
 
+    /// Condition keys that the signature brings.
+    pub(super) fn signature(&self) -> &Context {
+        &self.0.signature
+    }
+
+    /// Notes which operation this is, for the record.
+    pub(super) fn begin(&self, operation: &'static str) {
+        self.lock().operation = Some(operation);
+    }
+
     pub(super) fn progress(&self) -> Progress {
         self.lock().clone()
     }
@@ -120,10 +133,12 @@ impl S3Access for Permissions {
     async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
         let context = context_of(request.extensions_mut())?;
         let Some(operation) = implemented(request.s3_op().name()) else {
-            return Err(not_implemented(request.s3_op().name()));
+            return Err(not_implemented(&described(request.s3_op().name(), request.uri())));
         };
-        context.lock().operation = Some(operation);
-        refuse_unknown(operation, request.headers())?;
+        context.begin(operation);
+        // A parameter may make another operation of it, which is to be named.
+        known_parameters::refuse_unknown(operation, request.uri().query().unwrap_or_default())?;
+        known_headers::refuse_unknown(operation, request.headers())?;
         let Some(caller) = context.caller().filter(|_| request.credentials().is_some()) else {
             return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "Access Denied"));
         };
@@ -132,21 +147,35 @@ impl S3Access for Permissions {
                 return Err(no_such_bucket());
             }
         }
-        let requirements = requirements(operation, request, &context.0.signature)?;
-        context.lock().actions = actions(&requirements);
+        check_metadata_size(request.headers().iter().filter_map(|(name, value)| {
+            Some((name.as_str().strip_prefix("x-amz-meta-")?, value.as_bytes()))
+        }))?;
+        let requirements = requirements(operation, request, context.signature())?;
+        self.state.permit(&context, caller, operation, &requirements).await
+    }
+}
+
+impl State {
+    /// Judges what an operation needs, and asks the hooks about one that is allowed.
+    pub(super) async fn permit(
+        &self,
+        context: &CallContext,
+        caller: &Caller,
+        operation: &'static str,
+        requirements: &[Requirement],
+    ) -> S3Result<()> {
+        context.lock().actions = actions(requirements);
         let decisions =
             requirements.iter().map(|requirement| context.installed().decide(caller, requirement));
         match Decision::on_all(decisions) {
-            Decision::Allowed(used) => self.state.calls.count(used),
+            Decision::Allowed(used) => self.calls.count(used),
             Decision::Denied(message) => {
                 return Err(S3Error::with_message(S3ErrorCode::AccessDenied, message));
             }
         }
-        self.ask_hooks(&context, operation, caller.principal.clone()).await
+        self.ask_hooks(context, operation, caller.principal.clone()).await
     }
-}
 
-impl Permissions {
     async fn ask_hooks(
         &self,
         context: &CallContext,
@@ -159,7 +188,7 @@ impl Permissions {
             principal,
             actions: context.progress().actions,
         };
-        match self.state.calls.ask(&attempt) {
+        match self.calls.ask(&attempt) {
             None => Ok(()),
             Some(Answer::Delay(delay)) => {
                 tokio::time::sleep(delay).await;
@@ -199,6 +228,16 @@ impl State {
     }
 }
 
+/// User-defined metadata has at most 2 KB: names, without their prefix, and values.
+pub(super) fn check_metadata_size<'a>(metadata: impl Iterator<Item = (&'a str, &'a [u8])>) -> S3Result<()> {
+    let size_bytes: usize = metadata.map(|(name, value)| name.len() + value.len()).sum();
+    if size_bytes <= MAXIMUM_METADATA_BYTES {
+        return Ok(());
+    }
+    let message = "Your metadata headers exceed the maximum allowed metadata size";
+    Err(S3Error::with_message(S3ErrorCode::MetadataTooLarge, message))
+}
+
 /// The context of a request; it is always there, since [`super::S3::answer`] puts it there.
 pub(super) fn context_of(extensions: &http::Extensions) -> S3Result<CallContext> {
     extensions.get::<CallContext>().cloned().ok_or_else(|| S3ErrorCode::InternalError.into())
@@ -214,16 +253,34 @@ pub(super) fn not_implemented(what: &str) -> S3Error {
     S3Error::with_message(S3ErrorCode::NotImplemented, message)
 }
 
+/// An operation that is not here. One that s3s does not know either has the name of a neighbour with the same path, and
+/// parameters that tell it from that: `CreateBucket with abac`.
+fn described(operation: &str, uri: &Uri) -> String {
+    let parameters = parse_form(uri.query().unwrap_or_default().as_bytes());
+    let is_own = |name: &String| !name.to_ascii_lowercase().starts_with("x-");
+    match parameters.into_keys().filter(is_own).collect::<Vec<_>>().join(", ") {
+        names if names.is_empty() => operation.to_owned(),
+        names => format!("{operation} with {names}"),
+    }
+}
+
 fn implemented(operation: &str) -> Option<&'static str> {
     [
+        "AbortMultipartUpload",
+        "CompleteMultipartUpload",
         "CopyObject",
+        "CreateMultipartUpload",
         "DeleteObject",
         "GetObject",
         "HeadBucket",
         "HeadObject",
         "ListBuckets",
+        "ListMultipartUploads",
         "ListObjectsV2",
+        "ListParts",
         "PutObject",
+        "UploadPart",
+        "UploadPartCopy",
     ]
     .into_iter()
     .find(|implemented| *implemented == operation)
@@ -255,16 +312,20 @@ fn requirements(
     let bucket_arn = format!("arn:aws:s3:::{}", bucket.map_or("*", |bucket| bucket));
     let object_arn = key.map_or_else(|| bucket_arn.clone(), |key| format!("{bucket_arn}/{key}"));
     let mut needed = match operation {
-        "PutObject" => vec![Requirement::new("s3:PutObject", &object_arn)],
+        "PutObject" | "CompleteMultipartUpload" => vec![creating(&object_arn, true)],
+        "CreateMultipartUpload" | "UploadPart" => vec![creating(&object_arn, false)],
+        "AbortMultipartUpload" => vec![Requirement::new("s3:AbortMultipartUpload", &object_arn)],
+        "ListParts" => vec![Requirement::new("s3:ListMultipartUploadParts", &object_arn)],
+        "ListMultipartUploads" => vec![Requirement::new("s3:ListBucketMultipartUploads", &bucket_arn)],
         "GetObject" | "HeadObject" => vec![versioned("s3:GetObject", &object_arn, version_id.as_deref())],
         "DeleteObject" => vec![versioned("s3:DeleteObject", &object_arn, version_id.as_deref())],
-        "CopyObject" => {
+        "CopyObject" | "UploadPartCopy" => {
             let (bucket, key, version_id) =
                 copy_source(request.headers())?.ok_or(S3ErrorCode::InvalidArgument)?;
             let source = format!("arn:aws:s3:::{bucket}/{key}");
             vec![
                 versioned("s3:GetObject", &source, version_id.as_deref()),
-                Requirement::new("s3:PutObject", &object_arn),
+                creating(&object_arn, operation == "CopyObject"),
             ]
         }
         "HeadBucket" | "ListObjectsV2" => {
@@ -288,6 +349,13 @@ fn requirements(
         }
     }
     Ok(needed)
+}
+
+/// `s3:PutObject`. Of the requests that need it, some do not create an object yet.
+pub(super) fn creating(resource: &str, is_object_created: bool) -> Requirement {
+    let mut requirement = Requirement::new("s3:PutObject", resource);
+    requirement.context.add("s3:ObjectCreationOperation", is_object_created.to_string());
+    requirement
 }
 
 /// Reading or deleting one version has an action of its own.

@@ -1,6 +1,10 @@
 //! Conditional requests. Follows RFC 9110, section 13.2.2, and "Conditional requests" in the S3 user guide.
+//!
+//! A write that loses against another one is told so with 412, one that loses against a delete with 409
+//! ([`super::conflicts`]).
 
-use s3s::dto::{ETagCondition, Timestamp};
+use http::HeaderMap;
+use s3s::dto::{ETagCondition, Timestamp, TimestampFormat};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use time::OffsetDateTime;
 
@@ -48,6 +52,16 @@ impl ReadConditions {
     }
 }
 
+/// Whether the range of a read counts: `If-Range` has to name the entity tag, or the very time of the last change. With
+/// anything else the object is sent from its beginning (RFC 9110, section 13.1.5).
+pub(super) fn range_applies(headers: &HeaderMap, e_tag: &str, last_modified: &Timestamp) -> bool {
+    let Some(condition) = headers.get(http::header::IF_RANGE) else { return true };
+    let Ok(condition) = condition.to_str() else { return false };
+    let mut date = Vec::new();
+    let is_date = last_modified.format(TimestampFormat::HttpDate, &mut date).is_ok();
+    condition == format!("\"{e_tag}\"") || is_date && condition.as_bytes() == date
+}
+
 /// The conditions of a write.
 #[derive(Debug, Default)]
 pub(super) struct WriteConditions {
@@ -57,6 +71,11 @@ pub(super) struct WriteConditions {
 }
 
 impl WriteConditions {
+    /// Whether there is any.
+    pub(super) fn is_some(&self) -> bool {
+        self.if_match.is_some() || self.if_none_match.is_some()
+    }
+
     /// Refuses what S3 does not have.
     pub(super) fn check_supported(&self) -> S3Result<()> {
         if self.if_none_match.as_ref().is_some_and(|condition| !condition.is_any())

@@ -3,22 +3,26 @@
 use std::sync::Arc;
 
 use s3s::dto::{
-    ChecksumType, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput,
-    DeleteObjectOutput, ETag, MetadataDirective, ServerSideEncryption,
+    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput, DeleteObjectOutput,
+    ETag, MetadataDirective, ServerSideEncryption,
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
 
 use super::State;
 use super::access::{CallContext, context_of, no_such_bucket, not_implemented};
+use super::checksums::{Algorithm, ChecksumType};
 use super::conditions::{ReadConditions, ReadOutcome, precondition_failed};
 use super::events::EventName;
+use super::files::{Lease, Reader, Segment, Unpublished};
 use super::get::{Found, last_modified, refuse_unsupported};
-use super::index::{self, Content, NULL_VERSION, NewVersion, StoredHeaders};
-use super::put::{Candidate, MAXIMUM_OBJECT_BYTES, seconds};
+use super::index::{self, Content, NULL_VERSION, StoredHeaders, Version};
+use super::multipart::uploads;
+use super::put::{Candidate, stored_headers};
+use super::receive::{Digest, Digested, MAXIMUM_BODY_BYTES};
 
 impl State {
-    /// A copy is a second name for the same bytes, since those never change. Checksum and entity tag stay the same.
-    pub(super) fn copy_object(
+    /// A copy is a second name for the same bytes, since those never change.
+    pub(super) async fn copy_object(
         self: &Arc<Self>,
         request: S3Request<CopyObjectInput>,
     ) -> S3Result<CopyObjectOutput> {
@@ -29,11 +33,12 @@ impl State {
             }
         }
         let mut input = request.input;
-        let Found { version: source, content } = self.copy_source(&call, &mut input)?;
+        let (Found { version: source, content }, lease) = self.copy_source(&call, &mut input)?;
         let replace = replaces_metadata(&input)?;
-        let file = self.files.link(&content.file).map_err(S3Error::internal_error)?;
-        let headers = if replace { replaced_headers(&mut input) } else { content.headers };
-        let content = Content { file: file.name().to_owned(), headers, ..content };
+        let file = self.files.link(&content.segments).map_err(S3Error::internal_error)?;
+        drop(lease);
+        let headers = if replace { stored_headers!(input) } else { content.headers.clone() };
+        let content = Content { headers, ..self.copied_content(content, &file).await? };
         let candidate = Candidate { file, content };
         let version =
             self.publish(&call, &input.bucket, &input.key, candidate, EventName::Copy, |_| Ok(()))?;
@@ -46,7 +51,7 @@ impl State {
                 checksum_crc64nvme: content.checksums.crc64nvme,
                 checksum_sha1: content.checksums.sha1,
                 checksum_sha256: content.checksums.sha256,
-                checksum_type: Some(ChecksumType::from_static(ChecksumType::FULL_OBJECT)),
+                checksum_type: Some(ChecksumType::FullObject.dto()),
                 e_tag: Some(ETag::Strong(content.e_tag)),
                 last_modified: Some(last_modified),
             }),
@@ -57,8 +62,41 @@ impl State {
         })
     }
 
+    /// What a copy holds. Entity tag and checksum stay the same but for an object that came in parts: its copy is an
+    /// object in one piece, so they are computed over all of its bytes.
+    async fn copied_content(&self, source: Content, file: &Unpublished) -> S3Result<Content> {
+        let segments = file.segments().to_vec();
+        if source.parts.is_empty() {
+            return Ok(Content { segments, ..source });
+        }
+        let algorithms = source.checksums.iter().map(|(algorithm, _)| algorithm);
+        let digested = self.digest(&segments, algorithms).await?;
+        Ok(Content {
+            segments,
+            parts: Vec::new(),
+            e_tag: digested.e_tag(),
+            checksums: digested.checksums,
+            ..source
+        })
+    }
+
+    /// Reads segments, which somebody keeps, to compute what depends on all of their bytes.
+    pub(super) async fn digest(
+        &self,
+        segments: &[Segment],
+        algorithms: impl IntoIterator<Item = Algorithm>,
+    ) -> S3Result<Digested> {
+        let mut digest = Digest::new(algorithms);
+        let reader = Reader::open(self.files.lease(segments), segments.to_vec()).await;
+        let mut reader = reader.map_err(S3Error::internal_error)?;
+        while let Some(bytes) = reader.next().await.map_err(S3Error::internal_error)? {
+            digest.update(&bytes);
+        }
+        Ok(digest.finish())
+    }
+
     /// The object that is copied, if the request's conditions on it hold.
-    fn copy_source(&self, call: &CallContext, input: &mut CopyObjectInput) -> S3Result<Found> {
+    fn copy_source(&self, call: &CallContext, input: &mut CopyObjectInput) -> S3Result<(Found, Lease)> {
         let CopySource::Bucket { bucket, key, version_id } = &input.copy_source else {
             return Err(not_implemented("A copy source that is an access point"));
         };
@@ -69,21 +107,32 @@ impl State {
                            attributes.";
             return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
         }
-        let found = self.find(call, bucket, key, version_id.as_deref())?;
         let conditions = ReadConditions {
             if_match: input.copy_source_if_match.take(),
             if_none_match: input.copy_source_if_none_match.take(),
             if_modified_since: input.copy_source_if_modified_since.take(),
             if_unmodified_since: input.copy_source_if_unmodified_since.take(),
         };
+        let (found, lease) = self.find_source(call, &input.copy_source, &conditions)?;
+        check_copied_bytes(found.content.size_bytes)?;
+        Ok((found, lease))
+    }
+
+    /// An object that is copied, whole or in part, if the conditions on it hold.
+    pub(super) fn find_source(
+        &self,
+        call: &CallContext,
+        source: &CopySource,
+        conditions: &ReadConditions,
+    ) -> S3Result<(Found, Lease)> {
+        let CopySource::Bucket { bucket, key, version_id } = source else {
+            return Err(not_implemented("A copy source that is an access point"));
+        };
+        let (found, lease) = self.find_to_read(call, bucket, key, version_id.as_deref())?;
         if conditions.judge(&found.content.e_tag, found.version.last_modified_ms) != ReadOutcome::Proceed {
             return Err(precondition_failed());
         }
-        if found.content.size_bytes > MAXIMUM_OBJECT_BYTES {
-            let message = "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120";
-            return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
-        }
-        Ok(found)
+        Ok((found, lease))
     }
 
     /// Deletes one version for good, or, in a bucket that keeps versions, hides the object behind a delete marker.
@@ -109,20 +158,23 @@ impl State {
         let touched = self
             .database
             .transaction(|transaction| {
-                if let Some(version_id) = version_id {
-                    return index::remove_version(transaction, &bucket.name, &input.key, version_id);
-                }
-                let marker = NewVersion {
-                    bucket: bucket.name.clone(),
-                    key: input.key.clone(),
-                    versioned: true,
-                    content: None,
+                let is_there = |latest: Option<Version>| latest.is_some_and(|one| one.content.is_some());
+                let was_there = is_there(index::latest(transaction, &bucket.name, &input.key)?);
+                let touched = match version_id {
+                    Some(version_id) => {
+                        index::remove_version(transaction, &bucket.name, &input.key, version_id)?
+                    }
+                    None => Some(index::insert_delete_marker(transaction, &bucket.name, &input.key)?),
                 };
-                Ok(Some(index::insert(transaction, &marker)?.version))
+                if was_there && !is_there(index::latest(transaction, &bucket.name, &input.key)?) {
+                    self.conflicts.note_delete(&bucket.name, &input.key);
+                    uploads::note_delete(transaction, &bucket.name, &input.key)?;
+                }
+                Ok(touched)
             })
             .map_err(|error: rusqlite::Error| S3Error::internal_error(error))?;
         if let Some(content) = touched.as_ref().and_then(|version| version.content.as_ref()) {
-            self.files.remove(&content.file);
+            self.files.remove(&content.segments);
         }
         let is_marker = touched.as_ref().is_some_and(|version| version.content.is_none());
         Ok(DeleteObjectOutput {
@@ -144,14 +196,27 @@ fn replaces_metadata(input: &CopyObjectInput) -> S3Result<bool> {
     }
 }
 
-fn replaced_headers(input: &mut CopyObjectInput) -> StoredHeaders {
-    StoredHeaders {
-        cache_control: input.cache_control.take(),
-        content_disposition: input.content_disposition.take(),
-        content_encoding: input.content_encoding.take(),
-        content_language: input.content_language.take(),
-        content_type: Some(input.content_type.take().unwrap_or_else(|| "binary/octet-stream".to_owned())),
-        expires_seconds: input.expires.take().map(seconds),
-        metadata: input.metadata.take().map(|metadata| metadata.into_iter().collect()).unwrap_or_default(),
+/// Refuses to copy more at once than S3 does.
+pub(super) fn check_copied_bytes(length_bytes: u64) -> S3Result<()> {
+    if length_bytes <= MAXIMUM_BODY_BYTES {
+        return Ok(());
+    }
+    let message = format!(
+        "The specified copy source is larger than the maximum allowable size for a copy source: {MAXIMUM_BODY_BYTES}"
+    );
+    Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use s3s::S3ErrorCode;
+
+    use super::{MAXIMUM_BODY_BYTES, check_copied_bytes};
+
+    #[test]
+    fn at_most_5_gib_are_copied_at_once() {
+        assert!(check_copied_bytes(MAXIMUM_BODY_BYTES).is_ok());
+        let error = check_copied_bytes(MAXIMUM_BODY_BYTES + 1).unwrap_err();
+        assert_eq!(*error.code(), S3ErrorCode::InvalidRequest);
     }
 }

@@ -18,14 +18,18 @@ const KEY: &AsciiSet =
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EventName {
     Put,
+    Post,
     Copy,
+    CompleteMultipartUpload,
 }
 
 impl EventName {
     const fn text(self) -> &'static str {
         match self {
             EventName::Put => "ObjectCreated:Put",
+            EventName::Post => "ObjectCreated:Post",
             EventName::Copy => "ObjectCreated:Copy",
+            EventName::CompleteMultipartUpload => "ObjectCreated:CompleteMultipartUpload",
         }
     }
 }
@@ -82,7 +86,7 @@ fn record(
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
         "awsRegion": region,
-        "eventTime": clock::iso_8601(clock::from_milliseconds(version.last_modified_ms)),
+        "eventTime": clock::iso_8601(clock::now()),
         "eventName": name.text(),
         "userIdentity": { "principalId": format!("AWS:{principal}") },
         "requestParameters": { "sourceIPAddress": "127.0.0.1" },

@@ -9,11 +9,12 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
 use percent_encoding::percent_decode_str;
+use s3s::S3Error;
 use s3s::dto::Range;
 
 use super::access::{CallContext, query_value};
 use super::unread::SharedBody;
-use super::{S3, cors};
+use super::{S3, State, cors, post, verification};
 use crate::aws::calls::{Call, Outcome, Transfer};
 use crate::aws::clock;
 use crate::aws::identity::{Caller, CredentialError, Principal};
@@ -25,12 +26,14 @@ use crate::aws::signature::{ALGORITHM, Authorization, CredentialScope, parse_tim
 use crate::stack::Bucket;
 
 /// The longest validity of a presigned URL: a week.
-const MAXIMUM_EXPIRES_SECONDS: u64 = 604_800;
+const MAXIMUM_EXPIRES_SECONDS: i64 = 604_800;
 
-/// The parts of a signature that matter before it is verified.
-struct Signed {
-    scope: CredentialScope,
-    signed_headers: Vec<String>,
+/// A signature, in a header or in a query.
+pub(super) struct Signed {
+    pub(super) authorization: Authorization,
+    pub(super) time: Option<String>,
+    /// How long it is valid; `None` where that follows from its time.
+    pub(super) expires_seconds: Option<i64>,
     session_token: Option<String>,
     context: Context,
 }
@@ -49,7 +52,7 @@ impl S3 {
         let bucket = bucket_of(&installed, &path);
         let mut context = CallContext::new(None, Arc::clone(&installed), request_id, Context::default());
         let answered = if method == Method::OPTIONS {
-            cors::preflight(bucket, &headers).map(boxed)
+            cors::preflight(bucket, &path, &headers).map(boxed)
         } else {
             let body = SharedBody::new(body);
             let answered = self.pass_to_s3s(parts, body.clone(), &installed, request_id, &mut context).await;
@@ -91,19 +94,20 @@ impl S3 {
         request_id: &str,
         context: &mut CallContext,
     ) -> Result<Response<ResponseBody>, Fault> {
-        let content_type = text(&parts.headers, "content-type").unwrap_or_default();
-        if parts.method == Method::POST && content_type.starts_with("multipart/form-data") {
-            return Err(not_implemented("PostObject"));
+        if let Some(bucket) = post::bucket_of_form(&parts) {
+            return self.post_object(bucket, &parts, body, installed, request_id, context).await;
         }
         refuse_repeated_parameters(parts.uri.query().unwrap_or_default())?;
         if let Some(signed) = signature(&parts, installed.region())? {
             check_signed_headers(&parts.headers, &signed)?;
-            let caller = self.identify(installed, &signed)?;
+            let access_key_id = &signed.authorization.scope.access_key_id;
+            let caller = self.state.identify(installed, access_key_id, signed.session_token.as_deref())?;
+            verification::verify(&parts, &signed, &caller.secret_access_key, clock::now())?;
             *context = CallContext::new(Some(caller), Arc::clone(installed), request_id, signed.context);
             // S3 ignores ranges that it does not understand, where s3s refuses them.
             let range = text(&parts.headers, "range");
-            if range.is_some_and(|range| Range::parse(range).is_err())
-                && !signed.signed_headers.iter().any(|name| name == "range")
+            if range.is_some_and(|range| range == "bytes=-" || Range::parse(range).is_err())
+                && !signed.authorization.signed_headers.iter().any(|name| name == "range")
             {
                 parts.headers.remove(header::RANGE);
             }
@@ -116,14 +120,22 @@ impl S3 {
         })?;
         Ok(response.map(BodyExt::boxed_unsync))
     }
+}
 
-    fn identify(&self, installed: &Installed, signed: &Signed) -> Result<Caller, Fault> {
-        let (access_key_id, token) = (&signed.scope.access_key_id, signed.session_token.as_deref());
-        self.state.identities.authenticate(installed, access_key_id, token).map_err(|error| {
+impl State {
+    /// Recognises the credentials of a request. The signature remains to be checked.
+    pub(super) fn identify(
+        &self,
+        installed: &Installed,
+        access_key_id: &str,
+        session_token: Option<&str>,
+    ) -> Result<Caller, Fault> {
+        self.identities.authenticate(installed, access_key_id, session_token).map_err(|error| {
             let message = error.to_string();
             match error {
                 CredentialError::UnknownKey => {
                     Fault::new(StatusCode::FORBIDDEN, "InvalidAccessKeyId", message)
+                        .with_detail("AWSAccessKeyId", access_key_id)
                 }
                 CredentialError::InvalidToken => Fault::bad_request("InvalidToken", message),
                 CredentialError::Expired => Fault::bad_request("ExpiredToken", message),
@@ -185,17 +197,25 @@ fn header_signature(parts: &Parts, header: &str, region: Option<&str>) -> Result
     let malformed = |message: String| Fault::bad_request("AuthorizationHeaderMalformed", message);
     let authorization = Authorization::parse(header)
         .map_err(|error| malformed(format!("The authorization header is malformed; {error}")))?;
-    let scope = authorization.scope;
-    if let Some(expected) = region.filter(|region| *region != scope.region) {
+    let wrong_region = &authorization.scope.region;
+    if let Some(expected) = region.filter(|region| region != wrong_region) {
         return Err(malformed(format!(
-            "The authorization header is malformed; the region '{}' is wrong; expecting '{expected}'",
-            scope.region
+            "The authorization header is malformed; the region '{wrong_region}' is wrong; expecting '{expected}'"
         )));
     }
     let signed_at = text(&parts.headers, "x-amz-date");
+    // A time that is none is refused with the signature.
+    let is_of_another_day =
+        |time: &str| parse_time(time).is_some() && !is_of_scope(time, &authorization.scope);
+    if signed_at.is_some_and(is_of_another_day) {
+        let message = "The authorization header is malformed; Invalid credential date. Date is not the same as \
+                       X-Amz-Date.";
+        return Err(malformed(message.to_owned()));
+    }
     Ok(Signed {
-        scope,
-        signed_headers: authorization.signed_headers,
+        authorization,
+        time: signed_at.map(str::to_owned),
+        expires_seconds: None,
         session_token: text(&parts.headers, "x-amz-security-token").map(str::to_owned),
         context: signature_context("REST-HEADER", signed_at),
     })
@@ -214,12 +234,12 @@ fn query_signature(parts: &Parts, region: Option<&str>) -> Result<Signed, Fault>
     let (algorithm, credential, date) =
         (required("X-Amz-Algorithm")?, required("X-Amz-Credential")?, required("X-Amz-Date")?);
     let (signed_headers, expires) = (required("X-Amz-SignedHeaders")?, required("X-Amz-Expires")?);
-    required("X-Amz-Signature")?;
+    let signature = required("X-Amz-Signature")?;
     if algorithm != ALGORITHM {
         return Err(malformed("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""));
     }
-    match expires.parse::<u64>() {
-        Ok(0..=MAXIMUM_EXPIRES_SECONDS) => {}
+    let expires_seconds = match expires.parse() {
+        Ok(seconds @ 0..=MAXIMUM_EXPIRES_SECONDS) => seconds,
         Ok(_) => {
             return Err(malformed(
                 "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be \
@@ -227,6 +247,9 @@ fn query_signature(parts: &Parts, region: Option<&str>) -> Result<Signed, Fault>
             ));
         }
         Err(_) => return Err(malformed("X-Amz-Expires should be a number")),
+    };
+    if parse_time(&date).is_none() {
+        return Err(malformed("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""));
     }
     let scope = CredentialScope::parse(&credential).ok_or_else(|| {
         malformed(
@@ -240,16 +263,29 @@ fn query_signature(parts: &Parts, region: Option<&str>) -> Result<Signed, Fault>
             scope.region
         )));
     }
+    if !is_of_scope(&date, &scope) {
+        return Err(malformed(&format!(
+            "Invalid credential date \"{}\". This date is not the same as X-Amz-Date: \"{date}\".",
+            scope.date
+        )));
+    }
     let token = query_value(&parts.uri, "X-Amz-Security-Token");
+    let signed_headers = signed_headers.split(';').map(str::to_owned).collect();
     Ok(Signed {
-        scope,
-        signed_headers: signed_headers.split(';').map(str::to_owned).collect(),
-        session_token: token.or_else(|| text(&parts.headers, "x-amz-security-token").map(str::to_owned)),
         context: signature_context("REST-QUERY-STRING", Some(&date)),
+        authorization: Authorization { scope, signed_headers, signature },
+        time: Some(date),
+        expires_seconds: Some(expires_seconds),
+        session_token: token.or_else(|| text(&parts.headers, "x-amz-security-token").map(str::to_owned)),
     })
 }
 
-fn signature_context(kind: &str, signed_at: Option<&str>) -> Context {
+/// Whether a time lies on the day that the credential is for.
+fn is_of_scope(time: &str, scope: &CredentialScope) -> bool {
+    time.split_once('T').is_some_and(|(date, _)| date == scope.date)
+}
+
+pub(super) fn signature_context(kind: &str, signed_at: Option<&str>) -> Context {
     let mut context = Context::default().with("s3:authType", kind).with("s3:signatureversion", ALGORITHM);
     if let Some(signed_at) = signed_at.and_then(parse_time) {
         let age_ms = clock::milliseconds(clock::now()) - clock::milliseconds(signed_at);
@@ -260,7 +296,7 @@ fn signature_context(kind: &str, signed_at: Option<&str>) -> Context {
 
 /// `Host` and every `x-amz-` header must be signed: what is not could have been added by anybody.
 fn check_signed_headers(headers: &HeaderMap, signed: &Signed) -> Result<(), Fault> {
-    let is_signed = |name: &str| signed.signed_headers.iter().any(|one| one == name);
+    let is_signed = |name: &str| signed.authorization.signed_headers.iter().any(|one| one == name);
     if !is_signed("host") {
         return Err(Fault::new(
             StatusCode::FORBIDDEN,
@@ -278,7 +314,12 @@ fn check_signed_headers(headers: &HeaderMap, signed: &Signed) -> Result<(), Faul
         ));
     }
     // s3s leaves a signed header that is missing, or there twice, out of what it verifies.
-    if signed.signed_headers.iter().any(|name| headers.get_all(name.as_str()).iter().count() != 1) {
+    if signed
+        .authorization
+        .signed_headers
+        .iter()
+        .any(|name| headers.get_all(name.as_str()).iter().count() != 1)
+    {
         return Err(Fault::new(
             StatusCode::FORBIDDEN,
             "SignatureDoesNotMatch",
@@ -298,6 +339,10 @@ async fn complete(
     let (mut parts, body) = response.into_parts();
     add_request_id(&mut parts.headers, Service::S3, request_id);
     parts.headers.insert("x-amz-id-2", HeaderValue::from_static("local"));
+    // s3s answers a HEAD for a range as one for the whole.
+    if parts.status == StatusCode::OK && parts.headers.contains_key(header::CONTENT_RANGE) {
+        parts.status = StatusCode::PARTIAL_CONTENT;
+    }
     if parts.status == StatusCode::NOT_MODIFIED {
         parts.headers.remove(header::CONTENT_TYPE);
         return (boxed(Response::from_parts(parts, Full::default())), Some("NotModified".to_owned()));
@@ -344,6 +389,9 @@ fn default_message(code: &str) -> &'static str {
         "InvalidDigest" => "The Content-MD5 you specified was invalid.",
         "InvalidURI" => "Couldn't parse the specified URI.",
         "KeyTooLongError" => "Your key is too long",
+        "MalformedXML" => {
+            "The XML you provided was not well-formed or did not validate against our published schema"
+        }
         "MethodNotAllowed" => "The specified method is not allowed against this resource.",
         "MissingContentLength" => "You must provide the Content-Length HTTP header.",
         "NoSuchKey" => "The specified key does not exist.",
@@ -372,12 +420,16 @@ fn transfer(method: &Method, request: &HeaderMap, response: &Response<ResponseBo
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn not_implemented(what: &str) -> Fault {
-    let mut fault = Fault::not_implemented(what);
-    fault.status = StatusCode::NOT_IMPLEMENTED;
-    fault
+/// An operation's error as a refusal, for what does not go through s3s.
+impl From<S3Error> for Fault {
+    fn from(error: S3Error) -> Fault {
+        let status = error.status_code().or_else(|| error.code().status_code());
+        let code = error.code().as_str();
+        let message = error.message().map_or_else(|| default_message(code).to_owned(), str::to_owned);
+        Fault::new(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), code, message)
+    }
 }

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use s3s::dto::{
-    ChecksumMode, ChecksumType, ETag, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
-    Range, ServerSideEncryption, Timestamp, TimestampFormat,
+    ChecksumMode, ETag, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, Range,
+    ServerSideEncryption, StreamingBlob, Timestamp, TimestampFormat,
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
 
 use super::State;
 use super::access::{CallContext, context_of, not_implemented};
-use super::conditions::{ReadConditions, ReadOutcome, precondition_failed};
-use super::files::stream_range;
-use super::index::{self, Content, NULL_VERSION, StoredChecksums, Version};
+use super::checksums::Checksums;
+use super::conditions::{ReadConditions, ReadOutcome, precondition_failed, range_applies};
+use super::files::{Lease, Reader, slice};
+use super::index::{self, Content, NULL_VERSION, Version};
+use super::multipart::check_part_number;
 use super::put::metadata;
 use crate::aws::clock;
 
@@ -24,11 +26,15 @@ pub(super) struct Found {
 }
 
 /// The bytes that are asked for.
-struct Part {
+struct Selection {
     first: u64,
     length_bytes: u64,
-    /// `Content-Range`, where a range was asked for.
+    /// `Content-Range`, where a range or a part was asked for.
     content_range: Option<String>,
+    /// The checksums of these very bytes.
+    checksums: Checksums,
+    /// How many parts the object has, where a part was asked for.
+    parts_count: Option<i32>,
 }
 
 impl State {
@@ -37,24 +43,22 @@ impl State {
         request: S3Request<GetObjectInput>,
     ) -> S3Result<GetObjectOutput> {
         let call = context_of(&request.extensions)?;
-        let input = request.input;
-        refuse_unsupported(&[("partNumber", input.part_number.is_some())])?;
+        let (input, headers) = (request.input, request.headers);
         let conditions = ReadConditions {
             if_match: input.if_match,
             if_none_match: input.if_none_match,
             if_modified_since: input.if_modified_since,
             if_unmodified_since: input.if_unmodified_since,
         };
-        let (found, file) =
-            self.open_object(&call, &input.bucket, &input.key, input.version_id.as_deref()).await?;
+        let (found, lease) =
+            self.find_to_read(&call, &input.bucket, &input.key, input.version_id.as_deref())?;
         check(&conditions, &found)?;
-        let part = part(input.range, found.content.size_bytes)?;
-        let with_checksums = wants_checksums(input.checksum_mode.as_ref()) && part.content_range.is_none();
-        let body =
-            stream_range(file, part.first, part.length_bytes).await.map_err(S3Error::internal_error)?;
-        let head = head(found, part, with_checksums)?;
+        let selection = select(input.range, input.part_number, &headers, &found)?;
+        let segments = slice(&found.content.segments, selection.first, selection.length_bytes);
+        let reader = Reader::open(lease, segments).await.map_err(S3Error::internal_error)?;
+        let head = head(found, selection, wants_checksums(input.checksum_mode.as_ref()))?;
         Ok(GetObjectOutput {
-            body: Some(body),
+            body: Some(StreamingBlob::wrap(reader.stream())),
             accept_ranges: head.accept_ranges,
             cache_control: head.cache_control,
             checksum_crc32: head.checksum_crc32,
@@ -73,6 +77,7 @@ impl State {
             expires: head.expires,
             last_modified: head.last_modified,
             metadata: head.metadata,
+            parts_count: head.parts_count,
             server_side_encryption: head.server_side_encryption,
             version_id: head.version_id,
             ..GetObjectOutput::default()
@@ -81,9 +86,8 @@ impl State {
 
     pub(super) fn head_object(&self, request: S3Request<HeadObjectInput>) -> S3Result<HeadObjectOutput> {
         let call = context_of(&request.extensions)?;
-        let input = request.input;
+        let (input, headers) = (request.input, request.headers);
         refuse_unsupported(&[
-            ("partNumber", input.part_number.is_some()),
             ("response-cache-control", input.response_cache_control.is_some()),
             ("response-content-disposition", input.response_content_disposition.is_some()),
             ("response-content-encoding", input.response_content_encoding.is_some()),
@@ -99,31 +103,8 @@ impl State {
         };
         let found = self.find(&call, &input.bucket, &input.key, input.version_id.as_deref())?;
         check(&conditions, &found)?;
-        let part = part(input.range, found.content.size_bytes)?;
-        let with_checksums = wants_checksums(input.checksum_mode.as_ref()) && part.content_range.is_none();
-        head(found, part, with_checksums)
-    }
-
-    /// Looks an object up and opens its file. A file that is gone in between was replaced: the next look finds its
-    /// successor.
-    async fn open_object(
-        &self,
-        call: &CallContext,
-        bucket: &str,
-        key: &str,
-        version_id: Option<&str>,
-    ) -> S3Result<(Found, tokio::fs::File)> {
-        let mut last_missing: Option<String> = None;
-        loop {
-            let found = self.find(call, bucket, key, version_id)?;
-            match self.files.read(&found.content.file).await {
-                Ok(file) => return Ok((found, file)),
-                Err(error) if last_missing.as_ref() == Some(&found.content.file) => {
-                    return Err(S3Error::internal_error(error));
-                }
-                Err(_) => last_missing = Some(found.content.file),
-            }
-        }
+        let selection = select(input.range, input.part_number, &headers, &found)?;
+        head(found, selection, wants_checksums(input.checksum_mode.as_ref()))
     }
 
     /// Looks an object up. What is missing is told as S3 tells it.
@@ -134,20 +115,36 @@ impl State {
         key: &str,
         version_id: Option<&str>,
     ) -> S3Result<Found> {
+        self.find_to_read(call, bucket, key, version_id).map(|(found, _)| found)
+    }
+
+    /// Looks an object up, and keeps its files until they are opened.
+    pub(super) fn find_to_read(
+        &self,
+        call: &CallContext,
+        bucket: &str,
+        key: &str,
+        version_id: Option<&str>,
+    ) -> S3Result<(Found, Lease)> {
         if version_id.is_some_and(|version_id| !index::is_version_id(version_id)) {
             return Err(S3Error::with_message(S3ErrorCode::InvalidArgument, "Invalid version id specified"));
         }
-        let version = self
+        let (version, lease) = self
             .database
-            .transaction(|transaction| match version_id {
-                Some(version_id) => index::version(transaction, bucket, key, version_id),
-                None => index::latest(transaction, bucket, key),
+            .transaction(|transaction| {
+                let version = match version_id {
+                    Some(version_id) => index::version(transaction, bucket, key, version_id),
+                    None => index::latest(transaction, bucket, key),
+                }?;
+                let content = version.as_ref().and_then(|version| version.content.as_ref());
+                let lease = self.files.lease(content.map_or(&[], |content| &content.segments));
+                Ok((version, lease))
             })
             .map_err(|error: rusqlite::Error| S3Error::internal_error(error))?;
         let missing = if version_id.is_some() { S3ErrorCode::NoSuchVersion } else { S3ErrorCode::NoSuchKey };
         let mut version = version.ok_or_else(|| self.missing(call, bucket, missing))?;
         match version.content.take() {
-            Some(content) => Ok(Found { version, content }),
+            Some(content) => Ok((Found { version, content }, lease)),
             None => Err(self.deleted(call, bucket, &version, version_id.is_some())),
         }
     }
@@ -206,10 +203,33 @@ fn check(conditions: &ReadConditions, found: &Found) -> S3Result<()> {
     }
 }
 
-fn part(range: Option<Range>, size_bytes: u64) -> S3Result<Part> {
-    let Some(range) = range else {
-        return Ok(Part { first: 0, length_bytes: size_bytes, content_range: None });
-    };
+fn select(
+    range: Option<Range>,
+    part_number: Option<i32>,
+    headers: &HeaderMap,
+    found: &Found,
+) -> S3Result<Selection> {
+    let content = &found.content;
+    match (range, part_number) {
+        (Some(_), Some(_)) => Err(S3Error::with_message(
+            S3ErrorCode::InvalidRequest,
+            "Cannot specify both Range header and partNumber query parameter",
+        )),
+        (Some(range), None) if range_applies(headers, &content.e_tag, &last_modified(&found.version)) => {
+            select_range(range, content.size_bytes)
+        }
+        (None, Some(part_number)) => select_part(part_number, content),
+        (_, None) => Ok(Selection {
+            first: 0,
+            length_bytes: content.size_bytes,
+            content_range: None,
+            checksums: content.checksums.clone(),
+            parts_count: None,
+        }),
+    }
+}
+
+fn select_range(range: Range, size_bytes: u64) -> S3Result<Selection> {
     let (first, end) = match range {
         Range::Int { first, last } => {
             (first, last.map_or(size_bytes, |last| last.saturating_add(1).min(size_bytes)))
@@ -227,13 +247,60 @@ fn part(range: Option<Range>, size_bytes: u64) -> S3Result<Part> {
         error.set_headers(headers);
         return Err(error);
     }
-    let content_range = Some(format!("bytes {first}-{}/{size_bytes}", end - 1));
-    Ok(Part { first, length_bytes: end - first, content_range })
+    Ok(Selection {
+        first,
+        length_bytes: end - first,
+        content_range: content_range(first, end - first, size_bytes),
+        checksums: Checksums::default(),
+        parts_count: None,
+    })
 }
 
-fn head(found: Found, part: Part, with_checksums: bool) -> S3Result<HeadObjectOutput> {
+/// The bytes of one part. An object that came in one request is its own part 1.
+fn select_part(part_number: i32, content: &Content) -> S3Result<Selection> {
+    let index = part_index(part_number)?;
+    if content.parts.is_empty() && index == 0 {
+        return Ok(Selection {
+            first: 0,
+            length_bytes: content.size_bytes,
+            content_range: content_range(0, content.size_bytes, content.size_bytes),
+            checksums: content.checksums.clone(),
+            parts_count: None,
+        });
+    }
+    let Some(part) = content.parts.get(index) else {
+        let code = S3ErrorCode::Custom("InvalidPartNumber".into());
+        let mut error = S3Error::with_message(code, "The requested partnumber is not satisfiable");
+        error.set_status_code(StatusCode::RANGE_NOT_SATISFIABLE);
+        return Err(error);
+    };
+    let first = content.parts[..index].iter().map(|part| part.size_bytes).sum();
+    Ok(Selection {
+        first,
+        length_bytes: part.size_bytes,
+        content_range: content_range(first, part.size_bytes, content.size_bytes),
+        checksums: part.checksums.clone(),
+        parts_count: i32::try_from(content.parts.len()).ok(),
+    })
+}
+
+/// Which of an object's parts a part number means.
+fn part_index(part_number: i32) -> S3Result<usize> {
+    let number = check_part_number(part_number)?;
+    usize::try_from(number - 1).map_err(S3Error::internal_error)
+}
+
+/// `None` where there are no bytes, which no range can express.
+fn content_range(first: u64, length_bytes: u64, size_bytes: u64) -> Option<String> {
+    let last = (first + length_bytes).checked_sub(1).filter(|_| length_bytes > 0)?;
+    Some(format!("bytes {first}-{last}/{size_bytes}"))
+}
+
+fn head(found: Found, selection: Selection, with_checksums: bool) -> S3Result<HeadObjectOutput> {
     let Found { version, content } = found;
-    let checksums = if with_checksums { content.checksums } else { StoredChecksums::default() };
+    let checksum_type = content.checksums.checksum_type();
+    let checksums = if with_checksums { selection.checksums } else { Checksums::default() };
+    let has_checksum = checksums.iter().next().is_some();
     let headers = content.headers;
     Ok(HeadObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
@@ -243,17 +310,18 @@ fn head(found: Found, part: Part, with_checksums: bool) -> S3Result<HeadObjectOu
         checksum_crc64nvme: checksums.crc64nvme,
         checksum_sha1: checksums.sha1,
         checksum_sha256: checksums.sha256,
-        checksum_type: with_checksums.then(|| ChecksumType::from_static(ChecksumType::FULL_OBJECT)),
+        checksum_type: has_checksum.then(|| checksum_type.dto()),
         content_disposition: headers.content_disposition,
         content_encoding: headers.content_encoding,
         content_language: headers.content_language,
-        content_length: Some(i64::try_from(part.length_bytes).map_err(S3Error::internal_error)?),
-        content_range: part.content_range,
+        content_length: Some(i64::try_from(selection.length_bytes).map_err(S3Error::internal_error)?),
+        content_range: selection.content_range,
         content_type: headers.content_type,
         e_tag: Some(ETag::Strong(content.e_tag)),
         expires: headers.expires_seconds.map(|seconds| clock::from_milliseconds(seconds * 1000).into()),
         last_modified: Some(last_modified(&version)),
         metadata: metadata(&headers.metadata),
+        parts_count: selection.parts_count,
         server_side_encryption: Some(ServerSideEncryption::from_static(ServerSideEncryption::AES256)),
         version_id: (version.version_id != NULL_VERSION).then_some(version.version_id),
         ..HeadObjectOutput::default()

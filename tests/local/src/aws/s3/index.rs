@@ -9,6 +9,8 @@ use rusqlite::types::FromSql;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
+use super::checksums::Checksums;
+use super::files::Segment;
 use crate::aws::clock;
 
 /// The version id of what was written while a bucket was not versioned.
@@ -30,16 +32,6 @@ pub(super) struct StoredHeaders {
     pub(super) metadata: BTreeMap<String, String>,
 }
 
-/// Checksums in base64: the one that the writer declared, else S3's own CRC64NVME.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct StoredChecksums {
-    pub(super) crc32: Option<String>,
-    pub(super) crc32c: Option<String>,
-    pub(super) crc64nvme: Option<String>,
-    pub(super) sha1: Option<String>,
-    pub(super) sha256: Option<String>,
-}
-
 /// What is to become the latest version of a key.
 #[derive(Debug, Clone)]
 pub(super) struct NewVersion {
@@ -47,6 +39,9 @@ pub(super) struct NewVersion {
     pub(super) key: String,
     /// Whether the bucket keeps versions.
     pub(super) versioned: bool,
+    pub(super) last_modified_ms: i64,
+    /// The multipart upload that it was.
+    pub(super) upload_id: Option<String>,
     /// `None` for a delete marker.
     pub(super) content: Option<Content>,
 }
@@ -54,12 +49,22 @@ pub(super) struct NewVersion {
 /// What an object holds.
 #[derive(Debug, Clone)]
 pub(super) struct Content {
-    pub(super) file: String,
+    pub(super) segments: Vec<Segment>,
+    /// The parts in which it came, in order; empty where it came in one request.
+    pub(super) parts: Vec<ObjectPart>,
     pub(super) size_bytes: u64,
     /// Without quotes.
     pub(super) e_tag: String,
-    pub(super) checksums: StoredChecksums,
+    pub(super) checksums: Checksums,
     pub(super) headers: StoredHeaders,
+}
+
+/// A part of an object that came in parts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct ObjectPart {
+    pub(super) size_bytes: u64,
+    /// Empty unless its upload declared an algorithm.
+    pub(super) checksums: Checksums,
 }
 
 /// A version of an object, or a delete marker.
@@ -77,8 +82,8 @@ pub(super) struct Version {
 /// What [`insert`] did.
 pub(super) struct Inserted {
     pub(super) version: Version,
-    /// The file of the object that was replaced, to be removed once the transaction is through.
-    pub(super) replaced_file: Option<String>,
+    /// The segments of the object that was replaced, to be removed once the transaction is through.
+    pub(super) replaced: Vec<Segment>,
 }
 
 pub(super) fn create_bucket(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<()> {
@@ -97,12 +102,18 @@ pub(super) fn buckets(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<(St
         .collect()
 }
 
-/// Every file that an object refers to.
+/// Every file that an object, or a part of one, refers to.
 pub(super) fn files(transaction: &Transaction<'_>) -> rusqlite::Result<BTreeSet<String>> {
-    transaction
-        .prepare("SELECT file FROM object WHERE file IS NOT NULL")?
-        .query_map([], |row| row.get(0))?
-        .collect()
+    let mut statement = transaction.prepare(
+        "SELECT segments FROM object WHERE NOT is_delete_marker UNION ALL SELECT segments FROM part",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut files = BTreeSet::new();
+    while let Some(row) = rows.next()? {
+        let segments: Vec<Segment> = from_json(row, "segments")?;
+        files.extend(segments.into_iter().map(|segment| segment.file));
+    }
+    Ok(files)
 }
 
 /// The latest version of a key, which may be a delete marker.
@@ -130,42 +141,66 @@ pub(super) fn version(
         .optional()
 }
 
+/// The version that a multipart upload became.
+pub(super) fn uploaded_as(
+    transaction: &Transaction<'_>,
+    bucket: &str,
+    key: &str,
+    upload_id: &str,
+) -> rusqlite::Result<Option<Version>> {
+    transaction
+        .prepare_cached("SELECT * FROM object WHERE bucket = ?1 AND key = ?2 AND upload_id = ?3")?
+        .query_row([bucket, key, upload_id], read_version)
+        .optional()
+}
+
 /// Adds a version, which becomes the latest. Without versioning it replaces what was there.
 pub(super) fn insert(transaction: &Transaction<'_>, new: &NewVersion) -> rusqlite::Result<Inserted> {
     let key = [new.bucket.as_str(), new.key.as_str()];
     transaction
         .execute("UPDATE object SET is_latest = 0 WHERE bucket = ?1 AND key = ?2 AND is_latest", key)?;
-    let mut replaced_file = None;
-    if !new.versioned {
-        replaced_file = transaction
-            .query_row(
-                "DELETE FROM object WHERE bucket = ?1 AND key = ?2 AND version_id = 'null' RETURNING file",
-                key,
-                |row| row.get(0),
-            )
-            .optional()?
-            .flatten();
-    }
+    let replaced =
+        if new.versioned { None } else { delete(transaction, &new.bucket, &new.key, NULL_VERSION)? };
     let content = new.content.as_ref();
     let version = transaction.query_row(
-        "INSERT INTO object (bucket, key, version_id, is_latest, is_delete_marker, file, size_bytes, e_tag, checksums,
-             headers, last_modified_ms)
-         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING *",
+        "INSERT INTO object (bucket, key, version_id, is_latest, is_delete_marker, segments, parts, size_bytes, e_tag,
+             checksums, headers, upload_id, last_modified_ms)
+         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) RETURNING *",
         params![
             new.bucket,
             new.key,
             if new.versioned { new_version_id()? } else { NULL_VERSION.to_owned() },
             content.is_none(),
-            content.map(|content| &content.file),
+            json(&content.map(|content| &content.segments))?,
+            json(&content.map(|content| &content.parts))?,
             content.map_or(0, |content| content.size_bytes),
             content.map_or("", |content| &content.e_tag),
             json(&content.map(|content| &content.checksums))?,
             json(&content.map(|content| &content.headers))?,
-            clock::now_ms(),
+            new.upload_id,
+            new.last_modified_ms,
         ],
         read_version,
     )?;
-    Ok(Inserted { version, replaced_file })
+    let replaced = replaced.and_then(|version| version.content).map(|content| content.segments);
+    Ok(Inserted { version, replaced: replaced.unwrap_or_default() })
+}
+
+/// Hides a key of a bucket that keeps versions behind a delete marker.
+pub(super) fn insert_delete_marker(
+    transaction: &Transaction<'_>,
+    bucket: &str,
+    key: &str,
+) -> rusqlite::Result<Version> {
+    let marker = NewVersion {
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        versioned: true,
+        last_modified_ms: clock::now_ms(),
+        upload_id: None,
+        content: None,
+    };
+    Ok(insert(transaction, &marker)?.version)
 }
 
 /// Removes one version for good; the newest one left becomes the latest.
@@ -175,19 +210,28 @@ pub(super) fn remove_version(
     key: &str,
     version_id: &str,
 ) -> rusqlite::Result<Option<Version>> {
-    let removed = transaction
-        .query_row(
-            "DELETE FROM object WHERE bucket = ?1 AND key = ?2 AND version_id = ?3 RETURNING *",
-            [bucket, key, version_id],
-            read_version,
-        )
-        .optional()?;
+    let removed = delete(transaction, bucket, key, version_id)?;
     transaction.execute(
         "UPDATE object SET is_latest = 1 WHERE sequencer =
              (SELECT MAX(sequencer) FROM object WHERE bucket = ?1 AND key = ?2)",
         [bucket, key],
     )?;
     Ok(removed)
+}
+
+fn delete(
+    transaction: &Transaction<'_>,
+    bucket: &str,
+    key: &str,
+    version_id: &str,
+) -> rusqlite::Result<Option<Version>> {
+    transaction
+        .query_row(
+            "DELETE FROM object WHERE bucket = ?1 AND key = ?2 AND version_id = ?3 RETURNING *",
+            [bucket, key, version_id],
+            read_version,
+        )
+        .optional()
 }
 
 /// Calls `visit` with the objects of a bucket in key order, from behind `after`, until it returns `false`.
@@ -223,16 +267,17 @@ fn new_version_id() -> rusqlite::Result<String> {
 }
 
 fn read_version(row: &Row<'_>) -> rusqlite::Result<Version> {
-    let file: Option<String> = row.get("file")?;
-    let content = match file {
-        None => None,
-        Some(file) => Some(Content {
-            file,
+    let content = if row.get("is_delete_marker")? {
+        None
+    } else {
+        Some(Content {
+            segments: from_json(row, "segments")?,
+            parts: from_json(row, "parts")?,
             size_bytes: row.get("size_bytes")?,
             e_tag: row.get("e_tag")?,
             checksums: from_json(row, "checksums")?,
             headers: from_json(row, "headers")?,
-        }),
+        })
     };
     Ok(Version {
         key: row.get("key")?,
@@ -243,11 +288,11 @@ fn read_version(row: &Row<'_>) -> rusqlite::Result<Version> {
     })
 }
 
-fn json<T: Serialize>(value: &T) -> rusqlite::Result<String> {
+pub(super) fn json<T: Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
-fn from_json<T: for<'de> Deserialize<'de>>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+pub(super) fn from_json<T: for<'de> Deserialize<'de>>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
     let text = row.get_ref(column)?;
     let text = String::column_result(text)?;
     serde_json::from_str(&text).map_err(|error| {

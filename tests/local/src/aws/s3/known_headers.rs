@@ -15,7 +15,8 @@ const EVERYWHERE: [&str; 5] = [
     "x-amz-user-agent",
 ];
 
-const PUT_OBJECT: [&str; 9] = [
+/// `PutObject` and `UploadPart`.
+const BODY: [&str; 9] = [
     "x-amz-checksum-algorithm",
     "x-amz-checksum-crc32",
     "x-amz-checksum-crc32c",
@@ -25,6 +26,27 @@ const PUT_OBJECT: [&str; 9] = [
     "x-amz-sdk-checksum-algorithm",
     "x-amz-te",
     "x-amz-trailer",
+];
+
+const CREATE_MULTIPART_UPLOAD: [&str; 2] = ["x-amz-checksum-algorithm", "x-amz-checksum-type"];
+
+const UPLOAD_PART_COPY: [&str; 6] = [
+    "x-amz-copy-source",
+    "x-amz-copy-source-if-match",
+    "x-amz-copy-source-if-modified-since",
+    "x-amz-copy-source-if-none-match",
+    "x-amz-copy-source-if-unmodified-since",
+    "x-amz-copy-source-range",
+];
+
+const COMPLETE_MULTIPART_UPLOAD: [&str; 7] = [
+    "x-amz-checksum-crc32",
+    "x-amz-checksum-crc32c",
+    "x-amz-checksum-crc64nvme",
+    "x-amz-checksum-sha1",
+    "x-amz-checksum-sha256",
+    "x-amz-checksum-type",
+    "x-amz-mp-object-size",
 ];
 
 const COPY_OBJECT: [&str; 6] = [
@@ -43,12 +65,15 @@ const ONLY_VALUES: [(&str, &str); 2] =
 /// Refuses a request whose headers ask for more than `operation` does here.
 pub(super) fn refuse_unknown(operation: &str, headers: &HeaderMap) -> S3Result<()> {
     let of_operation: &[&str] = match operation {
-        "PutObject" => &PUT_OBJECT,
+        "PutObject" | "UploadPart" => &BODY,
+        "CreateMultipartUpload" => &CREATE_MULTIPART_UPLOAD,
+        "UploadPartCopy" => &UPLOAD_PART_COPY,
+        "CompleteMultipartUpload" => &COMPLETE_MULTIPART_UPLOAD,
         "CopyObject" => &COPY_OBJECT,
         "GetObject" | "HeadObject" => &["x-amz-checksum-mode"],
         _ => &[],
     };
-    let is_write = matches!(operation, "PutObject" | "CopyObject");
+    let is_write = matches!(operation, "PutObject" | "CopyObject" | "CreateMultipartUpload");
     for (name, value) in headers {
         let name = name.as_str();
         let is_known = !name.starts_with("x-amz-")

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use ring::digest::SHA256;
 use s3s::dto::{
     Bucket, CommonPrefix, ETag, EncodingType, ListBucketsInput, ListBucketsOutput, ListObjectsV2Input,
     ListObjectsV2Output, Object, ObjectStorageClass, Owner,
@@ -13,7 +14,11 @@ use super::State;
 use super::access::context_of;
 use super::get::{last_modified, refuse_unsupported};
 use super::index::{self, Version};
+use super::page::{Listing, Page};
 use crate::aws::clock;
+
+/// How much of a digest a continuation token begins with.
+const TOKEN_DIGEST_BYTES: usize = 8;
 
 /// The longest page.
 const MAXIMUM_KEYS: i32 = 1000;
@@ -22,29 +27,13 @@ const MAXIMUM_KEYS: i32 = 1000;
 const KEY: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/').remove(b'~');
 
-/// A page being filled.
-#[derive(Default)]
-struct Page {
-    objects: Vec<Version>,
-    prefixes: Vec<String>,
-    /// The last key or common prefix on it.
-    last: Option<String>,
-    truncated: bool,
-}
-
-impl Page {
-    fn len(&self) -> usize {
-        self.objects.len() + self.prefixes.len()
-    }
-}
-
 impl State {
     pub(super) fn list_objects(
         &self,
         request: S3Request<ListObjectsV2Input>,
     ) -> S3Result<ListObjectsV2Output> {
         let input = request.input;
-        refuse_unsupported(&[("fetch-owner", input.fetch_owner == Some(true))])?;
+        let encode = encoder(input.encoding_type.as_ref())?;
         let max_keys = input.max_keys.unwrap_or(MAXIMUM_KEYS).min(MAXIMUM_KEYS);
         let wanted = usize::try_from(max_keys).map_err(|_| {
             S3Error::with_message(
@@ -58,17 +47,25 @@ impl State {
         };
         let prefix = input.prefix.clone().unwrap_or_default();
         let delimiter = input.delimiter.clone().unwrap_or_default();
-        let page = self.page(&input.bucket, &prefix, &delimiter, &after, wanted)?;
-        let url = input.encoding_type.as_ref().is_some_and(|kind| kind.as_str() == EncodingType::URL);
-        let encode = |text: String| if url { utf8_percent_encode(&text, KEY).to_string() } else { text };
+        let listing = Listing { prefix: &prefix, delimiter: &delimiter, after: &after, limit: wanted };
+        let page = self.page(&input.bucket, &listing)?;
+        let owner = input.fetch_owner.filter(|fetch| *fetch).map(|_| owner());
         Ok(ListObjectsV2Output {
             name: Some(input.bucket),
             prefix: Some(encode(prefix)),
             max_keys: Some(max_keys),
             key_count: Some(i32::try_from(page.len()).map_err(S3Error::internal_error)?),
-            is_truncated: Some(page.truncated),
-            next_continuation_token: page.last.filter(|_| page.truncated).map(|last| STANDARD.encode(last)),
-            contents: Some(page.objects.into_iter().filter_map(|version| object(version, &encode)).collect()),
+            is_truncated: Some(page.is_truncated),
+            next_continuation_token: page
+                .last
+                .filter(|_| page.is_truncated)
+                .map(|last| continue_after(&last)),
+            contents: Some(
+                page.items
+                    .into_iter()
+                    .filter_map(|version| object(version, &encode, owner.as_ref()))
+                    .collect(),
+            ),
             common_prefixes: Some(
                 page.prefixes
                     .into_iter()
@@ -83,25 +80,16 @@ impl State {
         })
     }
 
-    fn page(
-        &self,
-        bucket: &str,
-        prefix: &str,
-        delimiter: &str,
-        after: &str,
-        wanted: usize,
-    ) -> S3Result<Page> {
+    fn page(&self, bucket: &str, listing: &Listing<'_>) -> S3Result<Page<Version>> {
         let mut page = Page::default();
-        if wanted == 0 {
+        if listing.limit == 0 {
             return Ok(page);
         }
-        // Keys from the prefix on; the prefix itself may be a key.
-        let from_prefix = prefix.char_indices().next_back().map_or("", |(last, _)| &prefix[..last]);
-        let start = if after < prefix { from_prefix } else { after };
         self.database
             .transaction(|transaction| {
-                index::scan(transaction, bucket, start, |version| {
-                    visit(&mut page, version, prefix, delimiter, after, wanted)
+                index::scan(transaction, bucket, listing.start(), |version| {
+                    let key = version.key.clone();
+                    page.add(listing, &key, version)
                 })
             })
             .map_err(|error: rusqlite::Error| S3Error::internal_error(error))?;
@@ -130,64 +118,67 @@ impl State {
                 ..Bucket::default()
             })
             .collect();
-        let owner = Owner { id: Some("LOCALOPERATOR".to_owned()), display_name: None };
-        Ok(ListBucketsOutput { buckets: Some(buckets), owner: Some(owner), ..ListBucketsOutput::default() })
+        Ok(ListBucketsOutput { buckets: Some(buckets), owner: Some(owner()), ..ListBucketsOutput::default() })
     }
 }
 
-/// Puts one object on the page, as itself or as its common prefix; `false` ends the scan.
-fn visit(
-    page: &mut Page,
-    version: Version,
-    prefix: &str,
-    delimiter: &str,
-    after: &str,
-    wanted: usize,
-) -> bool {
-    let Some(rest) = version.key.strip_prefix(prefix) else {
-        // Behind the prefix there is nothing left to find.
-        return version.key.as_str() < prefix;
-    };
-    let common = rest
-        .find(delimiter)
-        .filter(|_| !delimiter.is_empty())
-        .map(|at| version.key[..prefix.len() + at + delimiter.len()].to_owned());
-    if let Some(common) = &common {
-        // A page that ended with this prefix has shown all of it; one that starts inside it shows it again.
-        let shown = page.prefixes.last() == Some(common) || common.as_str() == after;
-        if shown {
-            return true;
+/// Who owns every bucket, object and upload.
+pub(super) fn owner() -> Owner {
+    Owner { id: Some("LOCALOPERATOR".to_owned()), display_name: None }
+}
+
+/// What `encoding-type` asks to make of keys.
+pub(super) fn encoder(encoding_type: Option<&EncodingType>) -> S3Result<fn(String) -> String> {
+    match encoding_type.map(EncodingType::as_str) {
+        None => Ok(|key| key),
+        Some(EncodingType::URL) => Ok(|key| encode_key(&key)),
+        Some(_) => {
+            let message = "Invalid Encoding Method specified in Request";
+            Err(S3Error::with_message(S3ErrorCode::InvalidArgument, message))
         }
-    } else if version.key.as_str() <= after {
-        return true;
     }
-    if page.len() == wanted {
-        page.truncated = true;
-        return false;
-    }
-    page.last = Some(common.clone().unwrap_or_else(|| version.key.clone()));
-    match common {
-        Some(common) => page.prefixes.push(common),
-        None => page.objects.push(version),
-    }
-    true
 }
 
-fn object(version: Version, encode: &impl Fn(String) -> String) -> Option<Object> {
+/// What `encoding-type=url` makes of a key.
+pub(super) fn encode_key(key: &str) -> String {
+    utf8_percent_encode(key, KEY).to_string()
+}
+
+fn object(version: Version, encode: &impl Fn(String) -> String, owner: Option<&Owner>) -> Option<Object> {
     let last_modified = last_modified(&version);
     let content = version.content?;
     Some(Object {
         key: Some(encode(version.key)),
         last_modified: Some(last_modified),
         e_tag: Some(ETag::Strong(content.e_tag)),
+        owner: owner.cloned(),
         size: i64::try_from(content.size_bytes).ok(),
         storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
         ..Object::default()
     })
 }
 
+/// A token for what follows `last`: a digest in front of it, so that one that was changed is noticed.
+fn continue_after(last: &str) -> String {
+    STANDARD.encode([&digest_of(last), last.as_bytes()].concat())
+}
+
 fn continued_after(token: &str) -> S3Result<String> {
-    STANDARD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {
+    let read = || {
+        let bytes = STANDARD.decode(token).ok()?;
+        let (digest, last) = bytes.split_at_checked(TOKEN_DIGEST_BYTES)?;
+        let last = String::from_utf8(last.to_vec()).ok()?;
+        (digest == digest_of(&last)).then_some(last)
+    };
+    read().ok_or_else(|| {
         S3Error::with_message(S3ErrorCode::InvalidArgument, "The continuation token provided is incorrect")
     })
+}
+
+fn digest_of(last: &str) -> [u8; TOKEN_DIGEST_BYTES] {
+    let mut digest = [0; TOKEN_DIGEST_BYTES];
+    for (to, from) in digest.iter_mut().zip(ring::digest::digest(&SHA256, last.as_bytes()).as_ref()) {
+        *to = *from;
+    }
+    digest
 }

@@ -1,0 +1,187 @@
+//! What is signed here and what botocore signs are the same bytes. `tests/local/conformance/presigned.py` writes the
+//! vectors.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sdk_s3::config::{BehaviorVersion, Region};
+use aws_types::SdkConfig;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use domain::{
+    PublishedObject, Sha256Checksum, SizeBytes, Timestamp, Upload, UploadId, UploadMethod, UploadState,
+    UserId,
+};
+use serde_json::Value;
+
+use crate::assumed_role::{AssumedRole, Session};
+use crate::presigning::{presigned_url, presigning, signing_client, signing_configuration};
+use crate::{PlaybackMethod, PlaybackSigner, UploadSigner};
+
+const VECTORS: &str = include_str!("../../../tests/local/conformance/vectors/presigned.json");
+const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+
+/// The inputs of one vector, and what botocore made of them.
+struct Vector {
+    input: Value,
+    now: Timestamp,
+    configuration: SdkConfig,
+    session: Session,
+}
+
+impl Vector {
+    fn all(operation: &str) -> Vec<Vector> {
+        let vectors: Vec<Value> = serde_json::from_str(VECTORS).unwrap();
+        let of_operation: Vec<Vector> = vectors
+            .into_iter()
+            .filter(|input| input["operation"] == operation)
+            .map(|input| {
+                let now: Timestamp = input["now"].as_str().unwrap().parse().unwrap();
+                let text = |name: &str| input[name].as_str().map(str::to_owned);
+                let mut configuration = SdkConfig::builder()
+                    .behavior_version(BehaviorVersion::latest())
+                    .region(Region::new(text("region").unwrap()));
+                configuration.set_endpoint_url(text("endpoint_url"));
+                let (access_key, secret) = (text("access_key_id"), text("secret_access_key"));
+                let credentials = Credentials::new(
+                    access_key.unwrap(),
+                    secret.unwrap(),
+                    text("session_token"),
+                    None,
+                    "test",
+                );
+                // Long after the vectors' time, and long after the test's.
+                let ends_at = Timestamp::from_unix_seconds(8_000_000_000).into();
+                let (configuration, session) = (configuration.build(), Session { credentials, ends_at });
+                Vector { input, now, configuration, session }
+            })
+            .collect();
+        assert!(of_operation.len() > 1, "{operation}");
+        of_operation
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.input[name].as_str().unwrap()
+    }
+
+    fn life(&self) -> Duration {
+        Duration::from_secs(self.input["expires_in"].as_u64().unwrap())
+    }
+
+    fn role(&self) -> AssumedRole {
+        AssumedRole::assumed(&self.configuration, self.session.clone())
+    }
+
+    fn upload_signer(&self) -> UploadSigner {
+        UploadSigner::new(&self.configuration, self.role(), self.text("bucket"))
+    }
+
+    /// The upload whose object has this vector's key.
+    fn upload(&self) -> Upload {
+        let key: domain::SourceKey = self.text("key").parse().unwrap();
+        let checksum = self.input["checksum_sha256"].as_str();
+        Upload {
+            id: NOBODY.parse::<UploadId>().unwrap(),
+            media_id: key.media_id,
+            owner_id: NOBODY.parse::<UserId>().unwrap(),
+            slot: key.slot,
+            method: UploadMethod::Put,
+            state: UploadState::Open,
+            content_type: self.text("content_type").parse().unwrap(),
+            size_bytes: self.input["size_bytes"].as_u64().unwrap_or(0),
+            checksum_sha256: checksum.map(|checksum| checksum.parse::<Sha256Checksum>().unwrap()),
+            checksum_crc64nvme: None,
+            created_at: self.now,
+            deadline: self.now,
+            expires_at: None,
+        }
+    }
+}
+
+/// Parameters of a URL, whatever their order, and what is in front of them.
+fn parts(url: &str) -> (&str, BTreeSet<&str>) {
+    let (place, query) = url.split_once('?').unwrap();
+    (place, query.split('&').collect())
+}
+
+#[tokio::test]
+async fn a_presigned_put_is_botocores() {
+    for vector in Vector::all("put_object") {
+        let put = vector.upload_signer().presign_put(&vector.upload(), vector.now).await.unwrap();
+        assert_eq!(put.url, vector.text("url"));
+        let headers: BTreeMap<String, String> =
+            serde_json::from_value(vector.input["headers"].clone()).unwrap();
+        assert_eq!(put.headers, headers);
+        assert_eq!(put.expires_at, vector.now.plus(vector.life()));
+    }
+}
+
+#[tokio::test]
+async fn a_presigned_post_is_botocores() {
+    for vector in Vector::all("post_object") {
+        let range = &vector.input["content_length_range"];
+        let range: std::ops::RangeInclusive<SizeBytes> =
+            range[0].as_u64().unwrap()..=range[1].as_u64().unwrap();
+        let post = vector.upload_signer().presign_post(&vector.upload(), &range, vector.now).await.unwrap();
+        assert_eq!(post.url, vector.text("url"));
+        let fields: Vec<(String, String)> = serde_json::from_value(vector.input["fields"].clone()).unwrap();
+        assert_eq!(post.fields, fields);
+        assert_eq!(post.expires_at, vector.now.plus(vector.life()));
+    }
+}
+
+#[tokio::test]
+async fn a_form_ends_with_the_credentials_that_signed_it() {
+    let vector = Vector::all("post_object").remove(0);
+    let now = Timestamp::from(SystemTime::now());
+    let ends_at = now.plus(Duration::from_mins(30));
+    let session = Session { ends_at: ends_at.into(), ..vector.session.clone() };
+    let role = AssumedRole::assumed(&vector.configuration, session);
+    let signer = UploadSigner::new(&vector.configuration, role, "stack-ingest");
+    let post = signer.presign_post(&vector.upload(), &(1..=11), now).await.unwrap();
+    assert_eq!(post.expires_at, ends_at);
+    let policy = &post.fields.iter().find(|(name, _)| name == "policy").unwrap().1;
+    let policy: Value = serde_json::from_slice(&STANDARD.decode(policy).unwrap()).unwrap();
+    assert_eq!(policy["expiration"], ends_at.to_string());
+}
+
+#[tokio::test]
+async fn a_presigned_playback_is_botocores() {
+    for (operation, method) in [("get_object", PlaybackMethod::Get), ("head_object", PlaybackMethod::Head)] {
+        for vector in Vector::all(operation) {
+            let signer = PlaybackSigner::new(&vector.configuration, vector.role(), vector.text("bucket"));
+            let object = PublishedObject { key: vector.text("key").to_owned(), etag: String::new() };
+            let url = signer.presign(method, &object, vector.life(), vector.now).await.unwrap().url;
+            assert_eq!(url, vector.text("url"));
+        }
+    }
+}
+
+/// The SDK writes the parameters of an operation in an order of its own, which the signature does not depend on.
+#[tokio::test]
+async fn presigned_parts_and_overrides_are_botocores_but_for_the_order() {
+    for operation in ["upload_part", "get_object_with_overrides"] {
+        for vector in Vector::all(operation) {
+            let client =
+                signing_client(&signing_configuration(&vector.configuration), vector.session.clone());
+            let (presigning, _) = presigning("test", &vector.session, vector.life(), vector.now).unwrap();
+            let (bucket, key) = (vector.text("bucket"), vector.text("key"));
+            let request = if operation == "upload_part" {
+                let part_number = i32::try_from(vector.input["part_number"].as_i64().unwrap()).unwrap();
+                let request = client.upload_part().bucket(bucket).key(key).part_number(part_number);
+                request.upload_id(vector.text("upload_id")).presigned(presigning).await.unwrap()
+            } else {
+                let overrides = &vector.input["overrides"];
+                let text = |name: &str| overrides[name].as_str().unwrap();
+                let request = client.get_object().bucket(bucket).key(key);
+                let request = request
+                    .response_content_type(text("ResponseContentType"))
+                    .response_content_disposition(text("ResponseContentDisposition"))
+                    .response_cache_control(text("ResponseCacheControl"));
+                request.presigned(presigning).await.unwrap()
+            };
+            assert_eq!(parts(&presigned_url(&request)), parts(vector.text("url")));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+"""The local stack as a process of its own: started on free ports with a template of the suite's, stopped at the end.
+
+`LOCAL` names the binary; by default it is the one that `cargo build -p local` leaves in `target/debug`.
+"""
+
+import os
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[2]
+START_TIMEOUT_SECONDS = 60
+STOP_TIMEOUT_SECONDS = 30
+
+
+class DidNotStart(Exception):
+    """The process ended, or said nothing, before it was ready."""
+
+
+class LocalStack:
+    """Running from the start of a `with` block to its end."""
+
+    def __init__(self, template: Path = HERE / "template.yaml"):
+        self._template = template
+        self._directory = tempfile.TemporaryDirectory(prefix="conformance-")
+        self._log_path = Path(self._directory.name) / "log"
+        self._ready = threading.Event()
+        self._lines = []
+        self.url = None
+
+    def __enter__(self):
+        binary = os.environ.get("LOCAL", REPOSITORY / "target/debug/local")
+        # s3s reports each refusal as an error, and here most requests are to be refused.
+        environment = {"RUST_LOG": "warn,dynoxide=error,s3s=off", **os.environ}
+        with open(self._log_path, "wb") as log:
+            self._process = subprocess.Popen(
+                [binary, "--template", self._template, "--port", "0", "--aws-port", "0"]
+                + ["--data-dir", str(Path(self._directory.name) / "data")],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=environment,
+            )
+        threading.Thread(target=self._read_announcement, daemon=True).start()
+        self._ready.wait(START_TIMEOUT_SECONDS)
+        if self.url is None:
+            self._stop()
+            raise DidNotStart(self.log())
+        return self
+
+    def __exit__(self, *_):
+        self._stop()
+        self._directory.cleanup()
+
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def log(self) -> str:
+        """What the process has said so far."""
+        return "".join(self._lines) + self._log_path.read_text(errors="replace")
+
+    def _read_announcement(self):
+        for line in self._process.stdout:
+            self._lines.append(line)
+            name, _, rest = line.partition(" ")
+            if name == "AWS":
+                self.url = rest.split()[0]
+            if line.startswith("Stop with"):
+                break
+        self._ready.set()
+        for line in self._process.stdout:
+            self._lines.append(line)
+
+    def _stop(self):
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
