@@ -4,11 +4,11 @@
 //!
 //! ```sh
 //! mkdir -p target/fuzz/corpus
-//! cargo +nightly fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz probe \
-//!     target/fuzz/corpus tests/media tests/fuzz/found -- -max_len=65536 -timeout=5 -rss_limit_mb=512
+//! cargo +nightly fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz probe target/fuzz/corpus tests/media -- \
+//!     -max_len=65536 -timeout=5 -rss_limit_mb=512
 //! ```
 //!
-//! The sample media are the seeds. What was found and fixed is kept in `found/`, which the tests of `probe` read too.
+//! The sample media are the seeds. What it finds becomes a test of the module at fault.
 #![no_main]
 
 use std::convert::Infallible;
