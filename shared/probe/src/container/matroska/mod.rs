@@ -304,6 +304,10 @@ impl<S: ByteSource> Walk<'_, '_, S> {
             if let Media::Video(video) = &mut track.media {
                 let rate = if let Some(nanoseconds) = track.default_duration {
                     1e9 / float(nanoseconds)
+                } else if let Some(rate) =
+                    video.said_rate.and_then(|rate| frame_rate::in_ticks(rate, ticks.seconds))
+                {
+                    rate
                 } else {
                     let first = own.iter().take(frame_rate::MAX_FRAMES);
                     frame_rate::estimate(first.map(|block| block.timestamp).collect(), ticks.seconds)
