@@ -276,22 +276,30 @@ impl<S: ByteSource> Walk<'_, '_, S> {
         }
     }
 
+    /// The first clusters, which start at `start`: what is in memory of them, or more where that is too little.
+    async fn first_frames(&mut self, start: u64, tracks: &[Track]) -> Result<Bytes, ProbeError<S::Error>> {
+        let cached_end = self.cached_end(start, start.saturating_add(FIRST_FRAMES_BYTES));
+        let bytes = self.reader.read(start..cached_end).await?;
+        // The last timestamp and the tags have to be left a read each.
+        if self.reads_left > 2
+            && lack_frames(tracks, &cluster::blocks(&bytes))
+            && let Some(more) = self.read(start, start.saturating_add(FIRST_FRAMES_BYTES)).await?
+        {
+            return Ok(more);
+        }
+        Ok(bytes)
+    }
+
     /// The first frames tell what some codecs keep from the container, and a rate where none is said.
     async fn apply_first_frames(
         &mut self,
         tracks: &mut [Track],
         ticks: Ticks,
     ) -> Result<(), ProbeError<S::Error>> {
-        let Some(start) = self.first_cluster else { return Ok(()) };
-        let cached_end = self.cached_end(start, start.saturating_add(FIRST_FRAMES_BYTES));
-        let mut bytes = self.reader.read(start..cached_end).await?;
-        // The last timestamp and the tags have to be left a read each.
-        if self.reads_left > 2
-            && lack_frames(tracks, &cluster::blocks(&bytes))
-            && let Some(more) = self.read(start, start.saturating_add(FIRST_FRAMES_BYTES)).await?
-        {
-            bytes = more;
-        }
+        let bytes = match self.first_cluster {
+            Some(start) => self.first_frames(start, tracks).await?,
+            None => Bytes::new(),
+        };
         let blocks = cluster::blocks(&bytes);
         let timestamps = || blocks.iter().map(|block| block.timestamp);
         if let Some((first, last)) = timestamps().min().zip(timestamps().max()) {
