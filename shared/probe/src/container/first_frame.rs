@@ -13,9 +13,10 @@ const H264_SPS: u8 = 7;
 const HEVC_SPS: u8 = 33;
 
 /// Completes `track` by `start`, the start of the stream, and by the configuration that came with its description.
-pub(crate) fn complete_video(track: &mut VideoTrack, extradata: &[u8], start: &[u8]) {
+/// Answers the frame rate that they tell, which is left out: containers have their own.
+pub(crate) fn complete_video(track: &mut VideoTrack, extradata: &[u8], start: &[u8]) -> Option<(u64, u64)> {
     let found = video_config(&track.codec, start).or_else(|| video_config(&track.codec, extradata));
-    let Some((prefix, config)) = found else { return };
+    let (prefix, config) = found?;
     if let Some(prefix) = prefix {
         track.codec_string = format!("{prefix}{}", config.codec_suffix);
     }
@@ -32,6 +33,7 @@ pub(crate) fn complete_video(track: &mut VideoTrack, extradata: &[u8], start: &[
     }
     track.color = config.color.names();
     track.hdr = config.color.hdr();
+    config.frame_rate
 }
 
 /// What a byte stream, or a configuration record, of `codec` says, and what its codec string starts with.
@@ -101,7 +103,8 @@ mod tests {
     fn a_parameter_set_in_front_or_in_the_description_tells_the_profile() {
         for (extradata, start) in [(&[][..], SPS), (SPS, &[][..])] {
             let mut track = VideoTrack::new("h264", "h264");
-            complete_video(&mut track, extradata, start);
+            // In fields.
+            assert_eq!(complete_video(&mut track, extradata, start), Some((48, 2)));
             assert_eq!((&*track.codec_string, track.profile.as_deref()), ("avc1.64001f", Some("High")));
             assert_eq!((track.width, track.height, track.level), (1280, 720, Some(31)));
             assert_eq!(track.display_aspect_ratio.as_deref(), Some("16:9"));
@@ -113,7 +116,7 @@ mod tests {
         for codec in ["h264", "hevc", "mpeg4", "mpeg2video", "wmv2"] {
             for bytes in [&[][..], &[0; 64], &[0xff; 64], b"\0\0\x01"] {
                 let mut track = VideoTrack::new(codec, codec);
-                complete_video(&mut track, bytes, bytes);
+                assert_eq!(complete_video(&mut track, bytes, bytes), None);
                 assert_eq!(track, VideoTrack::new(codec, codec));
             }
         }

@@ -23,6 +23,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::container::chunk::ChunkReader;
 use crate::container::first_frame::{complete_audio, complete_video};
+use crate::container::frame_rate::in_ticks;
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
 use crate::metadata::{MAX_TRACKS, Metadata, VideoTrack, aspect_ratio, float};
@@ -31,6 +32,8 @@ use crate::source::ByteSource;
 
 type Guid = [u8; 16];
 
+/// Frames are timed in milliseconds.
+const TICK_SECONDS: f64 = 0.001;
 /// From 1601 to 1970.
 const UNIX_EPOCH_SECONDS: i64 = 11_644_473_600;
 
@@ -309,11 +312,14 @@ fn add_track(stream: &Stream, context: &Context<'_>, metadata: &mut Metadata) {
         metadata.audio.push(track);
         return;
     }
+    let mut said_rate = None;
     let mut track = match (stream.bitmap(), &stream.description) {
         (Some(bitmap), _) => {
             let mut track = VideoTrack::new(bitmap.codec, bitmap.codec);
             (track.width, track.height) = (bitmap.width, bitmap.height);
-            complete_video(&mut track, bitmap.extradata, start);
+            let rate = complete_video(&mut track, bitmap.extradata, start);
+            said_rate =
+                rate.filter(|_| matches!(bitmap.codec, "h264" | "hevc" | "mpeg1video" | "mpeg2video"));
             track
         }
         (None, Description::Jpeg(width, height)) => {
@@ -325,7 +331,8 @@ fn add_track(stream: &Stream, context: &Context<'_>, metadata: &mut Metadata) {
     };
     let times = context.beginning.map(|beginning| &beginning.times[..]).unwrap_or_default();
     let time_per_frame = context.extended.map_or(0, |extended| extended.time_per_frame);
-    let rate = frame_rate::estimate(times, time_per_frame);
+    let rate = said_rate.and_then(|rate| in_ticks(rate, TICK_SECONDS));
+    let rate = rate.unwrap_or_else(|| frame_rate::estimate(times, time_per_frame));
     track.frame_rate = (rate * 1e3).round() / 1e3;
     track.bit_rate = bit_rate;
     let (x, y) = context.pixel_aspect.unwrap_or((1, 1));

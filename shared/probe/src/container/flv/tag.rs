@@ -5,6 +5,7 @@ use crate::bits::Bits;
 use crate::codec::aac::AudioSpecificConfig;
 use crate::codec::vp9;
 use crate::codec::{UNKNOWN, av1, h264, hevc, mpeg_audio};
+use crate::container::frame_rate::in_ticks;
 use crate::cursor::Cursor;
 use crate::metadata::{AudioTrack, VideoTrack, aspect_ratio};
 
@@ -12,6 +13,8 @@ pub(super) const HEADER_BYTES: u64 = 11;
 pub(super) const AUDIO: u8 = 8;
 pub(super) const VIDEO: u8 = 9;
 pub(super) const SCRIPT: u8 = 18;
+/// Times are in milliseconds.
+pub(super) const TICK_SECONDS: f64 = 0.001;
 /// The body is encrypted.
 const FILTER: u8 = 0x20;
 
@@ -100,6 +103,7 @@ fn parse_extended_video(four_cc: [u8; 4], record: Option<&[u8]>) -> Option<Video
     track.level = config.level;
     track.color = config.color.names();
     track.hdr = config.color.hdr();
+    track.frame_rate = config.frame_rate.and_then(|rate| in_ticks(rate, TICK_SECONDS)).unwrap_or_default();
     Some(track)
 }
 
