@@ -286,9 +286,14 @@ pub(crate) fn round_seconds(seconds: f64) -> f64 {
     (seconds * 1e6).round() / 1e6
 }
 
-/// Frames per second to three decimals; 0 for what is no rate.
+/// `frames` in `seconds` as a [`round_frame_rate`].
 pub(crate) fn frame_rate(frames: u64, seconds: f64) -> f64 {
-    let rate = (float(frames) / seconds * 1e3).round() / 1e3;
+    round_frame_rate(float(frames) / seconds)
+}
+
+/// Frames per second to three decimals; 0 for what is no rate.
+pub(crate) fn round_frame_rate(rate: f64) -> f64 {
+    let rate = (rate * 1e3).round() / 1e3;
     if rate.is_finite() && rate > 0.0 { rate } else { 0.0 }
 }
 
@@ -304,11 +309,21 @@ pub(crate) fn bit_rate(size_bytes: u64, seconds: f64) -> u64 {
 
 /// `width:height` in lowest terms, `None` when one of them is 0.
 pub(crate) fn aspect_ratio(width: u64, height: u64) -> Option<String> {
-    let (mut a, mut b) = (width, height);
+    let divisor = greatest_common_divisor(width, height);
+    (width > 0 && height > 0).then(|| format!("{}:{}", width / divisor, height / divisor))
+}
+
+/// The shape of a picture of so many pixels, which are `pixel` wide and high in any unit.
+pub(crate) fn display_aspect_ratio(size: (u32, u32), pixel: (u32, u32)) -> Option<String> {
+    aspect_ratio(u64::from(size.0) * u64::from(pixel.0), u64::from(size.1) * u64::from(pixel.1))
+}
+
+/// 0 only when both numbers are.
+pub(crate) fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
     while b > 0 {
         (a, b) = (b, a % b);
     }
-    (width > 0 && height > 0).then(|| format!("{}:{}", width / a, height / a))
+    a
 }
 
 #[cfg(test)]

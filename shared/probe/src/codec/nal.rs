@@ -69,8 +69,7 @@ impl VideoUsability {
             bits.skip(3)?;
             let full_range = bits.bit()?;
             if bits.bit()? {
-                let mut code = || bits.bits(8).and_then(|code| u16::try_from(code).ok());
-                usability.color = ColorCodes::new(code()?, code()?, code()?);
+                usability.color = ColorCodes::read(bits)?;
             }
             usability.color.full_range = Some(full_range);
         }

@@ -4,7 +4,7 @@
 //! A frame that is not there, or makes no sense, leaves the track as it is.
 
 use crate::codec::{VideoConfig, ac3, adts, annex_b, h264, hevc, mpeg_audio, mpeg_video, mpeg4_video};
-use crate::metadata::{AudioTrack, VideoTrack, aspect_ratio};
+use crate::metadata::{AudioTrack, VideoTrack};
 
 /// As much of a track as is worth looking at.
 pub(crate) const START_BYTES: u64 = 32 * 1024;
@@ -19,19 +19,7 @@ pub(crate) fn complete_video(track: &mut VideoTrack, extradata: &[u8], start: &[
     if let Some(prefix) = prefix {
         track.codec_string = format!("{prefix}{}", config.codec_suffix);
     }
-    track.profile = config.profile;
-    track.level = config.level;
-    if let Some((width, height)) = config.size {
-        (track.width, track.height) = (width, height);
-    }
-    if let Some((x, y)) = config.pixel_aspect {
-        track.display_aspect_ratio = aspect_ratio(
-            u64::from(track.width).saturating_mul(x.into()),
-            u64::from(track.height).saturating_mul(y.into()),
-        );
-    }
-    track.color = config.color.names();
-    track.hdr = config.color.hdr();
+    config.apply_to(track);
 }
 
 /// What a byte stream, or a configuration record, of `codec` says, and what its codec string starts with.

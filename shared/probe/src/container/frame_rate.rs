@@ -3,7 +3,7 @@
 //! Timestamps are rounded to ticks, mostly of a millisecond, so a rate is one that frames fit to, not one that is
 //! measured. Frames that come as they please have none, which `ffprobe` says too: it is `ffprobe`'s measure.
 
-use crate::metadata::float;
+use crate::metadata::{float, greatest_common_divisor};
 
 /// As many frames as count.
 const FRAMES: usize = 41;
@@ -40,13 +40,6 @@ fn divisor_rate(timestamps: &[i64], tick_seconds: f64) -> Option<f64> {
     let distances = timestamps.windows(2).skip(3).map(|pair| pair[1].abs_diff(pair[0]));
     let divisor = float(distances.reduce(greatest_common_divisor)?);
     (divisor > 1.0 && divisor * tick_seconds > 0.002).then(|| 1.0 / (divisor * tick_seconds))
-}
-
-fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
-    while b > 0 {
-        (a, b) = (b, a % b);
-    }
-    a
 }
 
 /// The usual rate to whose raster the frames come closest.

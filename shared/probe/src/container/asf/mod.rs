@@ -25,7 +25,7 @@ use crate::container::chunk::ChunkReader;
 use crate::container::first_frame::{complete_audio, complete_video};
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
-use crate::metadata::{MAX_TRACKS, Metadata, VideoTrack, aspect_ratio, float};
+use crate::metadata::{MAX_TRACKS, Metadata, VideoTrack, display_aspect_ratio, float, round_frame_rate};
 use crate::reader::{Reader, WINDOW_BYTES};
 use crate::source::ByteSource;
 
@@ -326,14 +326,11 @@ fn add_track(stream: &Stream, context: &Context<'_>, metadata: &mut Metadata) {
     let times = context.beginning.map(|beginning| &beginning.times[..]).unwrap_or_default();
     let time_per_frame = context.extended.map_or(0, |extended| extended.time_per_frame);
     let rate = frame_rate::estimate(times, time_per_frame);
-    track.frame_rate = (rate * 1e3).round() / 1e3;
+    track.frame_rate = round_frame_rate(rate);
     track.bit_rate = bit_rate;
-    let (x, y) = context.pixel_aspect.unwrap_or((1, 1));
+    let pixel_aspect = context.pixel_aspect.unwrap_or((1, 1));
     if context.pixel_aspect.is_some() || track.display_aspect_ratio.is_none() {
-        track.display_aspect_ratio = aspect_ratio(
-            u64::from(track.width).saturating_mul(x.into()),
-            u64::from(track.height).saturating_mul(y.into()),
-        );
+        track.display_aspect_ratio = display_aspect_ratio((track.width, track.height), pixel_aspect);
     }
     metadata.video.push(track);
 }

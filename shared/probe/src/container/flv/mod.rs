@@ -14,7 +14,7 @@ use tag::{HEADER_BYTES, SCRIPT, Tag, parse_audio, parse_video};
 use crate::container::frame_rate;
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
-use crate::metadata::{AudioTrack, Metadata, Tags, VideoTrack, aspect_ratio, frame_rate as rounded_rate};
+use crate::metadata::{AudioTrack, Metadata, Tags, VideoTrack, aspect_ratio, round_frame_rate};
 use crate::reader::{Reader, WINDOW_BYTES};
 use crate::source::ByteSource;
 
@@ -158,7 +158,7 @@ impl Found {
         let said = self.number("framerate");
         let rate =
             if said > 0.0 { said } else { frame_rate::estimate(std::mem::take(&mut self.timestamps), 0.001) };
-        track.frame_rate = rounded_rate(1, 1.0 / rate);
+        track.frame_rate = round_frame_rate(rate);
         Some(track)
     }
 }

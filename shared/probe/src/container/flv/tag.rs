@@ -7,6 +7,7 @@ use crate::codec::vp9;
 use crate::codec::{UNKNOWN, av1, h264, hevc, mpeg_audio};
 use crate::cursor::Cursor;
 use crate::metadata::{AudioTrack, VideoTrack, aspect_ratio};
+use crate::tags::text::latin_1;
 
 pub(super) const HEADER_BYTES: u64 = 11;
 pub(super) const AUDIO: u8 = 8;
@@ -89,18 +90,7 @@ fn parse_extended_video(four_cc: [u8; 4], record: Option<&[u8]>) -> Option<Video
         b"vp08" => return Some(VideoTrack::new("vp8", "vp8")),
         _ => return Some(VideoTrack::new(UNKNOWN, UNKNOWN)),
     };
-    let config = config?;
-    let name = String::from_utf8_lossy(&four_cc);
-    let mut track = VideoTrack::new(codec, &format!("{name}{}", config.codec_suffix));
-    (track.width, track.height) = config.size.unwrap_or_default();
-    let (x, y) = config.pixel_aspect.unwrap_or((1, 1));
-    let (width, height) = (u64::from(track.width), u64::from(track.height));
-    track.display_aspect_ratio = aspect_ratio(width * u64::from(x), height * u64::from(y));
-    track.profile = config.profile;
-    track.level = config.level;
-    track.color = config.color.names();
-    track.hdr = config.color.hdr();
-    Some(track)
+    Some(config?.into_track(codec, &latin_1(&four_cc)))
 }
 
 /// The size that a frame says, behind the tag's first byte.

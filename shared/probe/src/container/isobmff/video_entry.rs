@@ -6,7 +6,7 @@ use super::esds::ElementaryStream;
 use crate::codec::color::ColorCodes;
 use crate::codec::{VideoConfig, av1, bitmap, h264, hevc, vp9};
 use crate::cursor::Cursor;
-use crate::metadata::{Color, Hdr, aspect_ratio};
+use crate::metadata::{self, Color, Hdr, aspect_ratio};
 
 /// Bytes of the entry before the boxes in it.
 const FIELD_BYTES: usize = 78;
@@ -40,6 +40,7 @@ impl VideoEntry {
         let config = config.unwrap_or_default();
         let (mut codec, mut codec_string) =
             (codec_name(kind), codec_string(kind, boxes, &config.codec_suffix));
+        let (width, height) = config.picture_size((width, height));
         let (mut profile, mut level) = (config.profile, config.level);
         if let Some(stream) = &stream
             && !named
@@ -55,7 +56,6 @@ impl VideoEntry {
             profile = prores_profile(kind).map(str::to_owned);
         }
         let color = parse_colr(boxes).or(config.color);
-        let (width, height) = picture_size((width, height), config.size, config.is_cropped);
         Some(Self {
             codec,
             codec_string,
@@ -73,11 +73,9 @@ impl VideoEntry {
     /// The shape of the picture: by its pixels' shape, else by the size at which the track is shown, else by its own
     /// size, with square pixels.
     pub(super) fn display_aspect_ratio(&self, display_size: (u32, u32)) -> Option<String> {
-        let (width, height) = (u64::from(self.width), u64::from(self.height));
         match (self.pixel_aspect, display_size) {
-            (Some((x, y)), _) => aspect_ratio(width * u64::from(x), height * u64::from(y)),
             (None, (x, y)) if x > 0 && y > 0 => aspect_ratio(x.into(), y.into()),
-            _ => aspect_ratio(width, height),
+            (pixel, _) => metadata::display_aspect_ratio((self.width, self.height), pixel.unwrap_or((1, 1))),
         }
     }
 }
@@ -127,15 +125,6 @@ fn parse_dvcc(body: &[u8]) -> Option<(u16, u16)> {
     Some((packed >> 9, packed >> 3 & 0x3f))
 }
 
-/// A decoder shows what the bitstream says. Only where that is the bare coded size, in whole macroblocks, may the
-/// container mean a smaller one.
-fn picture_size(container: (u32, u32), coded: Option<(u32, u32)>, is_cropped: bool) -> (u32, u32) {
-    let Some(coded) = coded else { return container };
-    let rounded = (container.0.next_multiple_of(16), container.1.next_multiple_of(16));
-    let container_crops = !is_cropped && container.0 > 0 && container.1 > 0 && rounded == coded;
-    if container_crops { container } else { coded }
-}
-
 fn parse_pasp(body: &[u8]) -> Option<(u32, u32)> {
     let mut fields = Cursor::new(body);
     let aspect = (fields.u32()?, fields.u32()?);
@@ -171,9 +160,7 @@ fn hdr(kind: FourCc, boxes: &[u8], color: ColorCodes) -> Option<Hdr> {
     if dolby_vision_base(kind).is_some() || holds(&DOLBY_VISION_CONFIGS) {
         return Some(Hdr::DolbyVision);
     }
-    // Static metadata belongs to PQ; it says so only where the transfer function is not given.
-    let static_metadata = color.transfer.is_none() && holds(&[b"mdcv", b"clli", b"SmDm", b"CoLL"]);
-    color.hdr().or(static_metadata.then_some(Hdr::Hdr10))
+    color.hdr(holds(&[b"mdcv", b"clli", b"SmDm", b"CoLL"]))
 }
 
 fn codec_name(kind: FourCc) -> &'static str {
@@ -303,14 +290,6 @@ mod tests {
         let plain = entry(*b"avc1", 720, 576, &[]);
         assert_eq!(plain.display_aspect_ratio((1024, 576)).as_deref(), Some("16:9"));
         assert_eq!(plain.display_aspect_ratio((0, 0)).as_deref(), Some("5:4"));
-    }
-
-    #[test]
-    fn the_bitstream_has_the_last_word_on_the_size() {
-        assert_eq!(picture_size((1920, 1080), Some((1920, 1080)), true), (1920, 1080));
-        assert_eq!(picture_size((1920, 1080), Some((1920, 1088)), false), (1920, 1080));
-        assert_eq!(picture_size((1920, 1080), Some((1280, 720)), true), (1280, 720));
-        assert_eq!(picture_size((1920, 1080), None, false), (1920, 1080));
     }
 
     #[test]

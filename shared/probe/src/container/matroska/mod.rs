@@ -26,7 +26,7 @@ use track::{Media, Track, parse_tracks};
 
 use crate::container::frame_rate;
 use crate::error::ProbeError;
-use crate::metadata::{CoverArt, MAX_COVER_ART, MAX_TRACKS, Metadata, float, frame_rate as rounded_rate};
+use crate::metadata::{CoverArt, MAX_COVER_ART, MAX_TRACKS, Metadata, float, round_frame_rate};
 use crate::reader::{MAX_READS, Reader, WINDOW_BYTES};
 use crate::source::ByteSource;
 
@@ -312,7 +312,7 @@ impl<S: ByteSource> Walk<'_, '_, S> {
                         own().take(frame_rate::MAX_FRAMES).map(|block| block.timestamp).collect();
                     frame_rate::estimate(timestamps, ticks.seconds)
                 };
-                video.track.frame_rate = rounded_rate(1, 1.0 / rate);
+                video.track.frame_rate = round_frame_rate(rate);
             }
             if let Some(frame) = own().next().and_then(|block| block.frame())
                 && track.has_plain_frames

@@ -12,7 +12,7 @@ use crate::codec::{
     AudioConfig, VideoConfig, ac3, adts, h264, hevc, latm, mpeg_audio, mpeg_video, mpeg4_video,
 };
 use crate::container::frames::{Frame, find};
-use crate::metadata::{AudioTrack, SubtitleTrack, VideoTrack, aspect_ratio, float};
+use crate::metadata::{AudioTrack, SubtitleTrack, VideoTrack, float, round_frame_rate};
 
 /// Rows of frames that are believed, in a stream that was declared to be of their kind.
 const IN_A_ROW: usize = 2;
@@ -182,16 +182,8 @@ impl Stream {
         let told = config.frame_rate.map(|(frames, seconds)| float(frames) / float(seconds));
         let rate = told.filter(|rate| *rate <= MAX_RATE).or_else(|| self.timeline.frame_rate());
         let rate = rate.map_or(0.0, nearest_standard);
-        let mut track = VideoTrack::new(name, &format!("{codec_string}{}", config.codec_suffix));
-        (track.width, track.height) = config.size.unwrap_or_default();
-        let (x, y) = config.pixel_aspect.unwrap_or((1, 1));
-        track.display_aspect_ratio =
-            aspect_ratio(u64::from(track.width) * u64::from(x), u64::from(track.height) * u64::from(y));
-        track.profile = config.profile;
-        track.level = config.level;
-        track.frame_rate = (rate * 1e3).round() / 1e3;
-        track.color = config.color.names();
-        track.hdr = config.color.hdr();
+        let mut track = config.into_track(name, codec_string);
+        track.frame_rate = round_frame_rate(rate);
         let frame_seconds = if rate > 0.0 { 1.0 / rate } else { 0.0 };
         Described { track: Track::Video(track), frame_seconds, is_complete }
     }

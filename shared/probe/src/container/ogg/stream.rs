@@ -3,7 +3,7 @@
 
 use crate::codec::flac::{StreamInfo, parse_picture};
 use crate::cursor::Cursor;
-use crate::metadata::{AudioTrack, MAX_COVER_ART, VideoTrack, aspect_ratio, float, frame_rate};
+use crate::metadata::{AudioTrack, MAX_COVER_ART, VideoTrack, display_aspect_ratio, float, frame_rate};
 use crate::tags::vorbis_comment::Comments;
 
 use super::page::Page;
@@ -127,8 +127,7 @@ fn parse_theora(packet: &[u8]) -> Option<Description> {
     let quality_and_shift = fields.u16()?;
     let mut track = VideoTrack::new("theora", "theora");
     (track.width, track.height) = (width, height);
-    track.display_aspect_ratio =
-        if x > 0 && y > 0 { shape(width, height, (x, y)) } else { shape(width, height, (1, 1)) };
+    track.display_aspect_ratio = shape((width, height), (x, y));
     track.frame_rate = frame_rate(rate.into(), per.into());
     let mut description = Description::new(Media::Video(track), f64::from(rate) / f64::from(per));
     description.packet_ticks = 1;
@@ -169,15 +168,16 @@ fn parse_vp8(packet: &[u8]) -> Option<Description> {
     let (rate, per) = (fields.u32()?, fields.u32()?);
     let mut track = VideoTrack::new("vp8", "vp8");
     (track.width, track.height) = (width, height);
-    track.display_aspect_ratio = shape(width, height, if x > 0 && y > 0 { (x, y) } else { (1, 1) });
+    track.display_aspect_ratio = shape((width, height), (x, y));
     track.frame_rate = frame_rate(rate.into(), per.into());
     let mut description = Description::new(Media::Video(track), f64::from(rate) / f64::from(per));
     description.packet_ticks = 1;
     Some(description)
 }
 
-fn shape(width: u32, height: u32, pixel: (u32, u32)) -> Option<String> {
-    aspect_ratio(u64::from(width) * u64::from(pixel.0), u64::from(height) * u64::from(pixel.1))
+/// Pixels of which it is not said are square.
+fn shape(size: (u32, u32), pixel: (u32, u32)) -> Option<String> {
+    display_aspect_ratio(size, if pixel.0 > 0 && pixel.1 > 0 { pixel } else { (1, 1) })
 }
 
 /// A logical stream, as far as its pages were seen.
