@@ -254,6 +254,13 @@ impl Tags {
         }
     }
 
+    /// Adds what `further` tags say beyond these.
+    pub(crate) fn add(&mut self, further: Self) {
+        for (key, value) in further.0 {
+            self.insert(&key, &value);
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

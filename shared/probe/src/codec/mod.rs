@@ -31,6 +31,17 @@ use crate::metadata::{VideoTrack, display_aspect_ratio};
 /// Name of a codec that this crate does not know.
 pub(crate) const UNKNOWN: &str = "unknown";
 
+/// The codec as in the `codecs` parameter of RFC 6381 where that needs no configuration, else `ffprobe`'s name.
+pub(crate) fn codec_string(codec: &str) -> &str {
+    match codec {
+        "ac3" => "ac-3",
+        "eac3" => "ec-3",
+        "dts" => "dtsc",
+        "mpeg4" => "mp4v.20",
+        _ => codec,
+    }
+}
+
 /// What a video codec's configuration tells of its track.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct VideoConfig {

@@ -4,7 +4,7 @@
 //! The shorter `WAVEFORMAT` and `PCMWAVEFORMAT` are its beginnings. A format tag that is not known here makes a track
 //! of codec `unknown`, not a failure.
 
-use super::aac::AudioSpecificConfig;
+use super::{aac, codec_string};
 use crate::cursor::Cursor;
 use crate::metadata::AudioTrack;
 
@@ -99,25 +99,9 @@ impl<'a> WaveFormat<'a> {
         track.sample_rate = self.sample_rate;
         track.bit_rate = self.bit_rate();
         if self.codec == "aac" {
-            "mp4a.40.2".clone_into(&mut track.codec_string);
-            if let Some(mut config) = AudioSpecificConfig::parse(self.extradata) {
-                config.infer_sbr(self.sample_rate);
-                track.codec_string = format!("mp4a.40.{}", config.object_type);
-                track.profile = config.profile().map(str::to_owned);
-                track.sample_rate = config.sample_rate;
-                track.channels = config.channels.unwrap_or(self.channels);
-            }
+            aac::describe(&mut track, self.extradata);
         }
         track
-    }
-}
-
-/// The name that browsers know a codec by, else `ffprobe`'s.
-pub(crate) fn codec_string(codec: &str) -> &str {
-    match codec {
-        "ac3" => "ac-3",
-        "eac3" => "ec-3",
-        _ => codec,
     }
 }
 

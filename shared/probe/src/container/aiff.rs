@@ -67,9 +67,7 @@ impl Found {
                 if let Some(reader) = chunks.reader_for(body..body.saturating_add(size.min(MAX_TEXT_BYTES)))
                     && let Some((content, _)) = id3v2::read(reader, body).await?
                 {
-                    for (key, value) in content.tags.into_map() {
-                        self.tags.insert(&key, &value);
-                    }
+                    self.tags.add(content.tags);
                     self.cover_art.extend(content.cover_art);
                     self.created_at = self.created_at.take().or(content.created_at);
                 }

@@ -5,8 +5,7 @@
 //!
 //! A file without a description, without sound, or without the packet table that it needs is malformed.
 
-use crate::codec::aac::AudioSpecificConfig;
-use crate::codec::{self, headers};
+use crate::codec::{self, aac, headers};
 use crate::container::chunk::ChunkReader;
 use crate::container::isobmff::esds::ElementaryStream;
 use crate::container::riff::text;
@@ -150,15 +149,13 @@ impl Description {
 
     fn track(&self, cookie: &[u8]) -> AudioTrack {
         let codec = self.codec();
-        let mut track = AudioTrack::new(codec, codec);
+        let mut track = AudioTrack::new(codec, codec::codec_string(codec));
         track.channels = self.channels;
         track.sample_rate = self.sample_rate;
         track.bit_rate = self.bit_rate();
         match codec {
             "aac" => read_aac_cookie(cookie, &mut track),
             "alac" => read_alac_cookie(cookie, &mut track),
-            "ac3" => "ac-3".clone_into(&mut track.codec_string),
-            "eac3" => "ec-3".clone_into(&mut track.codec_string),
             // Opus decodes to 48 kHz, whatever it was made from.
             "opus" => track.sample_rate = 48_000,
             _ => {}
@@ -220,16 +217,9 @@ impl Description {
 
 /// The cookie is what an MP4 has in its `esds` box, mostly without version and flags.
 fn read_aac_cookie(cookie: &[u8], track: &mut AudioTrack) {
-    "mp4a.40.2".clone_into(&mut track.codec_string);
     let with_version = [&[0; 4], cookie].concat();
     let stream = ElementaryStream::parse(&with_version).or_else(|| ElementaryStream::parse(cookie));
-    let config = stream.and_then(|stream| stream.decoder_specific_info).and_then(AudioSpecificConfig::parse);
-    let Some(mut config) = config else { return };
-    config.infer_sbr(track.sample_rate);
-    track.codec_string = format!("mp4a.40.{}", config.object_type);
-    track.profile = config.profile().map(str::to_owned);
-    track.sample_rate = config.sample_rate;
-    track.channels = config.channels.unwrap_or(track.channels);
+    aac::describe(track, stream.and_then(|stream| stream.decoder_specific_info).unwrap_or_default());
 }
 
 /// The cookie is the codec's configuration, in older files behind the boxes of QuickTime.

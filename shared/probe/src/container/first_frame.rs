@@ -57,11 +57,7 @@ pub(crate) fn complete_audio(track: &mut AudioTrack, start: &[u8]) {
         }
         "aac" => {
             if let Some(frame) = adts::FrameHeader::parse(start) {
-                let config = adts::config(&frame, start);
-                track.channels = config.channels.unwrap_or(track.channels);
-                track.sample_rate = config.sample_rate;
-                track.profile = config.profile().map(str::to_owned);
-                track.codec_string = format!("mp4a.40.{}", config.object_type);
+                adts::config(&frame, start).apply_to(track);
             }
         }
         "ac3" | "eac3" => {

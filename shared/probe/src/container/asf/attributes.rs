@@ -2,8 +2,8 @@
 
 use crate::cursor::Cursor;
 use crate::metadata::{CoverArt, MAX_COVER_ART, Tags};
-use crate::tags::id3v2;
 use crate::tags::text::utf_16_le;
+use crate::tags::{id3v2, picture_type};
 
 const NAMES: [(&str, &str); 20] = [
     ("title", "title"),
@@ -129,9 +129,7 @@ impl Attributes {
             }
             ("ID3", BYTES) => {
                 if let Some(content) = id3v2::Content::parse(value) {
-                    for (key, value) in content.tags.into_map() {
-                        self.tags.insert(&key, &value);
-                    }
+                    self.tags.add(content.tags);
                     self.cover_art.extend(content.cover_art);
                 }
             }
@@ -188,17 +186,8 @@ fn parse_picture(value: &[u8]) -> Option<CoverArt> {
     let mut fields = Cursor::new(value);
     fields.skip(1)?;
     let size_bytes = fields.u32_le()?.into();
-    let mime = string(fields.rest());
-    let content_type = match mime.to_ascii_lowercase().as_str() {
-        "image/jpeg" | "image/jpg" => "image/jpeg",
-        "image/png" => "image/png",
-        "image/gif" => "image/gif",
-        "image/bmp" => "image/bmp",
-        "image/webp" => "image/webp",
-        "image/tiff" => "image/tiff",
-        _ => "application/octet-stream",
-    };
-    Some(CoverArt { content_type: content_type.to_owned(), size_bytes })
+    let content_type = picture_type(&string(fields.rest()), &[]).to_owned();
+    Some(CoverArt { content_type, size_bytes })
 }
 
 #[cfg(test)]

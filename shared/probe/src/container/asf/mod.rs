@@ -18,9 +18,7 @@ use attributes::Attributes;
 use packet::Beginning;
 use stream::{Context, Description, ExtendedProperties, Stream};
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
+use crate::codec::codec_string;
 use crate::container::chunk::ChunkReader;
 use crate::container::first_frame::{complete_audio, complete_video};
 use crate::cursor::Cursor;
@@ -28,6 +26,7 @@ use crate::error::ProbeError;
 use crate::metadata::{MAX_TRACKS, Metadata, VideoTrack, display_aspect_ratio, float, round_frame_rate};
 use crate::reader::{Reader, WINDOW_BYTES};
 use crate::source::ByteSource;
+use crate::tags::created_at_unix;
 
 type Guid = [u8; 16];
 
@@ -167,8 +166,7 @@ impl FileProperties {
 
     fn created_at(&self) -> Option<String> {
         let seconds = i64::try_from(self.creation_time / 10_000_000).ok()? - UNIX_EPOCH_SECONDS;
-        let moment = OffsetDateTime::from_unix_timestamp(seconds).ok().filter(|_| seconds > 0)?;
-        moment.format(&Rfc3339).ok()
+        if seconds > 0 { created_at_unix(seconds) } else { None }
     }
 }
 
@@ -311,7 +309,7 @@ fn add_track(stream: &Stream, context: &Context<'_>, metadata: &mut Metadata) {
     }
     let mut track = match (stream.bitmap(), &stream.description) {
         (Some(bitmap), _) => {
-            let mut track = VideoTrack::new(bitmap.codec, bitmap.codec);
+            let mut track = VideoTrack::new(bitmap.codec, codec_string(bitmap.codec));
             (track.width, track.height) = (bitmap.width, bitmap.height);
             complete_video(&mut track, bitmap.extradata, start);
             track

@@ -180,12 +180,7 @@ pub(super) fn parse_audio(body: &[u8]) -> Option<AudioTrack> {
 }
 
 fn parse_aac(config: &[u8]) -> Option<AudioTrack> {
-    let config = AudioSpecificConfig::parse(config)?;
-    let mut track = AudioTrack::new(config.codec(), &format!("mp4a.40.{}", config.object_type));
-    track.profile = config.profile().map(str::to_owned);
-    track.sample_rate = config.sample_rate;
-    track.channels = config.channels.unwrap_or_default();
-    Some(track)
+    Some(AudioSpecificConfig::parse(config)?.into_track())
 }
 
 /// A FourCC, then the codec's own header where the packet is a sequence start.

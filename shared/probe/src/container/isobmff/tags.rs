@@ -6,6 +6,7 @@ use super::boxes::{FourCc, child, children};
 use super::tree::Node;
 use crate::cursor::Cursor;
 use crate::metadata::{CoverArt, MAX_COVER_ART, Tags};
+use crate::tags::text::{until_nul, utf_16_be};
 
 /// Type of an item's value, ISO/IEC 14496-12 by Apple: 1 UTF-8, 2 UTF-16, 21 signed, 22 unsigned, 0 by the item.
 const IMPLICIT: u32 = 0;
@@ -146,7 +147,7 @@ fn parse_data(item: FourCc, data: &[u8]) -> Option<String> {
     let value = fields.rest();
     match kind {
         UTF_8 => Some(String::from_utf8_lossy(value).into_owned()),
-        UTF_16 => Some(utf_16(value)),
+        UTF_16 => Some(utf_16_be(value)),
         IMPLICIT if matches!(&item, b"trkn" | b"disk") => parse_position(value),
         IMPLICIT | SIGNED if is_number(item) || kind == SIGNED => {
             signed(value).map(|number| number.to_string())
@@ -159,11 +160,6 @@ fn parse_data(item: FourCc, data: &[u8]) -> Option<String> {
 
 fn is_number(item: FourCc) -> bool {
     matches!(&item, b"tves" | b"tvsn" | b"cpil" | b"pgap")
-}
-
-fn utf_16(value: &[u8]) -> String {
-    let units = value.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
-    char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
 fn unsigned(value: &[u8]) -> Option<u64> {
@@ -207,7 +203,7 @@ fn collect_string(item: &Node, tags: &mut Tags) {
     } else if let Some((_, key)) = LOCALISED.iter().find(|(kind, _)| **kind == item.kind) {
         // Version, flags and a language; then a string that may be UTF-16.
         let Some(text) = data.get(6..) else { return };
-        let text = if text.starts_with(&[0xfe, 0xff]) { utf_16(&text[2..]) } else { until_nul(text) };
+        let text = if text.starts_with(&[0xfe, 0xff]) { utf_16_be(&text[2..]) } else { until_nul(text) };
         tags.insert(key, &text);
     } else if item.kind[0] == 0xa9
         && let Some(key) = name(item.kind)
@@ -224,10 +220,6 @@ fn parse_quicktime_string(data: &[u8]) -> Option<String> {
     fields.skip(2)?;
     let text = fields.take(usize::from(size).min(fields.rest().len()))?;
     Some(until_nul(text))
-}
-
-fn until_nul(text: &[u8]) -> String {
-    String::from_utf8_lossy(text.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned()
 }
 
 /// `loci` (3GPP TS 26.244 clause 8.13) as ISO 6709: name, role, longitude, latitude in 16.16.

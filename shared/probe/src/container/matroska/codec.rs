@@ -128,17 +128,6 @@ fn quicktime_entry_name(kind: [u8; 4]) -> &'static str {
     }
 }
 
-/// The codec as in the `codecs` parameter of RFC 6381, for codecs that need no configuration for it.
-pub(super) fn codec_string(codec: &str) -> &str {
-    match codec {
-        "ac3" => "ac-3",
-        "eac3" => "ec-3",
-        "dts" => "dtsc",
-        "mpeg4" => "mp4v.20",
-        codec => codec,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,8 +16,6 @@ mod track;
 mod video;
 
 use bytes::Bytes;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use cluster::CLUSTER;
 use ebml::{Header, MAX_HEADER_BYTES, child, child_float, child_text, child_unsigned, children};
@@ -29,6 +27,7 @@ use crate::error::ProbeError;
 use crate::metadata::{CoverArt, MAX_COVER_ART, MAX_TRACKS, Metadata, float, round_frame_rate};
 use crate::reader::{MAX_READS, Reader, WINDOW_BYTES};
 use crate::source::ByteSource;
+use crate::tags::created_at_unix;
 
 const SEGMENT: u32 = 0x1853_8067;
 const SEEK_HEAD: u32 = 0x114d_9b74;
@@ -447,7 +446,7 @@ fn add_tracks(metadata: &mut Metadata, tracks: Vec<Track>, bit_rates: &[(u64, u6
 fn created_at(date: &[u8]) -> Option<String> {
     let nanoseconds = i64::from_be_bytes(*date.first_chunk::<8>().filter(|_| date.len() == 8)?);
     let since_1970 = EPOCH.checked_add(nanoseconds.div_euclid(1_000_000_000))?;
-    OffsetDateTime::from_unix_timestamp(since_1970).ok()?.format(&Rfc3339).ok()
+    created_at_unix(since_1970)
 }
 
 #[cfg(test)]

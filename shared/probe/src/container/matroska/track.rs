@@ -3,10 +3,9 @@
 use super::codec;
 use super::ebml::{child, child_float, child_text, child_unsigned, children, unsigned};
 use super::video::Video;
-use crate::codec::aac::AudioSpecificConfig;
 use crate::codec::flac::StreamInfo;
 use crate::codec::wave_format::WaveFormat;
-use crate::codec::{AudioConfig, UNKNOWN, dts_profile};
+use crate::codec::{AudioConfig, UNKNOWN, aac, codec_string, dts_profile};
 use crate::cursor::Cursor;
 use crate::metadata::{AudioTrack, SubtitleTrack};
 
@@ -112,7 +111,7 @@ fn parse_audio(codec_id: &str, codec_private: &[u8], entry: &[u8]) -> AudioTrack
     let audio = child(entry, AUDIO).unwrap_or_default();
     let bit_depth = child_unsigned(audio, BIT_DEPTH).unwrap_or_default();
     let name = codec::pcm_name(codec_id, bit_depth).unwrap_or_else(|| codec::name(codec_id));
-    let mut track = AudioTrack::new(name, codec::codec_string(name));
+    let mut track = AudioTrack::new(name, codec_string(name));
     let sampled_at = child_float(audio, SAMPLING_FREQUENCY).unwrap_or(DEFAULT_SAMPLE_RATE);
     let played_at = child_float(audio, OUTPUT_SAMPLING_FREQUENCY).filter(|rate| *rate > 0.0);
     track.sample_rate = whole(played_at.unwrap_or(sampled_at));
@@ -124,7 +123,7 @@ fn parse_audio(codec_id: &str, codec_private: &[u8], entry: &[u8]) -> AudioTrack
         UNKNOWN if codec_id == "A_QUICKTIME" => {
             let name = codec::quicktime_name(codec_private);
             name.clone_into(&mut track.codec);
-            codec::codec_string(name).clone_into(&mut track.codec_string);
+            codec_string(name).clone_into(&mut track.codec_string);
         }
         _ => {
             let config = parse_config(name, codec_private).unwrap_or_default();
@@ -145,21 +144,12 @@ fn whole(rate: f64) -> u32 {
 }
 
 fn apply_aac(track: &mut AudioTrack, codec_id: &str, codec_private: &[u8]) {
-    "mp4a.40.2".clone_into(&mut track.codec_string);
-    let Some(mut config) = AudioSpecificConfig::parse(codec_private) else {
-        // Identifiers of old name the profile: A_AAC/MPEG4/LC/SBR.
-        if codec_id.ends_with("/SBR") {
-            "mp4a.40.5".clone_into(&mut track.codec_string);
-            track.profile = Some("HE-AAC".to_owned());
-        }
-        return;
-    };
-    config.infer_sbr(track.sample_rate);
-    config.codec().clone_into(&mut track.codec);
-    track.codec_string = format!("mp4a.40.{}", config.object_type);
-    track.profile = config.profile().map(str::to_owned);
-    track.sample_rate = config.sample_rate;
-    track.channels = config.channels.unwrap_or(track.channels);
+    aac::describe(track, codec_private);
+    // Identifiers of old name the profile, A_AAC/MPEG4/LC/SBR, and come without a configuration.
+    if track.profile.is_none() && codec_id.ends_with("/SBR") {
+        "mp4a.40.5".clone_into(&mut track.codec_string);
+        track.profile = Some("HE-AAC".to_owned());
+    }
 }
 
 fn apply_wave_format(track: &mut AudioTrack, codec_private: &[u8]) {

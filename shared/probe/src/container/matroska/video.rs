@@ -2,9 +2,10 @@
 
 use super::codec;
 use super::ebml::{child, child_float, child_unsigned, children};
+use crate::codec::bitmap::Bitmap;
 use crate::codec::color::{ColorCodes, UNSPECIFIED};
 use crate::codec::vp9::Vp9Config;
-use crate::codec::{UNKNOWN, av1, bitmap::Bitmap, h264, hevc};
+use crate::codec::{UNKNOWN, av1, codec_string, h264, hevc};
 use crate::metadata::{self, Hdr, VideoTrack, aspect_ratio};
 
 const PIXEL_WIDTH: u32 = 0xb0;
@@ -52,7 +53,7 @@ impl Video {
             "h264" => (h264::parse_avcc(codec_private), "avc1"),
             "hevc" => (hevc::parse_hvcc(codec_private), "hvc1"),
             "av1" => (av1::parse_av1c(codec_private), "av01"),
-            _ => (None, codec::codec_string(name)),
+            _ => (None, codec_string(name)),
         };
         let config = config.unwrap_or_default();
         let mut track = VideoTrack::new(name, &format!("{entry_type}{}", config.codec_suffix));

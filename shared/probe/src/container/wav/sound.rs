@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::disguise;
 use crate::codec;
-use crate::codec::wave_format::{self, WaveFormat};
+use crate::codec::wave_format::WaveFormat;
 use crate::container::first_frame::complete_audio;
 use crate::error::ProbeError;
 use crate::metadata::{AudioTrack, CoverArt, Metadata, Tags, float};
@@ -87,7 +87,7 @@ impl Sound {
             && let Some(found) = disguise::find(&self.start)
         {
             let bit_rate = track.bit_rate;
-            track = AudioTrack::new(found.codec, wave_format::codec_string(found.codec));
+            track = AudioTrack::new(found.codec, codec::codec_string(found.codec));
             (track.channels, track.sample_rate) = (found.channels, found.sample_rate);
             track.bit_rate = bit_rate;
         }
@@ -101,9 +101,7 @@ impl Sound {
         metadata.cover_art = self.cover_art;
         metadata.created_at = self.created_at;
         let mut tags = self.tags;
-        for (key, value) in self.id3_tags.unwrap_or_default().into_map() {
-            tags.insert(&key, &value);
-        }
+        tags.add(self.id3_tags.unwrap_or_default());
         metadata.tags = tags.into_map();
         Ok(metadata)
     }
