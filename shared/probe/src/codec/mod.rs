@@ -13,6 +13,7 @@ pub(crate) mod color;
 pub(crate) mod dts;
 pub(crate) mod dts_profile;
 pub(crate) mod flac;
+pub(crate) mod frame;
 pub(crate) mod h264;
 pub(crate) mod headers;
 pub(crate) mod hevc;

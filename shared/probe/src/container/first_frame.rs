@@ -3,14 +3,12 @@
 //!
 //! A frame that is not there, or makes no sense, leaves the track as it is.
 
-use crate::codec::{VideoConfig, ac3, adts, annex_b, h264, hevc, mpeg_audio, mpeg_video, mpeg4_video};
+use crate::codec::frame::Frame as _;
+use crate::codec::{VideoConfig, ac3, adts, h264, hevc, mpeg_audio, mpeg_video, mpeg4_video};
 use crate::metadata::{AudioTrack, VideoTrack};
 
 /// As much of a track as is worth looking at.
 pub(crate) const START_BYTES: u64 = 32 * 1024;
-
-const H264_SPS: u8 = 7;
-const HEVC_SPS: u8 = 33;
 
 /// Completes `track` by `start`, the start of the stream, and by the configuration that came with its description.
 pub(crate) fn complete_video(track: &mut VideoTrack, extradata: &[u8], start: &[u8]) {
@@ -26,17 +24,11 @@ pub(crate) fn complete_video(track: &mut VideoTrack, extradata: &[u8], start: &[
 fn video_config(codec: &str, bytes: &[u8]) -> Option<(Option<&'static str>, VideoConfig)> {
     match codec {
         "h264" => {
-            let sps =
-                annex_b::units(bytes).find(|unit| unit.first().is_some_and(|kind| kind & 31 == H264_SPS));
             let is_record = bytes.first() == Some(&1);
             let record = || h264::parse_avcc(bytes).filter(|_| is_record);
-            Some((Some("avc1"), sps.and_then(h264::parse_sps_nal).or_else(record)?))
+            Some((Some("avc1"), h264::find_sps(bytes).or_else(record)?))
         }
-        "hevc" => {
-            let sps = annex_b::units(bytes)
-                .find(|unit| unit.first().is_some_and(|kind| kind >> 1 & 63 == HEVC_SPS));
-            Some((Some("hvc1"), sps.and_then(hevc::parse_sps_nal)?))
-        }
+        "hevc" => Some((Some("hvc1"), hevc::find_sps(bytes)?)),
         "mpeg4" => Some((Some("mp4v"), mpeg4_video::find_layer(bytes)?)),
         "mpeg1video" | "mpeg2video" => Some((None, mpeg_video::Sequence::find(bytes)?.config)),
         _ => None,

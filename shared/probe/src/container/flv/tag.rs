@@ -3,6 +3,7 @@
 
 use crate::bits::Bits;
 use crate::codec::aac::AudioSpecificConfig;
+use crate::codec::frame::Frame as _;
 use crate::codec::vp9;
 use crate::codec::{UNKNOWN, av1, h264, hevc, mpeg_audio};
 use crate::cursor::Cursor;

@@ -6,6 +6,7 @@ use super::esds::{ElementaryStream, MPEG4_AUDIO};
 use super::video_entry::parse_btrt;
 use crate::codec::aac::AudioSpecificConfig;
 use crate::codec::dts::CoreFrame;
+use crate::codec::frame::Frame as _;
 use crate::codec::mpeg_audio::FrameHeader;
 use crate::codec::wave_format::WaveFormat;
 use crate::codec::{AudioConfig, UNKNOWN, ac3, flac, headers};

@@ -4,7 +4,7 @@ use super::boxes::{FourCc, child, children, kind_text};
 use super::entry::unprotected;
 use super::esds::ElementaryStream;
 use crate::codec::color::ColorCodes;
-use crate::codec::{VideoConfig, av1, bitmap, h264, hevc, vp9};
+use crate::codec::{VideoConfig, av1, bitmap, h264, hevc, mpeg4_video, vp9};
 use crate::cursor::Cursor;
 use crate::metadata::{self, Color, Hdr, aspect_ratio};
 
@@ -49,7 +49,7 @@ impl VideoEntry {
             codec_string = stream.codec_string("mp4v");
             if let Some(indication) = stream.visual_profile_level() {
                 codec_string = format!("{codec_string}.{indication}");
-                profile = visual_profile(indication >> 4).map(str::to_owned);
+                profile = mpeg4_video::profile_name(indication).map(str::to_owned);
                 level = Some((indication & 15).into());
             }
         } else if codec == "prores" {
@@ -212,18 +212,6 @@ fn prores_profile(kind: FourCc) -> Option<&'static str> {
         b"apch" => "HQ",
         b"ap4h" => "4444",
         b"ap4x" => "XQ",
-        _ => return None,
-    })
-}
-
-/// Profile names of ISO/IEC 14496-2 by the upper half of the indication.
-fn visual_profile(index: u8) -> Option<&'static str> {
-    Some(match index {
-        0 => "Simple Profile",
-        1 => "Simple Scalable Profile",
-        2 => "Core Profile",
-        3 => "Main Profile",
-        15 => "Advanced Simple Profile",
         _ => return None,
     })
 }

@@ -63,6 +63,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::codec::frame::Frame as _;
 
     fn frame(offset: usize, table: &[u8]) -> (FrameHeader, Vec<u8>) {
         let mut bytes = vec![0xff, 0xfb, 0x90, 0x64];

@@ -4,6 +4,7 @@
 //! A mark of two or four bytes occurs in any sound sooner or later, so frames are believed only if another one of the
 //! same kind follows, and bursts only if there is a frame in them.
 
+use crate::codec::frame::Frame as _;
 use crate::codec::{ac3, dts};
 
 /// A burst starts with two words, its kind and its size.
