@@ -22,6 +22,8 @@ pub(crate) mod mpeg4_video;
 pub(crate) mod mpeg_audio;
 pub(crate) mod mpeg_video;
 pub(crate) mod nal;
+pub(crate) mod pcm;
+pub(crate) mod quicktime;
 pub(crate) mod vp9;
 pub(crate) mod wave_format;
 
@@ -96,35 +98,6 @@ impl VideoConfig {
 pub(crate) struct AudioConfig {
     pub(crate) channels: Option<u32>,
     pub(crate) sample_rate: Option<u32>,
-}
-
-/// Bits that each sample of PCM takes, by `ffprobe`'s name; `None` for other codecs.
-pub(crate) fn pcm_bits_per_sample(codec: &str) -> Option<u32> {
-    Some(match codec {
-        "pcm_s8" | "pcm_u8" | "pcm_alaw" | "pcm_mulaw" | "pcm_zork" => 8,
-        "pcm_s16le" | "pcm_s16be" => 16,
-        "pcm_s24le" | "pcm_s24be" => 24,
-        "pcm_s32le" | "pcm_s32be" | "pcm_f32le" | "pcm_f32be" | "pcm_f24le" | "pcm_f16le" => 32,
-        "pcm_s64le" | "pcm_s64be" | "pcm_f64le" | "pcm_f64be" => 64,
-        _ => return None,
-    })
-}
-
-/// Bits that each sample takes, where all of them take the same; `None` for other codecs.
-pub(crate) fn exact_bits_per_sample(codec: &str) -> Option<u32> {
-    match codec {
-        "adpcm_ct" | "adpcm_g722" | "adpcm_ima_oki" | "adpcm_yamaha" => Some(4),
-        "xan_dpcm" | "sdx2_dpcm" => Some(8),
-        _ => pcm_bits_per_sample(codec),
-    }
-}
-
-/// Bits that each sample takes, or would if blocks had no headers; `None` for other codecs.
-pub(crate) fn bits_per_sample(codec: &str) -> Option<u32> {
-    match codec {
-        "adpcm_ima_qt" | "adpcm_ima_wav" | "adpcm_ms" | "adpcm_swf" => Some(4),
-        _ => exact_bits_per_sample(codec),
-    }
 }
 
 #[cfg(test)]

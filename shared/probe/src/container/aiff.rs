@@ -4,7 +4,7 @@
 //! The duration is that of the common chunk, whether the sound is all there or not. A file without that chunk is
 //! malformed.
 
-use crate::codec;
+use crate::codec::{self, pcm};
 use crate::container::chunk::ChunkReader;
 use crate::container::riff::text;
 use crate::cursor::Cursor;
@@ -147,13 +147,10 @@ impl Common {
     fn codec(&self) -> &'static str {
         let compression = self.compression.map(|kind| kind.map(|byte| byte.to_ascii_uppercase()));
         match compression.as_ref() {
-            None | Some(b"NONE" | b"TWOS") => match self.bits_per_sample {
-                0..=8 => "pcm_s8",
-                9..=16 => "pcm_s16be",
-                17..=24 => "pcm_s24be",
-                25..=32 => "pcm_s32be",
-                _ => codec::UNKNOWN,
-            },
+            // No bits count as a byte.
+            None | Some(b"NONE" | b"TWOS") => {
+                pcm::name(pcm::Format::Signed, u32::from(self.bits_per_sample).max(1), true)
+            }
             Some(b"SOWT") => "pcm_s16le",
             Some(b"RAW ") => "pcm_u8",
             Some(b"IN24") => "pcm_s24be",
@@ -188,7 +185,7 @@ fn block(codec: &str, channels: u64) -> (u64, u64) {
         "gsm" => (33, 160),
         "qcelp" => (35, 160),
         "adpcm_g722" | "adpcm_ima_ws" => (channels, 2),
-        _ => (codec::bits_per_sample(codec).map_or(0, |bits| u64::from(bits) * channels / 8), 1),
+        _ => (pcm::bits_per_sample(codec).map_or(0, |bits| u64::from(bits) * channels / 8), 1),
     }
 }
 

@@ -3,7 +3,7 @@
 //! A header of six words, then an annotation up to where the sound starts. A size that is not known, as in a stream,
 //! makes a sound as long as the file lasts.
 
-use crate::codec;
+use crate::codec::pcm;
 use crate::container::riff::text;
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
@@ -89,7 +89,7 @@ fn codec_of(encoding: u32) -> Option<(&'static str, u32)> {
         27 => "pcm_alaw",
         _ => return None,
     };
-    codec::exact_bits_per_sample(codec).map(|bits| (codec, bits))
+    pcm::exact_bits_per_sample(codec).map(|bits| (codec, bits))
 }
 
 /// The annotation is free text; some writers put lines of `key=value` there.

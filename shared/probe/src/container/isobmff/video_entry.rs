@@ -4,7 +4,7 @@ use super::boxes::{FourCc, child, children, kind_text};
 use super::entry::unprotected;
 use super::esds::ElementaryStream;
 use crate::codec::color::ColorCodes;
-use crate::codec::{VideoConfig, av1, bitmap, h264, hevc, mpeg4_video, vp9};
+use crate::codec::{VideoConfig, av1, h264, hevc, mpeg4_video, quicktime, vp9};
 use crate::cursor::Cursor;
 use crate::metadata::{self, Color, Hdr, aspect_ratio};
 
@@ -39,7 +39,7 @@ impl VideoEntry {
         let named = config.is_some();
         let config = config.unwrap_or_default();
         let (mut codec, mut codec_string) =
-            (codec_name(kind), codec_string(kind, boxes, &config.codec_suffix));
+            (quicktime::video_name(kind), codec_string(kind, boxes, &config.codec_suffix));
         let (width, height) = config.picture_size((width, height));
         let (mut profile, mut level) = (config.profile, config.level);
         if let Some(stream) = &stream
@@ -161,47 +161,6 @@ fn hdr(kind: FourCc, boxes: &[u8], color: ColorCodes) -> Option<Hdr> {
         return Some(Hdr::DolbyVision);
     }
     color.hdr(holds(&[b"mdcv", b"clli", b"SmDm", b"CoLL"]))
-}
-
-fn codec_name(kind: FourCc) -> &'static str {
-    match &kind {
-        b"avc1" | b"avc2" | b"avc3" | b"avc4" | b"dva1" | b"dvav" => "h264",
-        b"hvc1" | b"hev1" | b"dvh1" | b"dvhe" => "hevc",
-        b"vvc1" | b"vvi1" => "vvc",
-        b"av01" | b"dav1" => "av1",
-        b"vp08" => "vp8",
-        b"vp09" => "vp9",
-        b"mp4v" => "mpeg4",
-        b"s263" | b"h263" | b"H263" => "h263",
-        b"jpeg" | b"mjpa" | b"dmb1" => "mjpeg",
-        b"mjpb" => "mjpegb",
-        b"mjp2" => "jpeg2000",
-        b"png " => "png",
-        b"gif " => "gif",
-        b"apch" | b"apcn" | b"apcs" | b"apco" | b"ap4h" | b"ap4x" => "prores",
-        b"AVdn" | b"AVdh" => "dnxhd",
-        b"CFHD" => "cfhd",
-        b"3IVD" => "msmpeg4v3",
-        b"SVQ1" => "svq1",
-        b"SVQ3" => "svq3",
-        b"cvid" => "cinepak",
-        b"rle " => "qtrle",
-        b"rpza" => "rpza",
-        b"smc " => "smc",
-        b"v210" => "v210",
-        b"raw " | b"2vuy" | b"yuvs" => "rawvideo",
-        b"vc-1" => "vc1",
-        b"m1v " | b"mp1v" => "mpeg1video",
-        [b'd', b'v', b'c' | b'p' | b'h' | b'5' | b'1', _] => "dvvideo",
-        // What follows are families by frame size and rate: HDV, IMX and XDCAM.
-        b"m2v1"
-        | b"mp2v"
-        | [b'h', b'd', b'v', _]
-        | [b'm', b'x', b'3'..=b'5', _]
-        | [b'x', b'd', b'v' | b'h' | b'5', _] => "mpeg2video",
-        // Writers of QuickTime take the FourCCs of AVI for what has none of its own.
-        _ => bitmap::codec_name(kind),
-    }
 }
 
 fn prores_profile(kind: FourCc) -> Option<&'static str> {

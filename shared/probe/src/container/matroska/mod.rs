@@ -25,7 +25,7 @@ use track::{Media, Track, parse_tracks};
 use crate::container::frame_rate;
 use crate::error::ProbeError;
 use crate::metadata::{CoverArt, MAX_COVER_ART, MAX_TRACKS, Metadata, float, round_frame_rate};
-use crate::reader::{MAX_READS, Reader, WINDOW_BYTES};
+use crate::reader::{Reader, WINDOW_BYTES};
 use crate::source::ByteSource;
 use crate::tags::created_at_unix;
 
@@ -77,7 +77,6 @@ pub(crate) async fn probe<S: ByteSource>(
     let (segment_body, segment_end) = find_segment(reader).await?;
     let mut walk = Walk {
         reader,
-        reads_left: MAX_READS - 1,
         segment_body,
         segment_end,
         parts: Vec::new(),
@@ -125,8 +124,6 @@ struct Part {
 
 struct Walk<'r, 's, S: ByteSource> {
     reader: &'r mut Reader<'s, S>,
-    /// Reads that may still be made.
-    reads_left: u32,
     segment_body: u64,
     segment_end: u64,
     parts: Vec<Part>,
@@ -166,12 +163,6 @@ impl<S: ByteSource> Walk<'_, '_, S> {
 
     /// Reads from `start` to `end` if that is in memory or within what may still be read.
     async fn read(&mut self, start: u64, end: u64) -> Result<Option<Bytes>, ProbeError<S::Error>> {
-        if !self.reader.is_cached(start..end) {
-            if self.reads_left == 0 {
-                return Ok(None);
-            }
-            self.reads_left -= 1;
-        }
         match self.reader.read(start..end).await {
             // What is known by then is an answer.
             Err(ProbeError::LimitExceeded { .. }) => Ok(None),
@@ -193,7 +184,7 @@ impl<S: ByteSource> Walk<'_, '_, S> {
                 break;
             }
             let is_cached = self.reader.is_cached(position..position.saturating_add(MAX_HEADER_BYTES));
-            if !is_cached && (self.is_complete() || self.reads_left <= 1) {
+            if !is_cached && (self.is_complete() || self.reader.reads_left() <= 1) {
                 break;
             }
             let Some(header) = self.header_at(position).await? else { break };
@@ -280,7 +271,7 @@ impl<S: ByteSource> Walk<'_, '_, S> {
         ticks: Ticks,
     ) -> Result<(), ProbeError<S::Error>> {
         let Some(start) = self.first_cluster else { return Ok(()) };
-        let cached_end = self.cached_end(start, start.saturating_add(FIRST_FRAMES_BYTES));
+        let cached_end = self.reader.cached_until(start).min(start.saturating_add(FIRST_FRAMES_BYTES));
         let mut bytes = self.reader.read(start..cached_end).await?;
         let lacks_frames = |track: &Track| {
             let frames = cluster::blocks(&bytes).iter().filter(|block| block.track == track.number).count();
@@ -289,7 +280,7 @@ impl<S: ByteSource> Walk<'_, '_, S> {
                 && frames < frame_rate::MIN_FRAMES_FOR_DIVISOR
         };
         // The last timestamp and the tags have to be left a read each.
-        if self.reads_left > 2
+        if self.reader.reads_left() > 2
             && tracks.iter().any(lacks_frames)
             && let Some(more) = self.read(start, start.saturating_add(FIRST_FRAMES_BYTES)).await?
         {
@@ -320,16 +311,6 @@ impl<S: ByteSource> Walk<'_, '_, S> {
             }
         }
         Ok(())
-    }
-
-    /// The end of what is in memory from `start` on, up to `limit`.
-    fn cached_end(&self, start: u64, limit: u64) -> u64 {
-        let (mut known, mut unknown) = (start, limit.saturating_add(1));
-        while known + 1 < unknown {
-            let middle = known + (unknown - known) / 2;
-            if self.reader.is_cached(start..middle) { known = middle } else { unknown = middle }
-        }
-        known
     }
 
     /// When the last frame ends, in seconds: by the last cluster within reach, else by the last cue, else by how fast

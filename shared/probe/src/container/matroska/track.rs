@@ -5,8 +5,7 @@ use super::ebml::{child, child_float, child_text, child_unsigned, children, unsi
 use super::video::Video;
 use crate::codec::flac::StreamInfo;
 use crate::codec::wave_format::WaveFormat;
-use crate::codec::{AudioConfig, UNKNOWN, aac, codec_string, dts_profile};
-use crate::cursor::Cursor;
+use crate::codec::{AudioConfig, UNKNOWN, aac, codec_string, dts_profile, headers};
 use crate::metadata::{AudioTrack, SubtitleTrack};
 
 const TRACK_ENTRY: u32 = 0xae;
@@ -121,7 +120,7 @@ fn parse_audio(codec_id: &str, codec_private: &[u8], entry: &[u8]) -> AudioTrack
         "aac" => apply_aac(&mut track, codec_id, codec_private),
         _ if codec_id == "A_MS/ACM" => apply_wave_format(&mut track, codec_private),
         UNKNOWN if codec_id == "A_QUICKTIME" => {
-            let name = codec::quicktime_name(codec_private);
+            let name = codec::quicktime_audio_name(codec_private);
             name.clone_into(&mut track.codec);
             codec_string(name).clone_into(&mut track.codec_string);
         }
@@ -166,30 +165,15 @@ fn parse_config(codec: &str, codec_private: &[u8]) -> Option<AudioConfig> {
             let channels = codec_private.get(9).copied().map(u32::from).filter(|count| *count > 0);
             Some(AudioConfig { channels, sample_rate: Some(48_000) })
         }
-        "vorbis" => parse_vorbis(codec_private),
+        "vorbis" => headers::parse_vorbis(codec_private),
         "flac" => {
             // "fLaC" and a block header.
             let info = StreamInfo::parse(codec_private.strip_prefix(b"fLaC")?.get(4..)?)?;
             Some(AudioConfig { channels: Some(info.channels), sample_rate: Some(info.sample_rate) })
         }
-        "alac" => {
-            let mut fields = Cursor::new(codec_private);
-            fields.skip(9)?;
-            let channels = fields.u8()?;
-            fields.skip(10)?;
-            Some(AudioConfig { channels: Some(channels.into()), sample_rate: fields.u32() })
-        }
+        "alac" => headers::parse_alac(codec_private),
         _ => None,
     }
-}
-
-/// The identification header, the first of three that are laced as Xiph does.
-fn parse_vorbis(codec_private: &[u8]) -> Option<AudioConfig> {
-    const SIGNATURE: &[u8] = b"\x01vorbis";
-    let start = codec_private.windows(SIGNATURE.len()).take(1024).position(|window| window == SIGNATURE)?;
-    let mut fields = Cursor::new(codec_private.get(start + SIGNATURE.len()..)?);
-    fields.skip(4)?;
-    Some(AudioConfig { channels: fields.u8().map(u32::from), sample_rate: fields.u32_le() })
 }
 
 /// The unsigned integers of all children with identifier `id`.

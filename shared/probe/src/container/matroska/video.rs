@@ -47,7 +47,7 @@ impl Video {
         let bitmap = (codec_id == "V_MS/VFW/FOURCC").then(|| Bitmap::parse(codec_private)).flatten();
         let mut name = bitmap.as_ref().map_or_else(|| codec::name(codec_id), |bitmap| bitmap.codec);
         if name == UNKNOWN && codec_id == "V_QUICKTIME" {
-            name = codec::quicktime_name(codec_private);
+            name = codec::quicktime_video_name(codec_private);
         }
         let (config, entry_type) = match name {
             "h264" => (h264::parse_avcc(codec_private), "avc1"),

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::disguise;
-use crate::codec;
 use crate::codec::wave_format::WaveFormat;
+use crate::codec::{codec_string, pcm};
 use crate::container::first_frame::complete_audio;
 use crate::error::ProbeError;
 use crate::metadata::{AudioTrack, CoverArt, Metadata, Tags, float};
@@ -78,7 +78,7 @@ impl Sound {
         let samples = samples(&format, data_size, data_offset.saturating_add(data_size) <= len, self.samples);
         let mut track = format.track();
         padded_pcm(&format).unwrap_or(format.codec).clone_into(&mut track.codec);
-        if codec::pcm_bits_per_sample(&track.codec).is_some() {
+        if pcm::bits_of_pcm(&track.codec).is_some() {
             track.codec_string.clone_from(&track.codec);
             track.bit_rate = exact_bit_rate(&format);
         }
@@ -87,7 +87,7 @@ impl Sound {
             && let Some(found) = disguise::find(&self.start)
         {
             let bit_rate = track.bit_rate;
-            track = AudioTrack::new(found.codec, codec::codec_string(found.codec));
+            track = AudioTrack::new(found.codec, codec_string(found.codec));
             (track.channels, track.sample_rate) = (found.channels, found.sample_rate);
             track.bit_rate = bit_rate;
         }
@@ -119,7 +119,7 @@ fn padded_pcm(format: &WaveFormat<'_>) -> Option<&'static str> {
 
 /// Uncompressed sound takes what its samples take, whatever rate is written.
 fn exact_bit_rate(format: &WaveFormat<'_>) -> Option<u64> {
-    let bits = codec::pcm_bits_per_sample(format.codec)?;
+    let bits = pcm::bits_of_pcm(format.codec)?;
     let per_frame = u64::from(format.block_align) * 8;
     let per_frame = if per_frame > 0 { per_frame } else { u64::from(bits) * u64::from(format.channels) };
     Some(per_frame.saturating_mul(format.sample_rate.into()))
@@ -148,8 +148,8 @@ fn samples(format: &WaveFormat<'_>, data_size: u64, is_whole: bool, told: u64) -
     if format.codec == "g729" && data_bits > samples {
         samples = 0;
     }
-    let is_exact = codec::exact_bits_per_sample(format.codec).is_some();
-    let frame_bits = codec::bits_per_sample(format.codec).map_or(0, |bits| u64::from(bits) * channels);
+    let is_exact = pcm::exact_bits_per_sample(format.codec).is_some();
+    let frame_bits = pcm::bits_per_sample(format.codec).map_or(0, |bits| u64::from(bits) * channels);
     if (samples == 0 || is_exact) && data_size > 0 && is_whole && frame_bits > 0 {
         samples = data_bits / frame_bits;
     }
