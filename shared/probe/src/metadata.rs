@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec::codec_string;
+
 /// The most tracks of each type that are kept; further ones are left out.
 pub const MAX_TRACKS: usize = 64;
 /// The most tags that are kept; further ones are left out.
@@ -173,6 +175,11 @@ impl AudioTrack {
             language: None,
         }
     }
+
+    /// A track whose codec needs no configuration.
+    pub(crate) fn plain(codec: &str, channels: u32, sample_rate: u32) -> Self {
+        Self { channels, sample_rate, ..Self::new(codec, codec_string(codec)) }
+    }
 }
 
 /// A subtitle or caption track.
@@ -225,6 +232,14 @@ impl Metadata {
             subtitles: Vec::new(),
             cover_art: Vec::new(),
         }
+    }
+
+    /// A file that holds one track of sound. `container` is its long name too.
+    pub(crate) fn of_sound(container: &str, size_bytes: u64, seconds: f64, track: AudioTrack) -> Self {
+        let mut metadata = Self::new(container, container, size_bytes);
+        metadata.set_duration(seconds);
+        metadata.audio.push(track);
+        metadata
     }
 
     /// Sets the duration, and the bit rate that follows from it. What is no duration counts as none.

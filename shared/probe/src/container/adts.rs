@@ -27,9 +27,8 @@ pub(crate) async fn probe<S: ByteSource>(
         return Err(ProbeError::malformed("there is no AAC where it should start"));
     };
     let track = config(&counted.first, &counted.head).into_track();
-    let mut metadata = Metadata::new("adts", "aac", reader.len());
-    metadata.set_duration(counted.seconds);
+    let mut metadata = Metadata::of_sound("adts", reader.len(), counted.seconds, track);
+    "aac".clone_into(&mut metadata.format_name);
     metadata.tags = counted.tags.into_map();
-    metadata.audio.push(track);
     Ok(metadata)
 }

@@ -91,18 +91,16 @@ impl Found {
             return Err(ProbeError::malformed("its sound has no sample rate or no channels"));
         }
         let codec = common.codec();
-        let mut track = AudioTrack::new(codec, codec);
         // These codecs know one channel only, whatever is written.
         let is_mono = matches!(codec, "gsm" | "adpcm_g722");
-        track.channels = if is_mono { 1 } else { common.channels.into() };
-        track.sample_rate = common.sample_rate;
+        let channels = if is_mono { 1 } else { common.channels.into() };
+        let mut track = AudioTrack::plain(codec, channels, common.sample_rate);
         let (block_bytes, block_samples) = block(codec, common.channels.into());
         let bits = (block_bytes * 8).saturating_mul(common.sample_rate.into());
         track.bit_rate = Some(bits / block_samples).filter(|rate| *rate > 0);
-        let mut metadata = Metadata::new("aiff", "aiff", len);
         let samples = u64::from(common.blocks) * block_samples;
-        metadata.set_duration(float(samples) / f64::from(common.sample_rate));
-        metadata.audio.push(track);
+        let seconds = float(samples) / f64::from(common.sample_rate);
+        let mut metadata = Metadata::of_sound("aiff", len, seconds, track);
         metadata.cover_art = self.cover_art;
         metadata.created_at = self.created_at;
         metadata.tags = self.tags.into_map();

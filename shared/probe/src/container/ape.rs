@@ -76,12 +76,8 @@ pub(crate) async fn probe<S: ByteSource>(
     let Some(header) = Header::parse(&head) else {
         return Err(ProbeError::malformed("its header makes no sense"));
     };
-    let mut metadata = Metadata::new("ape", "ape", reader.len());
-    metadata.set_duration(header.seconds());
-    let mut track = AudioTrack::new("ape", "ape");
-    track.channels = header.channels.into();
-    track.sample_rate = header.sample_rate;
-    metadata.audio.push(track);
+    let track = AudioTrack::plain("ape", header.channels.into(), header.sample_rate);
+    let mut metadata = Metadata::of_sound("ape", reader.len(), header.seconds(), track);
     trailing::read(reader, leading.end).await?.add_to(&mut metadata);
     Ok(metadata)
 }

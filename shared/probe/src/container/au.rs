@@ -35,14 +35,11 @@ pub(crate) async fn probe<S: ByteSource>(
         UNKNOWN_SIZE => reader.len().saturating_sub(header.offset.into()),
         size => size.into(),
     };
-    let mut track = AudioTrack::new(codec, codec);
-    track.channels = header.channels;
-    track.sample_rate = header.sample_rate;
+    let mut track = AudioTrack::plain(codec, header.channels, header.sample_rate);
     let frame_bits = u64::from(bits_per_sample) * u64::from(header.channels);
     track.bit_rate = Some(frame_bits.saturating_mul(header.sample_rate.into()));
-    let mut metadata = Metadata::new("au", "au", reader.len());
-    metadata.set_duration(float(size_bytes) * 8.0 / float(frame_bits) / f64::from(header.sample_rate));
-    metadata.audio.push(track);
+    let seconds = float(size_bytes) * 8.0 / float(frame_bits) / f64::from(header.sample_rate);
+    let mut metadata = Metadata::of_sound("au", reader.len(), seconds, track);
     let annotation =
         header.offset.try_into().ok().and_then(|end: usize| head.get(HEADER_BYTES..end.min(head.len())));
     metadata.tags = parse_annotation(annotation.unwrap_or_default()).into_map();

@@ -5,7 +5,7 @@
 //!
 //! A file without a description, without sound, or without the packet table that it needs is malformed.
 
-use crate::codec::{aac, codec_string, headers, pcm, quicktime};
+use crate::codec::{aac, headers, pcm, quicktime};
 use crate::container::chunk::ChunkReader;
 use crate::container::isobmff::esds::ElementaryStream;
 use crate::container::riff::text;
@@ -100,9 +100,7 @@ impl Found {
                 return Err(ProbeError::malformed("the table of its packets (pakt) is missing"));
             }
         };
-        let mut metadata = Metadata::new("caf", "caf", len);
-        metadata.set_duration(seconds);
-        metadata.audio.push(description.track(&self.cookie));
+        let mut metadata = Metadata::of_sound("caf", len, seconds, description.track(&self.cookie));
         metadata.tags = self.tags.into_map();
         Ok(metadata)
     }
@@ -149,9 +147,7 @@ impl Description {
 
     fn track(&self, cookie: &[u8]) -> AudioTrack {
         let codec = self.codec();
-        let mut track = AudioTrack::new(codec, codec_string(codec));
-        track.channels = self.channels;
-        track.sample_rate = self.sample_rate;
+        let mut track = AudioTrack::plain(codec, self.channels, self.sample_rate);
         track.bit_rate = self.bit_rate();
         match codec {
             "aac" => read_aac_cookie(cookie, &mut track),

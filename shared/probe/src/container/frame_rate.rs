@@ -53,7 +53,7 @@ fn fitting_rate(timestamps: &[i64], tick_seconds: f64, mean_seconds: f64) -> Opt
 }
 
 /// Every twelfth of a frame up to 30, every whole rate up to 60, some higher ones, and the NTSC family.
-fn usual_rates() -> impl Iterator<Item = f64> {
+pub(crate) fn usual_rates() -> impl Iterator<Item = f64> {
     let twelfths = (1..=360).map(|twelfth| f64::from(twelfth) / 12.0);
     let ntsc = [24, 30, 60, 12, 15, 48].map(|rate| f64::from(rate) * 1000.0 / 1001.0);
     twelfths.chain((31..=60).map(f64::from)).chain([80.0, 120.0, 240.0]).chain(ntsc)

@@ -46,7 +46,7 @@ pub(crate) fn chunks(bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
         let mut fields = Cursor::new(rest);
-        let header = Header { kind: fields.four_cc()?, size: fields.u32_le()? };
+        let header = Header::parse(fields.take(HEADER_BYTES)?)?;
         let size = usize::try_from(header.size).unwrap_or(usize::MAX);
         let body = &fields.rest()[..size.min(fields.rest().len())];
         rest = fields.rest().get(size.saturating_add(size % 2)..).unwrap_or_default();

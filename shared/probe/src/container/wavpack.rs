@@ -119,14 +119,9 @@ pub(crate) async fn probe<S: ByteSource>(
     let trailing = trailing::read(reader, start).await?;
     let samples =
         first.total_samples.map_or_else(|| estimate(&head, trailing.start.saturating_sub(start)), float);
-    let mut metadata = Metadata::new("wv", "wv", reader.len());
-    let mut track = AudioTrack::new("wavpack", "wavpack");
-    track.channels = first.channels();
-    track.sample_rate = first.sample_rate.unwrap_or(0);
-    if track.sample_rate > 0 {
-        metadata.set_duration(samples / f64::from(track.sample_rate));
-    }
-    metadata.audio.push(track);
+    let sample_rate = first.sample_rate.unwrap_or(0);
+    let track = AudioTrack::plain("wavpack", first.channels(), sample_rate);
+    let mut metadata = Metadata::of_sound("wv", reader.len(), samples / f64::from(sample_rate), track);
     trailing.add_to(&mut metadata);
     Ok(metadata)
 }

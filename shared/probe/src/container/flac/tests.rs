@@ -2,20 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
 use super::frame::tests::frame;
 use crate::tags::vorbis_comment::tests::comments;
 use crate::{MemorySource, Metadata, ProbeError};
 
-fn probe(bytes: Vec<u8>) -> Result<Metadata, ProbeError<std::io::Error>> {
-    let source = MemorySource::new(bytes);
-    match pin!(crate::probe(&source)).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => unreachable!("memory does not wait"),
-    }
+#[tokio::main(flavor = "current_thread")]
+async fn probe(bytes: Vec<u8>) -> Result<Metadata, ProbeError<std::io::Error>> {
+    crate::probe(&MemorySource::new(bytes)).await
 }
 
 fn block(kind: u8, body: &[u8]) -> Vec<u8> {

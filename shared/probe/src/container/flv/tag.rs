@@ -5,7 +5,7 @@ use crate::bits::Bits;
 use crate::codec::aac::AudioSpecificConfig;
 use crate::codec::frame::Frame as _;
 use crate::codec::vp9;
-use crate::codec::{UNKNOWN, av1, h264, hevc, mpeg_audio};
+use crate::codec::{UNKNOWN, av1, flac, h264, hevc, mpeg_audio};
 use crate::cursor::Cursor;
 use crate::metadata::{AudioTrack, VideoTrack, aspect_ratio};
 use crate::tags::text::latin_1;
@@ -192,24 +192,18 @@ fn parse_extended_audio(packet_type: u8, body: &[u8]) -> Option<AudioTrack> {
     match &four_cc {
         b"mp4a" => parse_aac(header?),
         b"Opus" => {
-            let mut track = AudioTrack::new("opus", "opus");
-            track.sample_rate = 48_000;
-            track.channels = u32::from(*header?.get(9)?);
-            Some(track)
+            let channels = u32::from(*header?.get(9)?);
+            Some(AudioTrack::plain("opus", channels, 48_000))
         }
         b"fLaC" => {
-            let info = crate::codec::flac::StreamInfo::parse(header?.get(8..)?)?;
-            let mut track = AudioTrack::new("flac", "flac");
-            (track.sample_rate, track.channels) = (info.sample_rate, info.channels);
-            Some(track)
+            let info = flac::StreamInfo::parse(header?.get(8..)?)?;
+            Some(AudioTrack::plain("flac", info.channels, info.sample_rate))
         }
         b"ac-3" => Some(AudioTrack::new("ac3", "ac-3")),
         b"ec-3" => Some(AudioTrack::new("eac3", "ec-3")),
         b".mp3" => {
             let frame = mpeg_audio::FrameHeader::parse(fields.rest())?;
-            let mut track = AudioTrack::new("mp3", "mp3");
-            (track.sample_rate, track.channels) = (frame.sample_rate, frame.channels);
-            Some(track)
+            Some(AudioTrack::plain("mp3", frame.channels, frame.sample_rate))
         }
         _ => Some(AudioTrack::new(UNKNOWN, UNKNOWN)),
     }

@@ -7,6 +7,8 @@ pub(crate) mod stream;
 
 use crate::codec::frame::Frame;
 
+/// What the marks of MPEG audio and ADTS, of AC-3, and of DTS start with: a quick look before a header is read.
+const FIRST_BYTES: [u8; 3] = [0xff, 0x0b, 0x7f];
 /// Frames in a row that are believed where a stream was out of step.
 const IN_A_ROW_AGAIN: usize = 3;
 
@@ -38,7 +40,7 @@ impl Run {
 
 /// The first frame at or after `from` that is followed by `in_a_row - 1` others, or by fewer and the end.
 pub(crate) fn find<F: Frame>(bytes: &[u8], from: usize, in_a_row: usize) -> Option<(usize, F)> {
-    let starts = (from..bytes.len()).filter(|start| matches!(bytes[*start], 0xff | 0x0b | 0x7f));
+    let starts = (from..bytes.len()).filter(|start| FIRST_BYTES.contains(&bytes[*start]));
     starts
         .filter_map(|start| Some((start, F::parse(bytes.get(start..)?)?)))
         .find(|(start, first)| is_row(bytes, *start, *first, in_a_row))

@@ -66,10 +66,7 @@ pub(crate) async fn probe<S: ByteSource>(
         let start = start.saturating_add(table_bytes).min(end);
         metadata.set_duration(length::seconds(reader, start, end, &first).await?);
     }
-    let mut track = AudioTrack::new(first.codec(), first.codec());
-    track.channels = first.channels;
-    track.sample_rate = first.sample_rate;
-    metadata.audio.push(track);
+    metadata.audio.push(AudioTrack::plain(first.codec(), first.channels, first.sample_rate));
     Ok(metadata)
 }
 

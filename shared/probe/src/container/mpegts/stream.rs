@@ -1,6 +1,6 @@
 //! One stream of a program: what its own bytes say of it.
 
-use super::frame_rate::{MAX_RATE, nearest_standard};
+use super::frame_rate::{MAX_RATE, nearest_usual};
 use super::packet::Packet;
 use super::pes::PesHeader;
 use super::stream_type::Codec;
@@ -178,7 +178,7 @@ impl Stream {
         let config = config.unwrap_or_default();
         let told = config.frame_rate.map(|(frames, seconds)| float(frames) / float(seconds));
         let rate = told.filter(|rate| *rate <= MAX_RATE).or_else(|| self.timeline.frame_rate());
-        let rate = rate.map_or(0.0, nearest_standard);
+        let rate = rate.map_or(0.0, nearest_usual);
         let mut track = config.into_track(name, codec_string);
         track.frame_rate = round_frame_rate(rate);
         let frame_seconds = if rate > 0.0 { 1.0 / rate } else { 0.0 };

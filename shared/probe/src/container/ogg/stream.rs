@@ -82,9 +82,7 @@ impl Description {
     }
 
     fn audio(codec: &str, channels: u32, sample_rate: u32) -> Self {
-        let mut track = AudioTrack::new(codec, codec);
-        (track.channels, track.sample_rate) = (channels, sample_rate);
-        Self::new(Media::Audio(track), sample_rate.into())
+        Self::new(Media::Audio(AudioTrack::plain(codec, channels, sample_rate)), sample_rate.into())
     }
 
     fn new(media: Media, ticks_per_second: f64) -> Self {

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::disguise;
+use crate::codec::pcm;
 use crate::codec::wave_format::WaveFormat;
-use crate::codec::{codec_string, pcm};
 use crate::container::first_frame::complete_audio;
 use crate::error::ProbeError;
 use crate::metadata::{AudioTrack, CoverArt, Metadata, Tags, float};
@@ -87,17 +87,14 @@ impl Sound {
             && let Some(found) = disguise::find(&self.start)
         {
             let bit_rate = track.bit_rate;
-            track = AudioTrack::new(found.codec, codec_string(found.codec));
-            (track.channels, track.sample_rate) = (found.channels, found.sample_rate);
+            track = AudioTrack::plain(found.codec, found.channels, found.sample_rate);
             track.bit_rate = bit_rate;
         }
         let seconds = match samples {
             0 => estimated_seconds(len.saturating_sub(data_offset), track.bit_rate.unwrap_or_default()),
             samples => float(samples) / f64::from(format.sample_rate),
         };
-        let mut metadata = Metadata::new(container, container, len);
-        metadata.set_duration(seconds);
-        metadata.audio.push(track);
+        let mut metadata = Metadata::of_sound(container, len, seconds, track);
         metadata.cover_art = self.cover_art;
         metadata.created_at = self.created_at;
         let mut tags = self.tags;
