@@ -24,8 +24,8 @@ pub struct Metadata {
     /// The container by `ffprobe`'s longer name, such as `mov,mp4,m4a,3gp,3g2,mj2`.
     pub format_name: String,
     /// Playing time in seconds, to the microsecond; 0 when the file has none, as an initialisation segment, or when it
-    /// cannot be known. Of a fragmented file whose fragments are too many or too long to be followed to the last one,
-    /// it is estimated by the size of those that were seen.
+    /// cannot be known. Where neither header nor end of a file tells it within the bounds on reads, it is estimated by
+    /// the size of what was seen: of fragments of an MP4, and of streams without an index.
     pub duration_seconds: f64,
     /// Average of the whole file in bits per second; 0 when it has no duration.
     pub bit_rate: u64,
