@@ -251,6 +251,8 @@ mod tests {
             assert_eq!(metadata.audio[0].codec, codec);
             assert!((metadata.duration_seconds - samples / 100.0).abs() < 1e-6, "{codec}");
         }
+        let speech = read(b"AIFC", &[common(2, 441, 16, b"GSM ")]).await.unwrap();
+        assert_eq!(speech.audio[0].channels, 1);
     }
 
     #[tokio::test]

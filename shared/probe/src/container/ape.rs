@@ -95,8 +95,8 @@ mod tests {
     #[test]
     fn both_layouts_tell_the_same() {
         // Stereo at 44.1 kHz, three frames.
-        let mut new = [b"MAC ".to_vec(), le(&[(3990, 2), (0, 2), (52, 4)])].concat();
-        new.resize(52, 0);
+        let mut new = [b"MAC ".to_vec(), le(&[(3980, 2), (0, 2), (60, 4)])].concat();
+        new.resize(60, 0);
         new.extend(le(&[(2000, 2), (0, 2), (294_912, 4), (1000, 4), (3, 4), (16, 2), (2, 2), (44_100, 4)]));
         let old =
             le(&[(3950, 2), (2000, 2), (0, 2), (2, 2), (44_100, 4), (44, 4), (0, 4), (3, 4), (1000, 4)]);

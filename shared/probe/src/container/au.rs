@@ -144,6 +144,8 @@ mod tests {
         assert_eq!(metadata.audio[0].codec, "adpcm_g726le");
         let tags: Vec<_> = metadata.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(tags, [("artist", "C"), ("title", "A=B")]);
+        let cut = read([4096, 8, 3, 8000, 1], "title=A\n", 8).await.unwrap();
+        assert_eq!(cut.tags["title"], "A");
     }
 
     #[tokio::test]

@@ -276,6 +276,9 @@ mod tests {
         assert_eq!((&*metadata.container, &*metadata.audio[0].codec), ("caf", "pcm_s16le"));
         assert_eq!((metadata.audio[0].channels, metadata.audio[0].sample_rate), (2, 44_100));
         seconds(&metadata, 0.1);
+        let again = [[2, 4, 1, 2, 16], [2, 2, 1, 1, 16]].map(|fields| description(*b"lpcm", fields));
+        let metadata = read(&[again.concat(), chunk(*b"data", &sound)]).await.unwrap();
+        assert_eq!(metadata.audio[0].channels, 2);
         let streamed = [b"data", &[0xff; 8][..], &sound].concat();
         seconds(&read(&[description(*b"lpcm", [3, 8, 1, 2, 32]), streamed]).await.unwrap(), 0.05);
     }

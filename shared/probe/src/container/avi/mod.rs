@@ -151,7 +151,7 @@ impl Found {
     fn read_media(&mut self, media: &[u8]) {
         let mut rest = media;
         for _ in 0..MAX_MEDIA_CHUNKS {
-            let Some((kind, body)) = riff::chunks(rest).next() else { break };
+            let Some((kind, body)) = riff::first_chunk(rest) else { break };
             let whole = riff::HEADER_BYTES + body.len() + body.len() % 2;
             // Groups of chunks that are to be read at once.
             let is_group = &kind == b"LIST";

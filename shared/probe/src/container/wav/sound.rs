@@ -203,6 +203,8 @@ mod tests {
         let mp3 = format("mp3", 2, 16_000, 0);
         assert_eq!(samples(&mp3, 16_000, true, 44_100), 44_100);
         assert_eq!(samples(&mp3, 16_000, true, 77), 0);
+        // Writers of this one count something else.
+        assert_eq!(samples(&format("g729", 1, 1000, 0), 1000, true, 5000), 0);
         let adpcm = format("adpcm_ms", 2, 44_000, 4);
         assert_eq!(samples(&adpcm, 20_000, true, 0), 20_000);
         // All channels, as some writers count.
