@@ -281,6 +281,9 @@ mod tests {
         let mut silent = AudioSpecificConfig::parse(&[0x13, 0x90]).unwrap();
         silent.infer_sbr(44_100);
         assert_eq!((silent.profile(), silent.sample_rate), (Some("HE-AAC"), 44_100));
+        let mut fast = AudioSpecificConfig::parse(&[0x12, 0x10]).unwrap();
+        fast.infer_sbr(88_200);
+        assert_eq!((fast.profile(), fast.sample_rate), (Some("LC"), 44_100));
         let mut denied = AudioSpecificConfig::parse(&[0x13, 0x88, 0x56, 0xe5, 0x00]).unwrap();
         denied.infer_sbr(44_100);
         assert_eq!((denied.profile(), denied.sample_rate), (Some("LC"), 22_050));

@@ -222,6 +222,12 @@ mod tests {
     }
 
     #[test]
+    fn only_further_channels_are_added() {
+        assert_eq!(added_by_map(0b1111_1000_0000_0001), 0);
+        assert_eq!(added_by_map(0b0000_0110_0000_0010), 5);
+    }
+
+    #[test]
     fn five_point_one() {
         // fscod 0, bsid 8, bsmod 0, acmod 7, lfeon 1.
         let surround = AudioConfig { channels: Some(6), sample_rate: Some(48_000) };

@@ -337,6 +337,10 @@ mod tests {
         let config = parse_sps_nal(sps).unwrap();
         assert_eq!((config.size, config.frame_rate), (Some((854, 480)), Some((30, 1))));
         assert_eq!(config.codec_suffix, ".1.6.L90.90");
+        let vps = b"\x40\x01\x0c\x01\xff\xff\x01\x60\x00\x00\x03\x00\x90\x00\x00\x03\x00\x00\x03\x00\x5a\x95\x98\x0c\x00\x00\x0f\xa4\x00\x01\xd4\xc1";
+        let stream = [b"\0\0\x01", &vps[..], b"\0\0\x01", sps].concat();
+        assert_eq!(find_sps(&stream).unwrap().frame_rate, Some((30_000, 1001)));
+        assert!(has_vps(&stream) && !has_vps(&stream[35..]));
     }
 
     #[test]

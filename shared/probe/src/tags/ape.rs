@@ -109,6 +109,15 @@ mod tests {
     }
 
     #[test]
+    fn a_header_counts_with_its_tag() {
+        let bytes = |flags: u32| {
+            [b"APETAGEX", &[2000, 100, 0, flags, 0, 0].map(u32::to_le_bytes).concat()[..]].concat()
+        };
+        let tag_bytes = |flags| Footer::parse(&bytes(flags)).map(|footer| footer.tag_bytes());
+        assert_eq!((tag_bytes(0), tag_bytes(HAS_HEADER)), (Some(100), Some(132)));
+    }
+
+    #[test]
     fn items_are_text_or_pictures() {
         let bytes = tag(&[
             item("Title", 0, "Grüße".as_bytes()),

@@ -226,15 +226,22 @@ pub(super) mod tests {
         let mut attributes = Attributes::default();
         assert!(attributes.read_content_description(&[lengths, title, author].concat()).is_some());
         let year = utf_16("1999");
-        let values: [(&str, u16, &[u8]); 4] = [
+        let values: [(&str, u16, &[u8]); 5] = [
             ("WM/Year", UNICODE, &year),
             ("WM/TrackNumber", DWORD, &[7, 0, 0, 0]),
             ("IsVBR", BOOL, &[1, 0, 0, 0]),
+            ("IsWide", BOOL, &[0, 0, 1, 0]),
             ("Unknown", 6, &[0; 16]),
         ];
         assert!(attributes.read_extended_content(&extended(&values)).is_some());
-        let wanted =
-            [("IsVBR", "1"), ("artist", "Author"), ("date", "1999"), ("title", "Title"), ("track", "7")];
+        let wanted = [
+            ("IsVBR", "1"),
+            ("IsWide", "65536"),
+            ("artist", "Author"),
+            ("date", "1999"),
+            ("title", "Title"),
+            ("track", "7"),
+        ];
         assert_eq!(map(attributes), pairs(&wanted));
     }
 

@@ -127,6 +127,15 @@ async fn a_duration_that_cannot_be_trusted_is_estimated() {
 }
 
 #[tokio::test]
+async fn odd_times_are_left_out() {
+    let mut properties = file_properties(0, 50_000_000, 2);
+    // The upper half of the preroll.
+    properties[84] = 1;
+    let packets = [packet(1, 3000), packet(2, 300_000)];
+    check_duration(&read(file(&[properties, wma(1), wmv(2)], &packets)).await.unwrap(), 2.0);
+}
+
+#[tokio::test]
 async fn without_a_stream_it_is_malformed() {
     let error = read(file(&[file_properties(0, 1, 2)], &[])).await.unwrap_err();
     assert!(error.to_string().contains("no stream"), "{error}");

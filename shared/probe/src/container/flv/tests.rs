@@ -59,6 +59,10 @@ fn tags_say_what_metadata_does_not() {
     let metadata = probe(film(&[], 51)).unwrap();
     assert!((metadata.duration_seconds - 2.0).abs() < 1e-9, "{}", metadata.duration_seconds);
     assert!((metadata.video[0].frame_rate - 25.0).abs() < 1e-9);
+    // A header that says it has no bytes has as many as all.
+    let mut bytes = film(&[], 51);
+    bytes[8] = 0;
+    assert_eq!(probe(bytes).unwrap(), metadata);
 }
 
 #[test]

@@ -143,6 +143,16 @@ async fn a_stretch_of_a_stream_is_enough() {
 }
 
 #[tokio::test]
+async fn subtitles_that_hang_over_far_do_not_count() {
+    let subtitle = |stamp| pes(0x102, 0xbd, stamp, b"\x20\0\x0f");
+    let film = |overhang: u64| {
+        [tables(), subtitle(90_000), frames(90_000, 50), subtitle(3 * 90_000 + overhang)].concat()
+    };
+    assert_seconds(&read(film(45_000)).await, 2.5);
+    assert_seconds(&read(film(450_000)).await, 2.0);
+}
+
+#[tokio::test]
 async fn streams_without_tables_are_recognised() {
     let metadata = read(frames(0, 50)).await;
     assert_eq!(metadata.video[0].codec, "mpeg2video");

@@ -365,9 +365,22 @@ mod tests {
         let mut stream = Stream::new(1);
         assert_eq!(stream.end_packet(&packet), None);
         assert!((stream.end_seconds((30 << 6) + 30) - 60.0 * 1001.0 / 30_000.0).abs() < 1e-9);
+        let mut old = Stream::new(1);
+        packet[9] = 0;
+        assert_eq!(old.end_packet(&packet), None);
+        assert!((old.end_seconds((30 << 6) + 30) - 61.0 * 1001.0 / 30_000.0).abs() < 1e-9);
         let Media::Video(track) = stream.into_media() else { panic!("no video") };
         assert_eq!((track.width, track.height, track.codec.as_str()), (322, 242, "theora"));
         assert!((track.frame_rate - 29.97).abs() < 1e-9);
+    }
+
+    #[test]
+    fn frames_of_vp8_that_are_not_shown_do_not_count() {
+        let packet = b"OVP80\x01\x01\0\x01\x40\0\xf0\0\0\0\0\0\0\0\0\0\x19\0\0\0\x01";
+        let mut stream = Stream::new(1);
+        assert_eq!(stream.end_packet(packet), None);
+        assert!((stream.end_seconds(50 << 32 | 3 << 30) - 2.0).abs() < 1e-9);
+        assert!((stream.end_seconds(50 << 32) - 1.96).abs() < 1e-9);
     }
 
     #[test]
