@@ -123,7 +123,17 @@ fn built() -> Vec<(&'static str, Vec<u8>)> {
             .concat(),
         ),
     );
+    let item = crate::mp4::boxed(
+        b"\xa9nam",
+        &crate::mp4::boxed(b"data", &[&[0, 0, 0, 1, 0, 0, 0, 0], &[0xff; 1500][..]].concat()),
+    );
+    let list = crate::mp4::boxed(b"ilst", &item.repeat(19_000));
+    let items = crate::mp4::boxed(b"udta", &crate::mp4::boxed(b"meta", &[&[0; 4], &list[..]].concat()));
     vec![
+        ("19 000 titles that are no text", crate::mp4::boxed(b"moov", &items)),
+        ("600 tracks and empty elements, Matroska", matroska(b"\xec\x80")),
+        ("600 tracks and empty blocks, Matroska", matroska(b"\xa3\x84\x81\0\0\0")),
+        ("clusters in one another, Matroska", matroska(b"\x1f\x43\xb6\x75\xff")),
         ("20 000 boxes in one another, moov", nested(b"moov")),
         ("20 000 boxes in one another, trak", nested(b"trak")),
         ("20 000 boxes in one another, meta", nested(b"meta")),
@@ -134,4 +144,24 @@ fn built() -> Vec<(&'static str, Vec<u8>)> {
         ("a hundred thousand empty boxes", crate::mp4::boxed(b"free", &[]).repeat(100_000)),
         ("a hundred thousand heads of fragments", b"\0\0\0\x10moof\0\0\0\x10mfhd".repeat(100_000)),
     ]
+}
+
+/// More tracks than any file has, then a cluster of `element` over and over, as long as a file that is read whole.
+fn matroska(element: &[u8]) -> Vec<u8> {
+    const CLUSTER_BYTES: usize = 240 * 1024;
+    let tracks = (30_000..30_600_u16).flat_map(|number| {
+        let [high, low] = number.to_be_bytes();
+        [0xae, 0x87, 0xd7, 0x82, high, low, 0x83, 0x81, 2]
+    });
+    let tracks: Vec<u8> = tracks.collect();
+    let size = u16::try_from(tracks.len()).unwrap() | 0x4000;
+    [
+        &b"\x1a\x45\xdf\xa3\x8b\x42\x82\x88matroska\x18\x53\x80\x67\xff\x15\x49\xa9\x66\x80\x16\x54\xae\x6b"
+            [..],
+        &size.to_be_bytes(),
+        &tracks,
+        b"\x1f\x43\xb6\x75\xff\xe7\x81\0",
+        &element.repeat(CLUSTER_BYTES / element.len()),
+    ]
+    .concat()
 }

@@ -5,7 +5,7 @@
 use crate::cursor::Cursor;
 
 /// `BITMAPINFOHEADER` itself, without what follows it.
-const HEADER_BYTES: u32 = 40;
+const HEADER_BYTES: usize = 40;
 const FOUR_CC_BYTES: usize = 4;
 
 /// Codecs by `ffprobe`'s name with their FourCCs in upper case, as AVI files have them, registered or not; QuickTime's
@@ -219,21 +219,21 @@ impl<'a> Bitmap<'a> {
     /// Reads the structure; `None` when it is too short for a FourCC.
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let mut fields = Cursor::new(bytes);
-        let size = fields.u32_le()?;
+        // A size.
+        fields.skip(4)?;
         // Rows that are stored from the top down have a negative height.
         let (width, height) = (fields.u32_le()?, fields.u32_le()?.cast_signed().unsigned_abs());
         fields.skip(2)?;
         let bits_per_pixel = fields.u16_le()?;
         let four_cc = fields.four_cc()?;
-        let extra_start = size.max(HEADER_BYTES).try_into().unwrap_or(usize::MAX);
         Some(Self {
             codec: codec_name(four_cc),
             four_cc,
             width,
             height,
             bits_per_pixel,
-            // What a size beyond the end would leave out is there all the same.
-            extradata: bytes.get(extra_start..).or(bytes.get(HEADER_BYTES as usize..)).unwrap_or_default(),
+            // Whatever size is said: some writers count the extra data in it, some do not.
+            extradata: bytes.get(HEADER_BYTES..).unwrap_or_default(),
         })
     }
 }
@@ -290,12 +290,12 @@ mod tests {
     }
 
     #[test]
-    fn extra_data_follows_the_size_that_is_said_if_it_is_possible() {
+    fn extra_data_follows_the_structure_whatever_size_is_said() {
         let mut bytes = structure(8, 8, *b"MJPG", &[1, 2, 3]);
-        bytes[0] = 42;
-        assert_eq!(Bitmap::parse(&bytes).unwrap().extradata, [3]);
-        bytes[3] = 0xff;
-        assert_eq!(Bitmap::parse(&bytes).unwrap().extradata, [1, 2, 3]);
+        for size in [[40, 0, 0, 0], [43, 0, 0, 0], [0; 4], [0xff; 4]] {
+            bytes[..4].copy_from_slice(&size);
+            assert_eq!(Bitmap::parse(&bytes).unwrap().extradata, [1, 2, 3]);
+        }
     }
 
     #[test]

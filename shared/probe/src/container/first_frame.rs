@@ -11,13 +11,16 @@ use crate::metadata::{AudioTrack, VideoTrack};
 pub(crate) const START_BYTES: u64 = 32 * 1024;
 
 /// Completes `track` by `start`, the start of the stream, and by the configuration that came with its description.
-pub(crate) fn complete_video(track: &mut VideoTrack, extradata: &[u8], start: &[u8]) {
+/// Answers the frame rate that they tell, which is left out: containers have their own.
+pub(crate) fn complete_video(track: &mut VideoTrack, extradata: &[u8], start: &[u8]) -> Option<(u64, u64)> {
     let found = video_config(&track.codec, start).or_else(|| video_config(&track.codec, extradata));
-    let Some((prefix, config)) = found else { return };
+    let (prefix, config) = found?;
     if let Some(prefix) = prefix {
         track.codec_string = format!("{prefix}{}", config.codec_suffix);
     }
+    let frame_rate = config.frame_rate;
     config.apply_to(track);
+    frame_rate
 }
 
 /// What a byte stream, or a configuration record, of `codec` says, and what its codec string starts with.
@@ -77,7 +80,8 @@ mod tests {
     fn a_parameter_set_in_front_or_in_the_description_tells_the_profile() {
         for (extradata, start) in [(&[][..], SPS), (SPS, &[][..])] {
             let mut track = VideoTrack::new("h264", "h264");
-            complete_video(&mut track, extradata, start);
+            // In fields.
+            assert_eq!(complete_video(&mut track, extradata, start), Some((48, 2)));
             assert_eq!((&*track.codec_string, track.profile.as_deref()), ("avc1.64001f", Some("High")));
             assert_eq!((track.width, track.height, track.level), (1280, 720, Some(31)));
             assert_eq!(track.display_aspect_ratio.as_deref(), Some("16:9"));
@@ -89,7 +93,7 @@ mod tests {
         for codec in ["h264", "hevc", "mpeg4", "mpeg2video", "wmv2"] {
             for bytes in [&[][..], &[0; 64], &[0xff; 64], b"\0\0\x01"] {
                 let mut track = VideoTrack::new(codec, codec);
-                complete_video(&mut track, bytes, bytes);
+                assert_eq!(complete_video(&mut track, bytes, bytes), None);
                 assert_eq!(track, VideoTrack::new(codec, codec));
             }
         }

@@ -2,6 +2,8 @@
 //!
 //! Timestamps are rounded to ticks, mostly of a millisecond, so a rate is one that frames fit to, not one that is
 //! measured. Frames that come as they please have none, which `ffprobe` says too: it is `ffprobe`'s measure.
+//!
+//! What the stream itself says of its rate goes first, in whole ticks: see [`in_ticks`].
 
 use crate::metadata::{float, greatest_common_divisor};
 
@@ -16,6 +18,10 @@ const MIN_FRAMES: usize = 4;
 pub(crate) const MIN_FRAMES_FOR_DIVISOR: usize = 17;
 /// How far frames may be from a rate's raster, as the variance in frames.
 const MAX_VARIANCE: f64 = 0.01;
+/// How far a rate in whole ticks may be from a usual one, as a share.
+const MAX_ROUNDING: f64 = 0.01;
+/// So that 40 ticks are not 39 for an error in the last digit.
+const EPSILON_TICKS: f64 = 1e-6;
 
 /// Frames per second by the timestamps of a track's first frames, in any order; 0 when they fit no rate.
 pub(crate) fn estimate(mut timestamps: Vec<i64>, tick_seconds: f64) -> f64 {
@@ -30,6 +36,19 @@ pub(crate) fn estimate(mut timestamps: Vec<i64>, tick_seconds: f64) -> f64 {
     let rate = divisor_rate(&timestamps, tick_seconds)
         .or_else(|| fitting_rate(&timestamps, tick_seconds, mean_ticks * tick_seconds));
     rate.filter(|rate| (1.0 / (rate * tick_seconds) - mean_ticks).abs() <= 1.0).unwrap_or(0.0)
+}
+
+/// What `ffprobe` makes of `rate`, frames in so many seconds, where a stream tells that but its container counts in
+/// ticks: each frame lasts whole ticks, rounded down, and the rate that follows is that of a usual one nearby. So 30
+/// frames a second become 30.303 in milliseconds. `None` when a frame is shorter than a tick.
+pub(crate) fn in_ticks(rate: (u64, u64), tick_seconds: f64) -> Option<f64> {
+    let (frames, seconds) = rate;
+    let ticks = (float(seconds) / float(frames) / tick_seconds + EPSILON_TICKS).floor();
+    let rate = 1.0 / (ticks * tick_seconds);
+    let error = |usual: &f64| (rate / usual - 1.0).abs();
+    let nearest = usual_rates().min_by(|a, b| error(a).total_cmp(&error(b)));
+    let nearest = nearest.filter(|usual| error(usual) < MAX_ROUNDING);
+    (ticks >= 1.0 && rate.is_finite() && rate > 0.0).then(|| nearest.unwrap_or(rate))
 }
 
 /// One frame for each common divisor of all distances, if that is clearly more than a tick. The first few may jitter.
@@ -91,6 +110,27 @@ mod tests {
         }
         let reordered = [0, 160, 80, 40, 120].map(|ticks: i64| ticks * 1000).to_vec();
         assert!((estimate(reordered, 1e-6) - 25.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn rates_of_streams_are_in_whole_ticks() {
+        for (rate, wanted) in [
+            ((25, 1), 25.0),
+            ((50, 1), 50.0),
+            ((30, 1), 30.303),
+            ((30_000, 1001), 30.303),
+            ((24, 1), 24.417),
+            ((15, 1), 15.167),
+            ((12, 1), 12.083),
+            ((60, 1), 62.5),
+            ((120, 1), 125.0),
+        ] {
+            let found = in_ticks(rate, 0.001).unwrap_or_default();
+            assert!((found - wanted).abs() < 0.0005, "{rate:?}: {found}");
+        }
+        for (rate, tick) in [((2000, 1), 0.001), ((1, 1), 0.0), ((u64::MAX, 1), 0.001), ((0, 1), 0.001)] {
+            assert_eq!(in_ticks(rate, tick), None, "{rate:?}");
+        }
     }
 
     #[test]

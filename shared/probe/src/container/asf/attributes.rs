@@ -131,6 +131,7 @@ impl Attributes {
                 if let Some(content) = id3v2::Content::parse(value) {
                     self.tags.add(content.tags);
                     self.cover_art.extend(content.cover_art);
+                    self.cover_art.truncate(MAX_COVER_ART);
                 }
             }
             (_, UNICODE) => self.tags.insert(tag_name(name), &string(value)),
@@ -252,6 +253,15 @@ pub(super) mod tests {
         attributes.read_extended_content(&extended(&[("WM/Picture", BYTES, &picture)]));
         let wanted = [CoverArt { content_type: "image/png".to_owned(), size_bytes: 10_000 }];
         assert_eq!(attributes.cover_art, wanted);
+    }
+
+    #[test]
+    fn pictures_in_many_id3_tags_are_bounded() {
+        let frame = [&b"APIC\0\0\0\x0e\0\0\0image/png\0\0\0x"[..]; 10].concat();
+        let tag = [&b"ID3\x03\0\0\0\0\x01\x70"[..], &frame].concat();
+        let mut attributes = Attributes::default();
+        attributes.read_extended_content(&extended(&[("ID3", BYTES, &tag[..]); 4]));
+        assert_eq!(attributes.cover_art.len(), MAX_COVER_ART);
     }
 
     #[test]

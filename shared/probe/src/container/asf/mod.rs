@@ -21,6 +21,7 @@ use stream::{Context, Description, ExtendedProperties, Stream};
 use crate::codec::codec_string;
 use crate::container::chunk::ChunkReader;
 use crate::container::first_frame::{complete_audio, complete_video};
+use crate::container::frame_rate::in_ticks;
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
 use crate::metadata::{MAX_TRACKS, Metadata, VideoTrack, display_aspect_ratio, float, round_frame_rate};
@@ -30,6 +31,8 @@ use crate::tags::created_at_unix;
 
 type Guid = [u8; 16];
 
+/// Frames are timed in milliseconds.
+const TICK_SECONDS: f64 = 0.001;
 /// From 1601 to 1970.
 const UNIX_EPOCH_SECONDS: i64 = 11_644_473_600;
 
@@ -307,11 +310,14 @@ fn add_track(stream: &Stream, context: &Context<'_>, metadata: &mut Metadata) {
         metadata.audio.push(track);
         return;
     }
+    let mut said_rate = None;
     let mut track = match (stream.bitmap(), &stream.description) {
         (Some(bitmap), _) => {
             let mut track = VideoTrack::new(bitmap.codec, codec_string(bitmap.codec));
             (track.width, track.height) = (bitmap.width, bitmap.height);
-            complete_video(&mut track, bitmap.extradata, start);
+            let rate = complete_video(&mut track, bitmap.extradata, start);
+            said_rate =
+                rate.filter(|_| matches!(bitmap.codec, "h264" | "hevc" | "mpeg1video" | "mpeg2video"));
             track
         }
         (None, Description::Jpeg(width, height)) => {
@@ -323,7 +329,8 @@ fn add_track(stream: &Stream, context: &Context<'_>, metadata: &mut Metadata) {
     };
     let times = context.beginning.map(|beginning| &beginning.times[..]).unwrap_or_default();
     let time_per_frame = context.extended.map_or(0, |extended| extended.time_per_frame);
-    let rate = frame_rate::estimate(times, time_per_frame);
+    let rate = said_rate.and_then(|rate| in_ticks(rate, TICK_SECONDS));
+    let rate = rate.unwrap_or_else(|| frame_rate::estimate(times, time_per_frame));
     track.frame_rate = round_frame_rate(rate);
     track.bit_rate = bit_rate;
     let pixel_aspect = context.pixel_aspect.unwrap_or((1, 1));

@@ -9,7 +9,7 @@ mod amf;
 mod tag;
 
 use amf::Value;
-use tag::{HEADER_BYTES, SCRIPT, Tag, parse_audio, parse_video};
+use tag::{HEADER_BYTES, SCRIPT, TICK_SECONDS, Tag, parse_audio, parse_video};
 
 use crate::container::frame_rate;
 use crate::cursor::Cursor;
@@ -156,8 +156,12 @@ impl Found {
             track.display_aspect_ratio = aspect_ratio(track.width.into(), track.height.into());
         }
         let said = self.number("framerate");
-        let rate =
-            if said > 0.0 { said } else { frame_rate::estimate(std::mem::take(&mut self.timestamps), 0.001) };
+        let rate = match track.frame_rate {
+            _ if said > 0.0 => said,
+            // What the stream says.
+            rate if rate > 0.0 => rate,
+            _ => frame_rate::estimate(std::mem::take(&mut self.timestamps), TICK_SECONDS),
+        };
         track.frame_rate = round_frame_rate(rate);
         Some(track)
     }

@@ -6,6 +6,7 @@ use crate::codec::aac::AudioSpecificConfig;
 use crate::codec::frame::Frame as _;
 use crate::codec::vp9;
 use crate::codec::{UNKNOWN, av1, flac, h264, hevc, mpeg_audio};
+use crate::container::frame_rate::in_ticks;
 use crate::cursor::Cursor;
 use crate::metadata::{AudioTrack, VideoTrack, aspect_ratio};
 use crate::tags::text::latin_1;
@@ -14,6 +15,8 @@ pub(super) const HEADER_BYTES: u64 = 11;
 pub(super) const AUDIO: u8 = 8;
 pub(super) const VIDEO: u8 = 9;
 pub(super) const SCRIPT: u8 = 18;
+/// Times are in milliseconds.
+pub(super) const TICK_SECONDS: f64 = 0.001;
 /// The body is encrypted.
 const FILTER: u8 = 0x20;
 
@@ -91,7 +94,11 @@ fn parse_extended_video(four_cc: [u8; 4], record: Option<&[u8]>) -> Option<Video
         b"vp08" => return Some(VideoTrack::new("vp8", "vp8")),
         _ => return Some(VideoTrack::new(UNKNOWN, UNKNOWN)),
     };
-    Some(config?.into_track(codec, &latin_1(&four_cc)))
+    let config = config?;
+    let frame_rate = config.frame_rate.and_then(|rate| in_ticks(rate, TICK_SECONDS));
+    let mut track = config.into_track(codec, &latin_1(&four_cc));
+    track.frame_rate = frame_rate.unwrap_or_default();
+    Some(track)
 }
 
 /// The size that a frame says, behind the tag's first byte.

@@ -8,6 +8,11 @@ use crate::cursor::Cursor;
 use crate::metadata::{CoverArt, MAX_COVER_ART, Tags};
 use crate::tags::text::{until_nul, utf_16_be};
 
+/// The most items that are looked at.
+const MAX_ITEMS: usize = 1024;
+/// As much of a value as is decoded: more than is kept of it.
+const MAX_VALUE_BYTES: usize = 2048;
+
 /// Type of an item's value, ISO/IEC 14496-12 by Apple: 1 UTF-8, 2 UTF-16, 21 signed, 22 unsigned, 0 by the item.
 const IMPLICIT: u32 = 0;
 const UTF_8: u32 = 1;
@@ -73,18 +78,13 @@ const LOCALISED: [(&FourCc, &str); 6] = [
 /// Collects the tags of a movie box; where several places name one tag the iTunes item wins.
 pub(super) fn collect(moov: &Node) -> Tags {
     let mut tags = Tags::default();
-    for udta in moov.all(*b"udta") {
-        for meta in udta.all(*b"meta") {
-            collect_meta(meta, &mut tags);
-        }
+    let metas = moov.all(*b"udta").flat_map(|udta| udta.all(*b"meta")).chain(moov.all(*b"meta"));
+    let mut items_left = MAX_ITEMS;
+    for meta in metas {
+        collect_meta(meta, &mut items_left, &mut tags);
     }
-    for meta in moov.all(*b"meta") {
-        collect_meta(meta, &mut tags);
-    }
-    for udta in moov.all(*b"udta") {
-        for item in &udta.children {
-            collect_string(item, &mut tags);
-        }
+    for item in moov.all(*b"udta").flat_map(|udta| &udta.children).take(MAX_ITEMS) {
+        collect_string(item, &mut tags);
     }
     tags
 }
@@ -109,10 +109,11 @@ pub(super) fn cover_art(moov: &Node) -> Vec<CoverArt> {
     pictures.take(MAX_COVER_ART).collect()
 }
 
-fn collect_meta(meta: &Node, tags: &mut Tags) {
+fn collect_meta(meta: &Node, items_left: &mut usize, tags: &mut Tags) {
     let keys = meta.data(*b"keys").map(parse_keys).unwrap_or_default();
     let Some(items) = meta.child(*b"ilst") else { return };
-    for item in &items.children {
+    for item in items.children.iter().take(*items_left) {
+        *items_left -= 1;
         if &item.kind == b"----" {
             collect_free_form(&item.data, tags);
             continue;
@@ -145,9 +146,10 @@ fn parse_data(item: FourCc, data: &[u8]) -> Option<String> {
     let kind = fields.u32()? & 0x00ff_ffff;
     fields.skip(4)?;
     let value = fields.rest();
+    let text = &value[..value.len().min(MAX_VALUE_BYTES)];
     match kind {
-        UTF_8 => Some(String::from_utf8_lossy(value).into_owned()),
-        UTF_16 => Some(utf_16_be(value)),
+        UTF_8 => Some(String::from_utf8_lossy(text).into_owned()),
+        UTF_16 => Some(utf_16_be(text)),
         IMPLICIT if matches!(&item, b"trkn" | b"disk") => parse_position(value),
         IMPLICIT | SIGNED if is_number(item) || kind == SIGNED => {
             signed(value).map(|number| number.to_string())
@@ -195,7 +197,7 @@ fn collect_free_form(item: &[u8], tags: &mut Tags) {
 
 /// A string directly in `udta`.
 fn collect_string(item: &Node, tags: &mut Tags) {
-    let data = &item.data[..];
+    let data = &item.data[..item.data.len().min(MAX_VALUE_BYTES)];
     if &item.kind == b"loci" {
         if let Some(location) = parse_location(data) {
             tags.insert("location", &location);

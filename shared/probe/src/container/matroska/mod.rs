@@ -15,9 +15,11 @@ mod tags;
 mod track;
 mod video;
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
-use cluster::CLUSTER;
+use cluster::{Block, CLUSTER};
 use ebml::{Header, MAX_HEADER_BYTES, child, child_float, child_text, child_unsigned, children};
 use tags::Collected;
 use track::{Media, Track, parse_tracks};
@@ -264,47 +266,53 @@ impl<S: ByteSource> Walk<'_, '_, S> {
         }
     }
 
+    /// The first clusters, which start at `start`: what is in memory of them, or more where that is too little.
+    async fn first_frames(&mut self, start: u64, tracks: &[Track]) -> Result<Bytes, ProbeError<S::Error>> {
+        let cached_end = self.reader.cached_until(start).min(start.saturating_add(FIRST_FRAMES_BYTES));
+        let bytes = self.reader.read(start..cached_end).await?;
+        // The last timestamp and the tags have to be left a read each.
+        if self.reader.reads_left() > 2
+            && lack_frames(tracks, &cluster::blocks(&bytes))
+            && let Some(more) = self.read(start, start.saturating_add(FIRST_FRAMES_BYTES)).await?
+        {
+            return Ok(more);
+        }
+        Ok(bytes)
+    }
+
     /// The first frames tell what some codecs keep from the container, and a rate where none is said.
     async fn apply_first_frames(
         &mut self,
         tracks: &mut [Track],
         ticks: Ticks,
     ) -> Result<(), ProbeError<S::Error>> {
-        let Some(start) = self.first_cluster else { return Ok(()) };
-        let cached_end = self.reader.cached_until(start).min(start.saturating_add(FIRST_FRAMES_BYTES));
-        let mut bytes = self.reader.read(start..cached_end).await?;
-        let lacks_frames = |track: &Track| {
-            let frames = cluster::blocks(&bytes).iter().filter(|block| block.track == track.number).count();
-            matches!(track.media, Media::Video(_))
-                && track.default_duration.is_none()
-                && frames < frame_rate::MIN_FRAMES_FOR_DIVISOR
+        let bytes = match self.first_cluster {
+            Some(start) => self.first_frames(start, tracks).await?,
+            None => Bytes::new(),
         };
-        // The last timestamp and the tags have to be left a read each.
-        if self.reader.reads_left() > 2
-            && tracks.iter().any(lacks_frames)
-            && let Some(more) = self.read(start, start.saturating_add(FIRST_FRAMES_BYTES)).await?
-        {
-            bytes = more;
-        }
         let blocks = cluster::blocks(&bytes);
         let timestamps = || blocks.iter().map(|block| block.timestamp);
         if let Some((first, last)) = timestamps().min().zip(timestamps().max()) {
             let seconds = ticks.at(last.saturating_sub(first));
             self.seconds_per_byte = seconds / float(bytes.len() as u64);
         }
+        let by_track = by_track(&blocks);
         for track in tracks {
-            let own = || blocks.iter().filter(|block| block.track == track.number);
+            let own = by_track.get(&track.number).map(Vec::as_slice).unwrap_or_default();
             if let Media::Video(video) = &mut track.media {
                 let rate = if let Some(nanoseconds) = track.default_duration {
                     1e9 / float(nanoseconds)
+                } else if let Some(rate) =
+                    video.said_rate.and_then(|rate| frame_rate::in_ticks(rate, ticks.seconds))
+                {
+                    rate
                 } else {
-                    let timestamps =
-                        own().take(frame_rate::MAX_FRAMES).map(|block| block.timestamp).collect();
-                    frame_rate::estimate(timestamps, ticks.seconds)
+                    let first = own.iter().take(frame_rate::MAX_FRAMES);
+                    frame_rate::estimate(first.map(|block| block.timestamp).collect(), ticks.seconds)
                 };
                 video.track.frame_rate = round_frame_rate(rate);
             }
-            if let Some(frame) = own().next().and_then(|block| block.frame())
+            if let Some(frame) = own.first().and_then(|block| block.frame())
                 && track.has_plain_frames
             {
                 track.media.apply_first_frame(frame);
@@ -317,6 +325,9 @@ impl<S: ByteSource> Walk<'_, '_, S> {
     /// time passes at the start.
     async fn last_timestamp(&mut self, tracks: &[Track], ticks: Ticks) -> Result<f64, ProbeError<S::Error>> {
         let end = self.segment_end;
+        // Of tracks with one number the first counts.
+        let usual_durations: BTreeMap<u64, Option<u64>> =
+            tracks.iter().rev().map(|track| (track.number, track.default_duration)).collect();
         for bytes in TAIL_BYTES {
             let start = end.saturating_sub(bytes).max(self.segment_body);
             let Some(bytes) = self.read(start, end).await? else { break };
@@ -324,9 +335,8 @@ impl<S: ByteSource> Walk<'_, '_, S> {
                 let blocks = cluster::blocks(bytes.get(offset..).unwrap_or_default());
                 let ends = blocks.iter().map(|block| {
                     let duration = block.duration.map(|duration| float(duration) * ticks.seconds);
-                    let usual = tracks.iter().find(|track| track.number == block.track);
-                    let usual =
-                        usual.and_then(|track| track.default_duration).map(|usual| float(usual) / 1e9);
+                    let usual = usual_durations.get(&block.track).copied().flatten();
+                    let usual = usual.map(|usual| float(usual) / 1e9);
                     ticks.at(block.timestamp) + duration.or(usual).unwrap_or_default()
                 });
                 return Ok(ends.fold(0.0, f64::max));
@@ -383,6 +393,26 @@ impl<S: ByteSource> Walk<'_, '_, S> {
         }
         Ok(cover_art)
     }
+}
+
+/// The blocks of each track by its number. Both may be many: to look for each in all of the others takes too long.
+fn by_track<'b, 'a>(blocks: &'b [Block<'a>]) -> BTreeMap<u64, Vec<&'b Block<'a>>> {
+    let mut by_track: BTreeMap<u64, Vec<_>> = BTreeMap::new();
+    for block in blocks {
+        by_track.entry(block.track).or_default().push(block);
+    }
+    by_track
+}
+
+/// Whether a rate has to be found for a video track, and `blocks` are too few to tell it.
+fn lack_frames(tracks: &[Track], blocks: &[Block<'_>]) -> bool {
+    let by_track = by_track(blocks);
+    let needs_rate =
+        |track: &&Track| matches!(track.media, Media::Video(_)) && track.default_duration.is_none();
+    tracks
+        .iter()
+        .filter(needs_rate)
+        .any(|track| by_track.get(&track.number).map_or(0, Vec::len) < frame_rate::MIN_FRAMES_FOR_DIVISOR)
 }
 
 /// How long a tick of the segment is.

@@ -105,6 +105,27 @@ fn a_description_in_front_takes_one_read() {
 }
 
 #[test]
+fn a_rate_that_is_said_needs_no_frame() {
+    let video = [
+        unsigned(0xd7, 1),
+        unsigned(0x83, 1),
+        element(0x86, b"V_VP8"),
+        element(0xe0, []),
+        unsigned(0x23_e383, 20_000_000),
+    ];
+    // Attachments may lie in front of the first cluster.
+    let segment = [
+        info(Some(5000.0)),
+        element(TRACKS, element(0xae, video.concat())),
+        void(900 * KIB),
+        element(CLUSTER, blocks(0, 50)),
+    ];
+    let (answer, reads) = probe(file(element(SEGMENT, segment.concat())));
+    assert!((answer.unwrap().video[0].frame_rate - 50.0).abs() < 1e-9);
+    assert_eq!(reads, 1);
+}
+
+#[test]
 fn a_live_recording_ends_with_its_last_block() {
     let clusters = [endless(CLUSTER, blocks(0, 50)), endless(CLUSTER, blocks(2000, 20))].concat();
     let segment = [info(None), tracks(&[]), clusters].concat();

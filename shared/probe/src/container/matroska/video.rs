@@ -35,6 +35,8 @@ const DOLBY_VISION: [u64; 3] = [0x6476_6343, 0x6476_7643, 0x6476_7743];
 #[derive(Debug, PartialEq)]
 pub(super) struct Video {
     pub(super) track: VideoTrack,
+    /// Frames in so many seconds, as the stream itself says.
+    pub(super) said_rate: Option<(u64, u64)>,
     color: ColorCodes,
     vp9: Option<Vp9Config>,
     has_static_metadata: bool,
@@ -71,6 +73,7 @@ impl Video {
         track.hdr = has_dolby_vision.then_some(Hdr::DolbyVision);
         Self {
             track,
+            said_rate: config.frame_rate,
             color: parse_colour(colour).or(config.color),
             vp9: (name == "vp9").then(|| Vp9Config::parse_features(codec_private)),
             has_static_metadata: [MASTERING_METADATA, MAX_CLL].iter().any(|id| child(colour, *id).is_some()),
