@@ -68,10 +68,10 @@ const FRAMED: [(Container, IsLike, IsLike); 4] = [
 
 /// Decides on a longer window whether there is a stream of frames behind bytes of no known kind.
 pub(crate) fn search(window: &[u8]) -> Detected {
-    let found = FRAMED.iter().find(|(_, _, is_within)| is_within(window));
     if mpegts::is_like(window) {
         return Detected::Known(Container::MpegTs);
     }
+    let found = FRAMED.iter().find(|(_, _, is_within)| is_within(window));
     found.map_or(Detected::Unknown, |(container, ..)| Detected::Known(*container))
 }
 

@@ -5,15 +5,16 @@
 //! skipped, not read. The names in the answer (codecs, profiles, colours, container) are those that `ffprobe` uses;
 //! codec strings follow RFC 6381.
 //!
-//! Guarantees, whatever the bytes and however long the file: no panic, no recursion, at most [`MAX_READS`] reads, of
-//! at most [`MAX_BYTES`] in all and, for the index of an MP4, [`MAX_MOOV_BYTES`] more. Most files take one read of
-//! 64 KiB; an MP4 with its index at the end takes two or three, one in fragments two. Where a bound is met after the
-//! tracks are known, the answer is what was found, its duration an estimate by size; before, it is
-//! [`ProbeError::LimitExceeded`].
+//! Guarantees, whatever the bytes and however long the file: no panic; nothing nests deeper than a handful of calls;
+//! every loop is bounded, by a constant or by the bytes that were read; at most [`MAX_READS`] reads, of at most
+//! [`MAX_BYTES`] in all and, for the index of an MP4, [`MAX_MOOV_BYTES`] more, which are held in memory until the
+//! answer is there. Most files take one read of 64 KiB; one whose index or last frame is at its end takes two or three.
+//! Where a bound is met after the tracks are known, the answer is what was found, its duration an estimate by size;
+//! before, it is [`ProbeError::LimitExceeded`].
 //!
-//! [`probe_image`] does the same for still images, within the same bounds.
+//! [`probe_image`] does the same for still images, within the same bounds: JPEG, PNG, GIF, WebP, HEIC and AVIF.
 //!
-//! It fails with a [`ProbeError`], which tells the content's fault ([`ProbeError::rejection`]) from the source's.
+//! Both fail with a [`ProbeError`], which tells the content's fault ([`ProbeError::rejection`]) from the source's.
 //!
 //! Containers: the ISO base media file format and QuickTime (MP4, MOV, M4A, 3GP, in fragments or not), Matroska and
 //! WebM, MPEG transport streams, FLV, AVI, ASF, Ogg, FLAC, MP3 and its elders, AAC in ADTS, AC-3, DTS, WAV with its
@@ -21,16 +22,25 @@
 //! [`ProbeError::Unsupported`].
 //!
 //! ```
-//! use probe::{MemorySource, ProbeError, probe};
+//! use probe::{MediaKind, MemorySource, ProbeError, probe};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A second of silence: Sun's audio header, then µ-law at 8 kHz.
+//! let header = [0x2e73_6e64, 24, 8000, 1, 8000, 1].map(u32::to_be_bytes).concat();
+//! let source = MemorySource::new([header, vec![0xff; 8000]].concat());
+//! let metadata = probe(&source).await?;
+//! assert_eq!(metadata.kind(), MediaKind::Audio);
+//! assert_eq!((metadata.container.as_str(), metadata.duration_seconds), ("au", 1.0));
+//! assert_eq!((metadata.audio[0].codec.as_str(), metadata.audio[0].sample_rate), ("pcm_mulaw", 8000));
+//!
 //! let source = MemorySource::new("Dear diary, this is no film.");
 //! let error = probe(&source).await.unwrap_err();
 //! assert!(matches!(error, ProbeError::Unsupported { looks_like: Some("plain text") }));
 //!
 //! let rejection = error.rejection().expect("the content is at fault, not the source");
 //! assert_eq!(rejection.code, "unsupported_container");
+//! # Ok(())
 //! # }
 //! ```
 

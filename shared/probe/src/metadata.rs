@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec::codec_string;
+
 /// The most tracks of each type that are kept; further ones are left out.
 pub const MAX_TRACKS: usize = 64;
 /// The most tags that are kept; further ones are left out.
@@ -22,8 +24,8 @@ pub struct Metadata {
     /// The container by `ffprobe`'s longer name, such as `mov,mp4,m4a,3gp,3g2,mj2`.
     pub format_name: String,
     /// Playing time in seconds, to the microsecond; 0 when the file has none, as an initialisation segment, or when it
-    /// cannot be known. Of a fragmented file whose fragments are too many or too long to be followed to the last one,
-    /// it is estimated by the size of those that were seen.
+    /// cannot be known. Where neither header nor end of a file tells it within the bounds on reads, it is estimated by
+    /// the size of what was seen: of fragments of an MP4, and of streams without an index.
     pub duration_seconds: f64,
     /// Average of the whole file in bits per second; 0 when it has no duration.
     pub bit_rate: u64,
@@ -177,6 +179,11 @@ impl AudioTrack {
             language: None,
         }
     }
+
+    /// A track whose codec needs no configuration.
+    pub(crate) fn plain(codec: &str, channels: u32, sample_rate: u32) -> Self {
+        Self { channels, sample_rate, ..Self::new(codec, codec_string(codec)) }
+    }
 }
 
 /// A subtitle or caption track.
@@ -232,6 +239,14 @@ impl Metadata {
         }
     }
 
+    /// A file that holds one track of sound. `container` is its long name too.
+    pub(crate) fn of_sound(container: &str, size_bytes: u64, seconds: f64, track: AudioTrack) -> Self {
+        let mut metadata = Self::new(container, container, size_bytes);
+        metadata.set_duration(seconds);
+        metadata.audio.push(track);
+        metadata
+    }
+
     /// Sets the duration, and the bit rate that follows from it. What is no duration counts as none.
     pub(crate) fn set_duration(&mut self, seconds: f64) {
         let seconds = round_seconds(seconds);
@@ -256,6 +271,13 @@ impl Tags {
         let full = self.0.len() >= MAX_TAGS;
         if !key.is_empty() && !value.is_empty() && !full {
             self.0.entry(key).or_insert(value);
+        }
+    }
+
+    /// Adds what `further` tags say beyond these.
+    pub(crate) fn add(&mut self, further: Self) {
+        for (key, value) in further.0 {
+            self.insert(&key, &value);
         }
     }
 
@@ -291,9 +313,14 @@ pub(crate) fn round_seconds(seconds: f64) -> f64 {
     (seconds * 1e6).round() / 1e6
 }
 
-/// Frames per second to three decimals; 0 for what is no rate.
+/// `frames` in `seconds` as a [`round_frame_rate`].
 pub(crate) fn frame_rate(frames: u64, seconds: f64) -> f64 {
-    let rate = (float(frames) / seconds * 1e3).round() / 1e3;
+    round_frame_rate(float(frames) / seconds)
+}
+
+/// Frames per second to three decimals; 0 for what is no rate.
+pub(crate) fn round_frame_rate(rate: f64) -> f64 {
+    let rate = (rate * 1e3).round() / 1e3;
     if rate.is_finite() && rate > 0.0 { rate } else { 0.0 }
 }
 
@@ -309,11 +336,21 @@ pub(crate) fn bit_rate(size_bytes: u64, seconds: f64) -> u64 {
 
 /// `width:height` in lowest terms, `None` when one of them is 0.
 pub(crate) fn aspect_ratio(width: u64, height: u64) -> Option<String> {
-    let (mut a, mut b) = (width, height);
+    let divisor = greatest_common_divisor(width, height);
+    (width > 0 && height > 0).then(|| format!("{}:{}", width / divisor, height / divisor))
+}
+
+/// The shape of a picture of so many pixels, which are `pixel` wide and high in any unit.
+pub(crate) fn display_aspect_ratio(size: (u32, u32), pixel: (u32, u32)) -> Option<String> {
+    aspect_ratio(u64::from(size.0) * u64::from(pixel.0), u64::from(size.1) * u64::from(pixel.1))
+}
+
+/// 0 only when both numbers are.
+pub(crate) fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
     while b > 0 {
         (a, b) = (b, a % b);
     }
-    (width > 0 && height > 0).then(|| format!("{}:{}", width / a, height / a))
+    a
 }
 
 #[cfg(test)]

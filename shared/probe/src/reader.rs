@@ -16,6 +16,7 @@ pub const MAX_READS: u32 = 4;
 /// The most bytes that one probe reads, apart from the index of an MP4.
 pub const MAX_BYTES: u64 = 1024 * 1024;
 
+/// What a read takes in ahead of what it was asked for.
 pub(crate) const WINDOW_BYTES: u64 = 64 * 1024;
 /// A rest of the file up to this long is fetched whole.
 pub(crate) const SHORT_REST_BYTES: u64 = 256 * 1024;
@@ -44,21 +45,13 @@ pub(crate) struct Reader<'a, S: ByteSource> {
     source: &'a S,
     len: u64,
     blocks: Vec<Block>,
-    window_bytes: u64,
     reads_left: u32,
     bytes_left: u64,
 }
 
 impl<'a, S: ByteSource> Reader<'a, S> {
     pub(crate) fn new(source: &'a S) -> Self {
-        Self {
-            source,
-            len: source.len(),
-            blocks: Vec::new(),
-            window_bytes: WINDOW_BYTES,
-            reads_left: MAX_READS,
-            bytes_left: MAX_BYTES,
-        }
+        Self { source, len: source.len(), blocks: Vec::new(), reads_left: MAX_READS, bytes_left: MAX_BYTES }
     }
 
     /// Total length of the file in bytes.
@@ -156,7 +149,7 @@ impl<'a, S: ByteSource> Reader<'a, S> {
         let window_end = if self.len - start <= SHORT_REST_BYTES {
             self.len
         } else {
-            start.saturating_add(self.window_bytes).min(self.len)
+            start.saturating_add(WINDOW_BYTES).min(self.len)
         };
         let known_ahead = self.blocks.iter().map(|block| block.start).filter(|start| *start >= needed_end);
         let window_end = known_ahead.fold(window_end, u64::min);

@@ -4,6 +4,7 @@
 //! rate, parametric stereo (PS) makes two channels of one.
 
 use crate::bits::Bits;
+use crate::metadata::AudioTrack;
 
 const LC: u32 = 2;
 const SBR: u32 = 5;
@@ -150,6 +151,27 @@ impl AudioSpecificConfig {
         }
     }
 
+    /// As RFC 6381 has it.
+    pub(crate) fn codec_string(&self) -> String {
+        format!("mp4a.40.{}", self.object_type)
+    }
+
+    /// A track that is described by this alone.
+    pub(crate) fn into_track(self) -> AudioTrack {
+        let mut track = AudioTrack::new(self.codec(), &self.codec_string());
+        self.apply_to(&mut track);
+        track
+    }
+
+    /// Tells `track` what is known here.
+    pub(crate) fn apply_to(&self, track: &mut AudioTrack) {
+        self.codec().clone_into(&mut track.codec);
+        track.codec_string = self.codec_string();
+        track.profile = self.profile().map(str::to_owned);
+        track.sample_rate = self.sample_rate;
+        track.channels = self.channels.unwrap_or(track.channels);
+    }
+
     pub(crate) fn profile(&self) -> Option<&'static str> {
         Some(match self.core_type {
             _ if self.has_ps => "HE-AACv2",
@@ -163,6 +185,16 @@ impl AudioSpecificConfig {
             42 => "xHE-AAC",
             _ => return None,
         })
+    }
+}
+
+/// Describes `track`, of which a container knows rate and channels, by its configuration; without one it is low
+/// complexity, as nearly all AAC is.
+pub(crate) fn describe(track: &mut AudioTrack, configuration: &[u8]) {
+    "mp4a.40.2".clone_into(&mut track.codec_string);
+    if let Some(mut config) = AudioSpecificConfig::parse(configuration) {
+        config.infer_sbr(track.sample_rate);
+        config.apply_to(track);
     }
 }
 
@@ -249,6 +281,9 @@ mod tests {
         let mut silent = AudioSpecificConfig::parse(&[0x13, 0x90]).unwrap();
         silent.infer_sbr(44_100);
         assert_eq!((silent.profile(), silent.sample_rate), (Some("HE-AAC"), 44_100));
+        let mut fast = AudioSpecificConfig::parse(&[0x12, 0x10]).unwrap();
+        fast.infer_sbr(88_200);
+        assert_eq!((fast.profile(), fast.sample_rate), (Some("LC"), 44_100));
         let mut denied = AudioSpecificConfig::parse(&[0x13, 0x88, 0x56, 0xe5, 0x00]).unwrap();
         denied.infer_sbr(44_100);
         assert_eq!((denied.profile(), denied.sample_rate), (Some("LC"), 22_050));

@@ -1,8 +1,8 @@
 //! AC-3 and E-AC-3: the frames of ETSI TS 102 366 clauses 4.4 and E.1.3, and the `dac3` and `dec3` boxes of its annex F.
 
 use super::AudioConfig;
+use super::frame::{self, Frame as _};
 use crate::bits::Bits;
-use crate::container::frames;
 
 /// Full-bandwidth channels by `acmod`; 0 is two mono programmes.
 const CHANNELS: [u32; 8] = [2, 1, 2, 3, 3, 4, 4, 5];
@@ -32,14 +32,6 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Reads the frame that `bytes` start with.
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        let [0x0b, 0x77, _, _, _, sixth, ..] = *bytes else { return None };
-        // Both formats have their `bsid` in the same place.
-        let bsid = u32::from(sixth >> 3);
-        if ENHANCED.contains(&bsid) { Self::parse_enhanced(bytes) } else { Self::parse_plain(bytes, bsid) }
-    }
-
     fn parse_plain(bytes: &[u8], bsid: u32) -> Option<Self> {
         let halvings = match bsid {
             0..=8 => 0,
@@ -129,9 +121,12 @@ impl Frame {
     }
 }
 
-impl frames::Frame for Frame {
+impl frame::Frame for Frame {
     fn parse(bytes: &[u8]) -> Option<Self> {
-        Self::parse(bytes)
+        let [0x0b, 0x77, _, _, _, sixth, ..] = *bytes else { return None };
+        // Both formats have their `bsid` in the same place.
+        let bsid = u32::from(sixth >> 3);
+        if ENHANCED.contains(&bsid) { Self::parse_enhanced(bytes) } else { Self::parse_plain(bytes, bsid) }
     }
 
     fn size_bytes(&self) -> Option<usize> {
@@ -224,6 +219,12 @@ mod tests {
         assert!(dependent.is_dependent && !dependent.is_further_programme);
         assert_eq!(frame.channels_in(&stream[..760]), 6);
         assert_eq!(frame.channels_in(&stream), 8);
+    }
+
+    #[test]
+    fn only_further_channels_are_added() {
+        assert_eq!(added_by_map(0b1111_1000_0000_0001), 0);
+        assert_eq!(added_by_map(0b0000_0110_0000_0010), 5);
     }
 
     #[test]

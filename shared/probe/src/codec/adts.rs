@@ -1,8 +1,8 @@
 //! ADTS, the frame header that carries AAC in streams: ISO/IEC 14496-3 clause 1.A.2.2.
 
 use super::aac::{AudioSpecificConfig, channels_of, program_config_channels, sample_rate_of};
+use super::frame::Frame;
 use crate::bits::Bits;
-use crate::container::frames::Frame;
 
 /// Bytes of a frame header without its checksum.
 pub(crate) const HEADER_BYTES: usize = 7;
@@ -35,8 +35,14 @@ pub(crate) struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Reads the header that `bytes` start with.
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+    /// The configuration that an MP4 would carry, but for the channels of a programme config element.
+    fn config(&self) -> AudioSpecificConfig {
+        AudioSpecificConfig::of_core(self.object_type, self.sample_rate, self.channels)
+    }
+}
+
+impl Frame for FrameHeader {
+    fn parse(bytes: &[u8]) -> Option<Self> {
         let mut bits = Bits::new(bytes);
         if bits.bits(12)? != 0xfff {
             return None;
@@ -64,34 +70,13 @@ impl FrameHeader {
         })
     }
 
-    /// Samples per channel in the frame, before any SBR.
-    pub(crate) fn samples(&self) -> u32 {
-        self.blocks * BLOCK_SAMPLES
-    }
-
-    /// Whether `other` can be a frame of the same stream.
-    pub(crate) fn continues(&self, other: &Self) -> bool {
-        (self.object_type, self.sample_rate, self.channels)
-            == (other.object_type, other.sample_rate, other.channels)
-    }
-
-    /// The configuration that an MP4 would carry, but for the channels of a programme config element.
-    fn config(&self) -> AudioSpecificConfig {
-        AudioSpecificConfig::of_core(self.object_type, self.sample_rate, self.channels)
-    }
-}
-
-impl Frame for FrameHeader {
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        Self::parse(bytes)
-    }
-
     fn size_bytes(&self) -> Option<usize> {
         Some(self.frame_bytes)
     }
 
+    /// Before any SBR.
     fn samples(&self) -> u32 {
-        self.samples()
+        self.blocks * BLOCK_SAMPLES
     }
 
     fn sample_rate(&self) -> u32 {
@@ -99,7 +84,8 @@ impl Frame for FrameHeader {
     }
 
     fn continues(&self, next: &Self) -> bool {
-        self.continues(next)
+        (self.object_type, self.sample_rate, self.channels)
+            == (next.object_type, next.sample_rate, next.channels)
     }
 
     fn bit_rate(&self) -> Option<u32> {

@@ -25,16 +25,13 @@ pub(crate) fn parse_av1c(record: &[u8]) -> Option<VideoConfig> {
     let mut color = header.color;
     let mut suffix = format!(".{profile}.{level:02}{}.{depth}", if flag(7) == 1 { 'H' } else { 'M' });
     if (color.primaries, color.transfer, color.matrix) != (None, None, None) {
-        let code = |code: Option<u16>| code.unwrap_or(2);
+        let (primaries, transfer, matrix) = color.codes();
         suffix = format!(
-            "{suffix}.{}.{}{}{}.{:02}.{:02}.{:02}.{}",
+            "{suffix}.{}.{}{}{}.{primaries:02}.{transfer:02}.{matrix:02}.{}",
             flag(4),
             flag(3),
             flag(2),
             flags & 3,
-            code(color.primaries),
-            code(color.transfer),
-            code(color.matrix),
             u8::from(color.full_range == Some(true)),
         );
     }
@@ -163,8 +160,7 @@ fn parse_color(bits: &mut Bits<'_>, profile: u32) -> Option<ColorCodes> {
     let monochrome = profile != 1 && bits.bit()?;
     let mut color = ColorCodes::default();
     if bits.bit()? {
-        let mut code = || bits.bits(8).and_then(|code| u16::try_from(code).ok());
-        color = ColorCodes::new(code()?, code()?, code()?);
+        color = ColorCodes::read(bits)?;
     }
     let is_srgb = (color.primaries, color.transfer, color.matrix) == (Some(1), Some(13), Some(0));
     color.full_range = Some((is_srgb && !monochrome) || bits.bit()?);

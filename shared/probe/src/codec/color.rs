@@ -1,10 +1,11 @@
 //! Colour description: the code points of ITU-T H.273 (ISO/IEC 23091-2) by `ffprobe`'s names.
 
+use crate::bits::Bits;
 use crate::metadata::{Color, Hdr};
 
 const TRANSFER_PQ: u16 = 16;
 const TRANSFER_HLG: u16 = 18;
-const UNSPECIFIED: u16 = 2;
+pub(crate) const UNSPECIFIED: u16 = 2;
 
 /// Code points as a container or a codec carries them; absent and 2 both mean "unspecified".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,12 @@ impl ColorCodes {
             matrix: specified(matrix),
             full_range: None,
         }
+    }
+
+    /// Reads primaries, transfer function and matrix of eight bits each, as bitstreams have them.
+    pub(crate) fn read(bits: &mut Bits<'_>) -> Option<Self> {
+        let mut code = || bits.bits(8).and_then(|code| u16::try_from(code).ok());
+        Some(Self::new(code()?, code()?, code()?))
     }
 
     /// These codes, and where they are silent the `other` ones.
@@ -46,12 +53,21 @@ impl ColorCodes {
         (color != Color::default()).then_some(color)
     }
 
-    pub(crate) fn hdr(self) -> Option<Hdr> {
-        match self.transfer? {
-            TRANSFER_PQ => Some(Hdr::Hdr10),
-            TRANSFER_HLG => Some(Hdr::Hlg),
+    /// The kind of high dynamic range by the transfer function. Static metadata, which belongs to PQ, says it only
+    /// where that is not given.
+    pub(crate) fn hdr(self, has_static_metadata: bool) -> Option<Hdr> {
+        match self.transfer {
+            Some(TRANSFER_PQ) => Some(Hdr::Hdr10),
+            Some(TRANSFER_HLG) => Some(Hdr::Hlg),
+            None if has_static_metadata => Some(Hdr::Hdr10),
             _ => None,
         }
+    }
+
+    /// Primaries, transfer function and matrix as a codec string has them.
+    pub(crate) fn codes(self) -> (u16, u16, u16) {
+        let code = |code: Option<u16>| code.unwrap_or(UNSPECIFIED);
+        (code(self.primaries), code(self.transfer), code(self.matrix))
     }
 }
 
@@ -131,7 +147,17 @@ mod tests {
                 range: Some("tv".to_owned()),
             })
         );
-        assert_eq!(color.hdr(), Some(Hdr::Hdr10));
+        assert_eq!(color.hdr(false), Some(Hdr::Hdr10));
         assert_eq!(ColorCodes::new(2, 2, 2).names(), None);
+    }
+
+    #[test]
+    fn static_metadata_speaks_where_the_transfer_function_does_not() {
+        let by_transfer =
+            |code| [false, true].map(|has_metadata| ColorCodes::new(9, code, 9).hdr(has_metadata));
+        assert_eq!(by_transfer(2), [None, Some(Hdr::Hdr10)]);
+        assert_eq!(by_transfer(16), [Some(Hdr::Hdr10); 2]);
+        assert_eq!(by_transfer(18), [Some(Hdr::Hlg); 2]);
+        assert_eq!(by_transfer(14), [None; 2]);
     }
 }

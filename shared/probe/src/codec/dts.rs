@@ -1,8 +1,8 @@
 //! DTS: the header of a core frame, ETSI TS 102 114 clause 5.3.
 
 use super::AudioConfig;
+use super::frame::Frame;
 use crate::bits::Bits;
-use crate::container::frames::Frame;
 
 /// The word that a core frame starts with, in its usual packing of 16-bit big-endian words.
 pub(crate) const SYNC: [u8; 4] = [0x7f, 0xfe, 0x80, 0x01];
@@ -19,9 +19,8 @@ pub(crate) struct CoreFrame {
     pub(crate) samples: u32,
 }
 
-impl CoreFrame {
-    /// Reads the core frame that `bytes` start with.
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+impl Frame for CoreFrame {
+    fn parse(bytes: &[u8]) -> Option<Self> {
         let mut bits = Bits::new(bytes.strip_prefix(&SYNC)?);
         bits.skip(1 + 5 + 1)?;
         let samples = (bits.bits(7)? + 1) * 32;
@@ -37,12 +36,6 @@ impl CoreFrame {
             frame_bytes,
             samples,
         })
-    }
-}
-
-impl Frame for CoreFrame {
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        Self::parse(bytes)
     }
 
     fn size_bytes(&self) -> Option<usize> {

@@ -1,8 +1,8 @@
 //! Which DTS it is: the extensions of a frame, ETSI TS 102 114 clauses 5.3.1 and 7.
 
+use super::dts;
 use crate::bits::Bits;
 
-const CORE_SYNC: [u8; 4] = [0x7f, 0xfe, 0x80, 0x01];
 const SUBSTREAM_SYNC: [u8; 4] = [0x64, 0x58, 0x20, 0x25];
 const LOSSLESS_SYNC: [u8; 4] = [0x41, 0xa2, 0x95, 0x47];
 /// As much of a substream as its header and the start of its first asset take.
@@ -13,7 +13,7 @@ pub(crate) fn profile(frame: &[u8]) -> Option<&'static str> {
     if frame.starts_with(&SUBSTREAM_SYNC) {
         return Some(substream_profile(frame));
     }
-    let mut bits = Bits::new(frame.strip_prefix(&CORE_SYNC)?);
+    let mut bits = Bits::new(frame.strip_prefix(&dts::SYNC)?);
     bits.skip(1 + 5 + 1 + 7)?;
     let core_bytes = bits.bits(14)? as usize + 1;
     // Arrangement, rates, and what mixes and describes.
@@ -54,7 +54,7 @@ mod tests {
         let packed = bits.chunks(8).map(|byte| {
             byte.iter().enumerate().fold(0, |sum, (index, bit)| sum | u8::from(*bit) << (7 - index))
         });
-        let mut frame: Vec<u8> = CORE_SYNC.into_iter().chain(packed).collect();
+        let mut frame: Vec<u8> = dts::SYNC.into_iter().chain(packed).collect();
         frame.resize(100, 0);
         frame
     }

@@ -2,9 +2,13 @@
 //! ITU-T H.264 clause 7.3.2.1.
 
 use super::VideoConfig;
-use super::nal::{VideoUsability, parse_timing, unescape};
+use super::annex_b::units;
+use super::nal::{VideoUsability, chroma_units, cropped, parse_timing, unescape};
 use crate::bits::Bits;
 use crate::cursor::Cursor;
+
+/// `nal_unit_type` of a sequence parameter set.
+const NAL_SPS: u8 = 7;
 
 /// Reads an `avcC` box.
 pub(crate) fn parse_avcc(record: &[u8]) -> Option<VideoConfig> {
@@ -15,8 +19,13 @@ pub(crate) fn parse_avcc(record: &[u8]) -> Option<VideoConfig> {
     Some(sps.into_config(profile, constraints, level))
 }
 
-/// Reads a sequence parameter set as it is in a byte stream.
-pub(crate) fn parse_sps_nal(nal: &[u8]) -> Option<VideoConfig> {
+/// Finds the first sequence parameter set in a byte stream.
+pub(crate) fn find_sps(stream: &[u8]) -> Option<VideoConfig> {
+    let is_sps = |unit: &&[u8]| unit.first().is_some_and(|header| header & 0x1f == NAL_SPS);
+    units(stream).filter(is_sps).find_map(parse_sps_nal)
+}
+
+fn parse_sps_nal(nal: &[u8]) -> Option<VideoConfig> {
     let [_, profile, constraints, level, ..] = *nal else { return None };
     Some(parse_sps(nal)?.into_config(profile, constraints, level))
 }
@@ -81,11 +90,7 @@ fn parse_sps(nal: &[u8]) -> Option<Sps> {
     }
     let height = map_units.checked_mul(fields_per_frame)?;
     bits.skip(1)?;
-    let (unit_x, unit_y) = match chroma_format {
-        1 => (2, 2),
-        2 => (2, 1),
-        _ => (1, 1),
-    };
+    let (unit_x, unit_y) = chroma_units(chroma_format);
     let mut crop = [0; 4];
     if bits.bit()? {
         for edge in &mut crop {
@@ -93,10 +98,6 @@ fn parse_sps(nal: &[u8]) -> Option<Sps> {
         }
     }
     let [left, right, top, bottom] = crop;
-    let cropped = |whole: u32, first: u32, last: u32, unit: u32| {
-        let rest = whole.checked_sub(first.checked_add(last)?.checked_mul(unit)?)?;
-        (rest > 0).then_some(rest)
-    };
     let size =
         cropped(width, left, right, unit_x).zip(cropped(height, top, bottom, unit_y * fields_per_frame));
     let usability = if bits.bit() == Some(true) { VideoUsability::parse(&mut bits) } else { None };

@@ -9,10 +9,10 @@ pub(crate) fn parse_dops(record: &[u8]) -> Option<AudioConfig> {
     Some(AudioConfig { channels: Some(channels.into()), sample_rate: Some(48_000) })
 }
 
-/// Reads an `alac` box: the `ALACSpecificConfig` of Apple's description, behind version and flags.
-pub(crate) fn parse_alac(record: &[u8]) -> Option<AudioConfig> {
-    let mut fields = Cursor::new(record);
-    fields.skip(4 + 9)?;
+/// Reads the `ALACSpecificConfig` of Apple's description, which is the body of an `alac` box behind version and flags.
+pub(crate) fn parse_alac(config: &[u8]) -> Option<AudioConfig> {
+    let mut fields = Cursor::new(config);
+    fields.skip(9)?;
     let channels = fields.u8()?;
     fields.skip(10)?;
     Some(AudioConfig { channels: Some(channels.into()), sample_rate: Some(fields.u32()?) })
@@ -22,7 +22,8 @@ pub(crate) fn parse_alac(record: &[u8]) -> Option<AudioConfig> {
 /// it are the lengths of the headers.
 pub(crate) fn parse_vorbis(headers: &[u8]) -> Option<AudioConfig> {
     const MARK: &[u8] = b"\x01vorbis";
-    let start = headers.windows(MARK.len()).take(64).position(|window| window == MARK)?;
+    const MAX_LENGTH_BYTES: usize = 1024;
+    let start = headers.windows(MARK.len()).take(MAX_LENGTH_BYTES).position(|window| window == MARK)?;
     let mut fields = Cursor::new(headers.get(start + MARK.len()..)?);
     fields.skip(4)?;
     Some(AudioConfig { channels: Some(fields.u8()?.into()), sample_rate: Some(fields.u32_le()?) })
@@ -64,10 +65,10 @@ mod tests {
         // 96 kHz; left and right, centre, LFE and surrounds.
         check(parse_dmlp(&0x1007_800f_u32.to_be_bytes()).as_ref(), 6, 96_000);
         check(parse_dmlp(&0x8000_8000_u32.to_be_bytes()).as_ref(), 2, 44_100);
-        let mut alac = vec![0; 28];
-        alac[13] = 2;
-        alac[24..28].copy_from_slice(&44_100_u32.to_be_bytes());
+        let mut alac = vec![0; 24];
+        alac[9] = 2;
+        alac[20..24].copy_from_slice(&44_100_u32.to_be_bytes());
         check(parse_alac(&alac).as_ref(), 2, 44_100);
-        assert_eq!(parse_alac(&alac[..27]), None);
+        assert_eq!(parse_alac(&alac[..23]), None);
     }
 }

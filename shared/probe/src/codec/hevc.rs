@@ -2,64 +2,94 @@
 //! ITU-T H.265 clause 7.3.2.2.
 
 use super::VideoConfig;
-use super::nal::{VideoUsability, parse_timing, unescape};
+use super::annex_b::units;
+use super::nal::{VideoUsability, chroma_units, cropped, parse_timing, unescape};
 use crate::bits::Bits;
 use crate::cursor::Cursor;
 
+/// `nal_unit_type` of a video and of a sequence parameter set.
+const NAL_VPS: u8 = 32;
 const NAL_SPS: u8 = 33;
+const NAL_HEADER_BYTES: usize = 2;
 
 /// Reads an `hvcC` box.
 pub(crate) fn parse_hvcc(record: &[u8]) -> Option<VideoConfig> {
     let mut fields = Cursor::new(record);
     fields.skip(1)?;
-    let space_tier_profile = fields.u8()?;
-    let compatibility = fields.u32()?;
-    let constraints = fields.take(6)?;
-    let level = fields.u8()?;
-    let sps = find_sps(fields).and_then(parse_sps).unwrap_or_default();
-    let mut color = sps.usability.color;
-    // A decoder takes silence for limited range, and ffprobe says so.
-    color.full_range = color.full_range.or(Some(false));
-    Some(VideoConfig {
-        codec_suffix: codec_suffix(space_tier_profile, compatibility, level, constraints),
-        profile: profile_name(space_tier_profile & 0x1f).map(str::to_owned),
-        level: Some(level.into()),
-        size: sps.size,
-        // HEVC codes sizes in multiples of 8 at least, so what the SPS says is what is meant.
-        is_cropped: true,
-        pixel_aspect: sps.usability.pixel_aspect,
-        color,
-        frame_rate: sps.frame_rate,
-    })
+    let general = General::parse(&mut fields)?;
+    let sps = first_sps(fields).and_then(parse_sps).unwrap_or_default();
+    Some(sps.into_config(&general))
 }
 
-/// Reads a sequence parameter set as it is in a byte stream.
-pub(crate) fn parse_sps_nal(nal: &[u8]) -> Option<VideoConfig> {
-    let payload = unescape(nal.get(2..)?);
-    let mut fields = Cursor::new(payload.get(1..)?);
-    let space_tier_profile = fields.u8()?;
-    let compatibility = fields.u32()?;
-    let constraints = fields.take(6)?;
-    let level = fields.u8()?;
-    let sps = parse_sps(nal)?;
-    let mut color = sps.usability.color;
-    color.full_range = color.full_range.or(Some(false));
-    Some(VideoConfig {
-        codec_suffix: codec_suffix(space_tier_profile, compatibility, level, constraints),
-        profile: profile_name(space_tier_profile & 0x1f).map(str::to_owned),
-        level: Some(level.into()),
-        size: sps.size,
-        is_cropped: true,
-        pixel_aspect: sps.usability.pixel_aspect,
-        color,
-        frame_rate: sps.frame_rate,
-    })
+/// Finds the first sequence parameter set in a byte stream. The frame rate that a video parameter set before it tells
+/// goes before its own.
+pub(crate) fn find_sps(stream: &[u8]) -> Option<VideoConfig> {
+    let mut vps_frame_rate = None;
+    for unit in units(stream) {
+        match unit.first().map(|header| header >> 1 & 0x3f) {
+            Some(NAL_VPS) => vps_frame_rate = parse_vps_frame_rate(unit),
+            Some(NAL_SPS) => {
+                if let Some(config) = parse_sps_nal(unit) {
+                    return Some(VideoConfig { frame_rate: vps_frame_rate.or(config.frame_rate), ..config });
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
-/// The frame rate that a video parameter set (ITU-T H.265 clause 7.3.2.1) tells; it is believed before that of the
-/// sequence parameter set.
-pub(crate) fn parse_vps_frame_rate(nal: &[u8]) -> Option<(u64, u64)> {
-    let payload = unescape(nal.get(2..)?);
+/// Whether there is a video parameter set in a byte stream, which H.264 has not.
+pub(crate) fn has_vps(stream: &[u8]) -> bool {
+    units(stream).any(|unit| unit.first() == Some(&(NAL_VPS << 1)))
+}
+
+fn parse_sps_nal(nal: &[u8]) -> Option<VideoConfig> {
+    let payload = unescape(nal.get(NAL_HEADER_BYTES..)?);
+    // Behind identifier and number of sub-layers.
+    let general = General::parse(&mut Cursor::new(payload.get(1..)?))?;
+    Some(parse_sps(nal)?.into_config(&general))
+}
+
+/// The general part of `profile_tier_level` (ITU-T H.265 clause 7.3.3), which the configuration record repeats.
+struct General<'a> {
+    space_tier_profile: u8,
+    compatibility: u32,
+    constraints: &'a [u8],
+    level: u8,
+}
+
+impl<'a> General<'a> {
+    fn parse(fields: &mut Cursor<'a>) -> Option<Self> {
+        Some(Self {
+            space_tier_profile: fields.u8()?,
+            compatibility: fields.u32()?,
+            constraints: fields.take(6)?,
+            level: fields.u8()?,
+        })
+    }
+
+    /// ISO/IEC 14496-15 annex E.3: space and profile, compatibility in reverse bit order, tier and level, constraints.
+    fn codec_suffix(&self) -> String {
+        let space = ["", "A", "B", "C"][usize::from(self.space_tier_profile >> 6)];
+        let tier = if self.space_tier_profile & 0x20 == 0 { 'L' } else { 'H' };
+        let (profile, compatibility) = (self.profile(), self.compatibility.reverse_bits());
+        let mut suffix = format!(".{space}{profile}.{compatibility:x}.{tier}{}", self.level);
+        let used = self.constraints.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        for byte in &self.constraints[..used] {
+            suffix.push_str(&format!(".{byte:x}").to_uppercase());
+        }
+        suffix
+    }
+
+    fn profile(&self) -> u8 {
+        self.space_tier_profile & 0x1f
+    }
+}
+
+/// The frame rate that a video parameter set (ITU-T H.265 clause 7.3.2.1) tells.
+fn parse_vps_frame_rate(nal: &[u8]) -> Option<(u64, u64)> {
+    let payload = unescape(nal.get(NAL_HEADER_BYTES..)?);
     let mut bits = Bits::new(&payload);
     bits.skip(12)?;
     let sub_layers = bits.bits(3)?;
@@ -75,19 +105,6 @@ pub(crate) fn parse_vps_frame_rate(nal: &[u8]) -> Option<(u64, u64)> {
     parse_timing(&mut bits).map(|(units, scale)| (scale, units))
 }
 
-/// ISO/IEC 14496-15 annex E.3: space and profile, compatibility in reverse bit order, tier and level, constraints.
-fn codec_suffix(space_tier_profile: u8, compatibility: u32, level: u8, constraints: &[u8]) -> String {
-    let space = ["", "A", "B", "C"][usize::from(space_tier_profile >> 6)];
-    let tier = if space_tier_profile & 0x20 == 0 { 'L' } else { 'H' };
-    let profile = space_tier_profile & 0x1f;
-    let mut suffix = format!(".{space}{profile}.{:x}.{tier}{level}", compatibility.reverse_bits());
-    let used = constraints.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    for byte in &constraints[..used] {
-        suffix.push_str(&format!(".{byte:x}").to_uppercase());
-    }
-    suffix
-}
-
 fn profile_name(profile: u8) -> Option<&'static str> {
     Some(match profile {
         1 => "Main",
@@ -100,7 +117,7 @@ fn profile_name(profile: u8) -> Option<&'static str> {
     })
 }
 
-fn find_sps(mut fields: Cursor<'_>) -> Option<&[u8]> {
+fn first_sps(mut fields: Cursor<'_>) -> Option<&[u8]> {
     fields.skip(9)?;
     for _ in 0..fields.u8()? {
         let kind = fields.u8()? & 0x3f;
@@ -122,8 +139,27 @@ struct Sps {
     frame_rate: Option<(u64, u64)>,
 }
 
+impl Sps {
+    fn into_config(self, general: &General<'_>) -> VideoConfig {
+        let mut color = self.usability.color;
+        // A decoder takes silence for limited range, and ffprobe says so.
+        color.full_range = color.full_range.or(Some(false));
+        VideoConfig {
+            codec_suffix: general.codec_suffix(),
+            profile: profile_name(general.profile()).map(str::to_owned),
+            level: Some(general.level.into()),
+            size: self.size,
+            // HEVC codes sizes in multiples of 8 at least, so what the SPS says is what is meant.
+            is_cropped: true,
+            pixel_aspect: self.usability.pixel_aspect,
+            color,
+            frame_rate: self.frame_rate,
+        }
+    }
+}
+
 fn parse_sps(nal: &[u8]) -> Option<Sps> {
-    let payload = unescape(nal.get(2..)?);
+    let payload = unescape(nal.get(NAL_HEADER_BYTES..)?);
     let mut bits = Bits::new(&payload);
     bits.skip(4)?;
     let sub_layers = bits.bits(3)?;
@@ -142,15 +178,7 @@ fn parse_sps(nal: &[u8]) -> Option<Sps> {
         }
     }
     let [left, right, top, bottom] = window;
-    let (unit_x, unit_y) = match chroma_format {
-        1 => (2, 2),
-        2 => (2, 1),
-        _ => (1, 1),
-    };
-    let cropped = |whole: u32, first: u32, last: u32, unit: u32| {
-        let rest = whole.checked_sub(first.checked_add(last)?.checked_mul(unit)?)?;
-        (rest > 0).then_some(rest)
-    };
+    let (unit_x, unit_y) = chroma_units(chroma_format);
     let size = cropped(width, left, right, unit_x).zip(cropped(height, top, bottom, unit_y));
     let usability = parse_usability(&mut bits, sub_layers);
     let frame_rate = usability.as_ref().and_then(|_| parse_frame_rate(&mut bits));
@@ -309,6 +337,10 @@ mod tests {
         let config = parse_sps_nal(sps).unwrap();
         assert_eq!((config.size, config.frame_rate), (Some((854, 480)), Some((30, 1))));
         assert_eq!(config.codec_suffix, ".1.6.L90.90");
+        let vps = b"\x40\x01\x0c\x01\xff\xff\x01\x60\x00\x00\x03\x00\x90\x00\x00\x03\x00\x00\x03\x00\x5a\x95\x98\x0c\x00\x00\x0f\xa4\x00\x01\xd4\xc1";
+        let stream = [b"\0\0\x01", &vps[..], b"\0\0\x01", sps].concat();
+        assert_eq!(find_sps(&stream).unwrap().frame_rate, Some((30_000, 1001)));
+        assert!(has_vps(&stream) && !has_vps(&stream[35..]));
     }
 
     #[test]
@@ -321,7 +353,8 @@ mod tests {
 
     #[test]
     fn the_codec_string_has_space_and_tier() {
-        assert_eq!(codec_suffix(0x61, 0x6000_0000, 93, &[0xb0, 0, 0, 0, 0, 0]), ".A1.6.H93.B0");
-        assert_eq!(codec_suffix(0x01, 0x6000_0000, 93, &[0; 6]), ".1.6.L93");
+        let suffix = |bytes| General::parse(&mut Cursor::new(bytes)).unwrap().codec_suffix();
+        assert_eq!(suffix(b"\x61\x60\0\0\0\xb0\0\0\0\0\0\x5d"), ".A1.6.H93.B0");
+        assert_eq!(suffix(b"\x01\x60\0\0\0\0\0\0\0\0\0\x5d"), ".1.6.L93");
     }
 }

@@ -57,6 +57,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_size_has_thirteen_bits() {
+        assert_eq!(frame_bytes(&[0x56, 0xe1, 0x02]), Some(HEADER_BYTES + 0x102));
+        assert_eq!(frame_bytes(&[0x56, 0xc1, 0x02]), None);
+    }
+
+    #[test]
     fn the_configuration_is_in_the_first_frame() {
         // One programme, one layer; then LC, 48 kHz, mono: 0 0 | 1 000000 0000 000 | 00010 0011 0001 000
         let bytes = [0x56, 0xe0, 0x07, 0b0010_0000, 0, 0b0001_0001, 0b1000_1000, 0, 0, 0];

@@ -13,6 +13,7 @@ pub(crate) mod color;
 pub(crate) mod dts;
 pub(crate) mod dts_profile;
 pub(crate) mod flac;
+pub(crate) mod frame;
 pub(crate) mod h264;
 pub(crate) mod headers;
 pub(crate) mod hevc;
@@ -21,13 +22,28 @@ pub(crate) mod mpeg4_video;
 pub(crate) mod mpeg_audio;
 pub(crate) mod mpeg_video;
 pub(crate) mod nal;
+pub(crate) mod pcm;
+pub(crate) mod quicktime;
 pub(crate) mod vp9;
 pub(crate) mod wave_format;
 
 use color::ColorCodes;
 
+use crate::metadata::{VideoTrack, display_aspect_ratio};
+
 /// Name of a codec that this crate does not know.
 pub(crate) const UNKNOWN: &str = "unknown";
+
+/// The codec as in the `codecs` parameter of RFC 6381 where that needs no configuration, else `ffprobe`'s name.
+pub(crate) fn codec_string(codec: &str) -> &str {
+    match codec {
+        "ac3" => "ac-3",
+        "eac3" => "ec-3",
+        "dts" => "dtsc",
+        "mpeg4" => "mp4v.20",
+        _ => codec,
+    }
+}
 
 /// What a video codec's configuration tells of its track.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -46,6 +62,37 @@ pub(crate) struct VideoConfig {
     pub(crate) frame_rate: Option<(u64, u64)>,
 }
 
+impl VideoConfig {
+    /// A track that is described by this alone; `entry` is the sample entry that RFC 6381 names the codec by.
+    pub(crate) fn into_track(self, codec: &str, entry: &str) -> VideoTrack {
+        let mut track = VideoTrack::new(codec, &format!("{entry}{}", self.codec_suffix));
+        self.apply_to(&mut track);
+        track
+    }
+
+    /// Tells `track` what is known here: all but its codec and its frame rate.
+    pub(crate) fn apply_to(self, track: &mut VideoTrack) {
+        (track.width, track.height) = self.size.unwrap_or((track.width, track.height));
+        if self.pixel_aspect.is_some() || track.display_aspect_ratio.is_none() {
+            let pixel = self.pixel_aspect.unwrap_or((1, 1));
+            track.display_aspect_ratio = display_aspect_ratio((track.width, track.height), pixel);
+        }
+        track.profile = self.profile;
+        track.level = self.level;
+        track.color = self.color.names();
+        track.hdr = self.color.hdr(false);
+    }
+
+    /// The size of the picture where a `container` says one too. A decoder shows what the bitstream says. Only where
+    /// that is the bare coded size, in whole macroblocks, may the container mean a smaller one.
+    pub(crate) fn picture_size(&self, container: (u32, u32)) -> (u32, u32) {
+        let Some(coded) = self.size else { return container };
+        let in_macroblocks = |size: u32| size.checked_next_multiple_of(16).filter(|_| size > 0);
+        let rounded = in_macroblocks(container.0).zip(in_macroblocks(container.1));
+        if !self.is_cropped && rounded == Some(coded) { container } else { coded }
+    }
+}
+
 /// What an audio codec's configuration tells of its track.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AudioConfig {
@@ -53,31 +100,36 @@ pub(crate) struct AudioConfig {
     pub(crate) sample_rate: Option<u32>,
 }
 
-/// Bits that each sample of PCM takes, by `ffprobe`'s name; `None` for other codecs.
-pub(crate) fn pcm_bits_per_sample(codec: &str) -> Option<u32> {
-    Some(match codec {
-        "pcm_s8" | "pcm_u8" | "pcm_alaw" | "pcm_mulaw" | "pcm_zork" => 8,
-        "pcm_s16le" | "pcm_s16be" => 16,
-        "pcm_s24le" | "pcm_s24be" => 24,
-        "pcm_s32le" | "pcm_s32be" | "pcm_f32le" | "pcm_f32be" | "pcm_f24le" | "pcm_f16le" => 32,
-        "pcm_s64le" | "pcm_s64be" | "pcm_f64le" | "pcm_f64be" => 64,
-        _ => return None,
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Bits that each sample takes, where all of them take the same; `None` for other codecs.
-pub(crate) fn exact_bits_per_sample(codec: &str) -> Option<u32> {
-    match codec {
-        "adpcm_ct" | "adpcm_g722" | "adpcm_ima_oki" | "adpcm_yamaha" => Some(4),
-        "xan_dpcm" | "sdx2_dpcm" => Some(8),
-        _ => pcm_bits_per_sample(codec),
+    #[test]
+    fn the_bitstream_has_the_last_word_on_the_size() {
+        let size = |container, coded, is_cropped| {
+            VideoConfig { size: coded, is_cropped, ..VideoConfig::default() }.picture_size(container)
+        };
+        assert_eq!(size((1920, 1080), Some((1920, 1080)), true), (1920, 1080));
+        assert_eq!(size((1920, 1080), Some((1920, 1088)), false), (1920, 1080));
+        assert_eq!(size((1920, 1080), Some((1920, 1088)), true), (1920, 1088));
+        assert_eq!(size((1920, 1080), Some((1280, 720)), false), (1280, 720));
+        assert_eq!(size((u32::MAX, 0), Some((1280, 720)), false), (1280, 720));
+        assert_eq!(size((1920, 1080), None, false), (1920, 1080));
     }
-}
 
-/// Bits that each sample takes, or would if blocks had no headers; `None` for other codecs.
-pub(crate) fn bits_per_sample(codec: &str) -> Option<u32> {
-    match codec {
-        "adpcm_ima_qt" | "adpcm_ima_wav" | "adpcm_ms" | "adpcm_swf" => Some(4),
-        _ => exact_bits_per_sample(codec),
+    #[test]
+    fn a_shape_that_the_container_said_gives_way_to_pixels_only() {
+        let shape_of = |pixel_aspect| {
+            let mut track = VideoTrack::new("h264", "avc1");
+            track.display_aspect_ratio = Some("2:1".to_owned());
+            let config = VideoConfig { size: Some((720, 576)), pixel_aspect, ..VideoConfig::default() };
+            config.apply_to(&mut track);
+            track.display_aspect_ratio
+        };
+        assert_eq!(shape_of(None).as_deref(), Some("2:1"));
+        assert_eq!(shape_of(Some((16, 15))).as_deref(), Some("4:3"));
+        let alone =
+            VideoConfig { size: Some((720, 576)), ..VideoConfig::default() }.into_track("h264", "avc1");
+        assert_eq!(alone.display_aspect_ratio.as_deref(), Some("5:4"));
     }
 }

@@ -80,7 +80,8 @@ fn parse_layer(layer: &[u8]) -> Option<VideoConfig> {
     })
 }
 
-fn profile_name(code: u8) -> Option<&'static str> {
+/// The profile by `profile_and_level_indication`.
+pub(crate) fn profile_name(code: u8) -> Option<&'static str> {
     Some(match code >> 4 {
         0 => "Simple Profile",
         1 => "Simple Scalable Profile",

@@ -1,7 +1,7 @@
 //! MPEG-1, MPEG-2 and MPEG-2.5 audio, layers I to III: the frame header of ISO/IEC 11172-3 clause 2.4.1.3 and
 //! ISO/IEC 13818-3.
 
-use crate::container::frames::Frame;
+use super::frame::Frame;
 
 /// Bytes of a frame header.
 pub(crate) const HEADER_BYTES: usize = 4;
@@ -32,8 +32,38 @@ pub(crate) struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Reads the header that `bytes` start with.
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+    fn bytes_at(&self, bit_rate: u32) -> usize {
+        let padding = u32::from(self.is_padded);
+        // A slot is four bytes in layer I, else one.
+        let bytes = if self.layer == 1 {
+            (12 * bit_rate / self.sample_rate + padding) * 4
+        } else {
+            self.samples() / 8 * bit_rate / self.sample_rate + padding
+        };
+        bytes as usize
+    }
+
+    /// `ffprobe`'s name of the codec, which is also what browsers call it.
+    pub(crate) fn codec(&self) -> &'static str {
+        match self.layer {
+            1 => "mp1",
+            2 => "mp2",
+            _ => "mp3",
+        }
+    }
+
+    /// Bytes of the side information that follows the header in layer III.
+    pub(crate) fn side_info_bytes(&self) -> usize {
+        match (self.is_mpeg_1, self.channels) {
+            (true, 1) | (false, 2) => 17,
+            (true, _) => 32,
+            (false, _) => 9,
+        }
+    }
+}
+
+impl Frame for FrameHeader {
+    fn parse(bytes: &[u8]) -> Option<Self> {
         let [0xff, kind, rates, mode, ..] = *bytes else { return None };
         if kind & 0xe0 != 0xe0 {
             return None;
@@ -64,8 +94,11 @@ impl FrameHeader {
         })
     }
 
-    /// Samples per channel in a frame.
-    pub(crate) fn samples(&self) -> u32 {
+    fn size_bytes(&self) -> Option<usize> {
+        self.bit_rate.map(|bit_rate| self.bytes_at(bit_rate))
+    }
+
+    fn samples(&self) -> u32 {
         match (self.layer, self.is_mpeg_1) {
             (1, _) => 384,
             (3, false) => 576,
@@ -73,66 +106,14 @@ impl FrameHeader {
         }
     }
 
-    /// Size of the frame with its header; `None` in free format.
-    pub(crate) fn frame_bytes(&self) -> Option<usize> {
-        self.bit_rate.map(|bit_rate| self.bytes_at(bit_rate))
-    }
-
-    fn bytes_at(&self, bit_rate: u32) -> usize {
-        let padding = u32::from(self.is_padded);
-        // A slot is four bytes in layer I, else one.
-        let bytes = if self.layer == 1 {
-            (12 * bit_rate / self.sample_rate + padding) * 4
-        } else {
-            self.samples() / 8 * bit_rate / self.sample_rate + padding
-        };
-        bytes as usize
-    }
-
-    /// Whether `other` can be a frame of the same stream: all but bit rate, padding and stereo mode stays.
-    pub(crate) fn continues(&self, other: &Self) -> bool {
-        (self.is_mpeg_1, self.layer, self.sample_rate, self.channels)
-            == (other.is_mpeg_1, other.layer, other.sample_rate, other.channels)
-    }
-
-    /// `ffprobe`'s name of the codec, which is also what browsers call it.
-    pub(crate) fn codec(&self) -> &'static str {
-        match self.layer {
-            1 => "mp1",
-            2 => "mp2",
-            _ => "mp3",
-        }
-    }
-
-    /// Bytes of the side information that follows the header in layer III.
-    pub(crate) fn side_info_bytes(&self) -> usize {
-        match (self.is_mpeg_1, self.channels) {
-            (true, 1) | (false, 2) => 17,
-            (true, _) => 32,
-            (false, _) => 9,
-        }
-    }
-}
-
-impl Frame for FrameHeader {
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        Self::parse(bytes)
-    }
-
-    fn size_bytes(&self) -> Option<usize> {
-        self.frame_bytes()
-    }
-
-    fn samples(&self) -> u32 {
-        self.samples()
-    }
-
     fn sample_rate(&self) -> u32 {
         self.sample_rate
     }
 
+    /// All but bit rate, padding and stereo mode stays.
     fn continues(&self, next: &Self) -> bool {
-        self.continues(next)
+        (self.is_mpeg_1, self.layer, self.sample_rate, self.channels)
+            == (next.is_mpeg_1, next.layer, next.sample_rate, next.channels)
     }
 
     fn bit_rate(&self) -> Option<u32> {
@@ -152,7 +133,7 @@ mod tests {
         assert_eq!(header.codec(), codec);
         assert_eq!((header.bit_rate.unwrap(), header.sample_rate), rates);
         assert_eq!(header.channels, channels);
-        assert_eq!((header.frame_bytes().unwrap(), header.samples()), frame);
+        assert_eq!((header.size_bytes().unwrap(), header.samples()), frame);
     }
 
     #[test]
@@ -185,6 +166,6 @@ mod tests {
     #[test]
     fn free_format_has_no_rate_and_no_size() {
         let header = FrameHeader::parse(&[0xff, 0xfb, 0x00, 0x64]).unwrap();
-        assert_eq!((header.bit_rate, header.frame_bytes()), (None, None));
+        assert_eq!((header.bit_rate, header.size_bytes()), (None, None));
     }
 }

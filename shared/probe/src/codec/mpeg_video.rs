@@ -87,9 +87,7 @@ impl Sequence {
             DISPLAY_EXTENSION => {
                 bits.skip(3)?;
                 if bits.bit()? {
-                    let mut code = || bits.bits(8).and_then(|code| u16::try_from(code).ok());
-                    let color = ColorCodes::new(code()?, code()?, code()?);
-                    self.config.color = color.or(self.config.color);
+                    self.config.color = ColorCodes::read(&mut bits)?.or(self.config.color);
                 }
             }
             _ => {}

@@ -1,4 +1,4 @@
-//! What H.264 and HEVC share: unescaping, and the start of their video usability information.
+//! What H.264 and HEVC share: unescaping, cropping, and the start of their video usability information.
 
 use super::color::ColorCodes;
 use crate::bits::Bits;
@@ -43,6 +43,20 @@ pub(super) fn unescape(nal: &[u8]) -> Vec<u8> {
     payload
 }
 
+/// Width and height of the units in which a picture is cropped (ITU-T H.264 and H.265 table 6-1), by `chroma_format_idc`.
+pub(super) fn chroma_units(chroma_format: u32) -> (u32, u32) {
+    match chroma_format {
+        1 => (2, 2),
+        2 => (2, 1),
+        _ => (1, 1),
+    }
+}
+
+/// What is left of a side of `whole` pixels, cut at both ends by so many units; `None` when that is nothing.
+pub(super) fn cropped(whole: u32, first: u32, last: u32, unit: u32) -> Option<u32> {
+    whole.checked_sub(first.checked_add(last)?.checked_mul(unit)?).filter(|rest| *rest > 0)
+}
+
 /// The common head of the video usability information: ITU-T H.264 and H.265 clauses E.1.1 and E.2.1.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct VideoUsability {
@@ -69,8 +83,7 @@ impl VideoUsability {
             bits.skip(3)?;
             let full_range = bits.bit()?;
             if bits.bit()? {
-                let mut code = || bits.bits(8).and_then(|code| u16::try_from(code).ok());
-                usability.color = ColorCodes::new(code()?, code()?, code()?);
+                usability.color = ColorCodes::read(bits)?;
             }
             usability.color.full_range = Some(full_range);
         }

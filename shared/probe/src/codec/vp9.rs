@@ -42,11 +42,9 @@ impl Vp9Config {
     pub(crate) fn codec_suffix(&self) -> String {
         let Self { profile, level, bit_depth, chroma, color, .. } = self;
         let mut suffix = format!(".{profile:02}.{level:02}.{bit_depth:02}");
-        let code = |code: Option<u16>| code.unwrap_or(2);
-        let codes = (code(color.primaries), code(color.transfer), code(color.matrix));
+        let (primaries, transfer, matrix) = color.codes();
         let full_range = u8::from(color.full_range == Some(true));
-        if !matches!((codes, full_range), ((1 | 2, 1 | 2, 1 | 2), 0)) {
-            let (primaries, transfer, matrix) = codes;
+        if !matches!((primaries, transfer, matrix, full_range), (1 | 2, 1 | 2, 1 | 2, 0)) {
             suffix = format!("{suffix}.{chroma:02}.{primaries:02}.{transfer:02}.{matrix:02}.{full_range:02}");
         }
         suffix

@@ -4,7 +4,7 @@
 //! The shorter `WAVEFORMAT` and `PCMWAVEFORMAT` are its beginnings. A format tag that is not known here makes a track
 //! of codec `unknown`, not a failure.
 
-use super::aac::AudioSpecificConfig;
+use super::{aac, codec_string, pcm};
 use crate::cursor::Cursor;
 use crate::metadata::AudioTrack;
 
@@ -99,25 +99,9 @@ impl<'a> WaveFormat<'a> {
         track.sample_rate = self.sample_rate;
         track.bit_rate = self.bit_rate();
         if self.codec == "aac" {
-            "mp4a.40.2".clone_into(&mut track.codec_string);
-            if let Some(mut config) = AudioSpecificConfig::parse(self.extradata) {
-                config.infer_sbr(self.sample_rate);
-                track.codec_string = format!("mp4a.40.{}", config.object_type);
-                track.profile = config.profile().map(str::to_owned);
-                track.sample_rate = config.sample_rate;
-                track.channels = config.channels.unwrap_or(self.channels);
-            }
+            aac::describe(&mut track, self.extradata);
         }
         track
-    }
-}
-
-/// The name that browsers know a codec by, else `ffprobe`'s.
-pub(crate) fn codec_string(codec: &str) -> &str {
-    match codec {
-        "ac3" => "ac-3",
-        "eac3" => "ec-3",
-        _ => codec,
     }
 }
 
@@ -134,12 +118,8 @@ fn sub_format_name(guid: &[u8], bits_per_sample: u32) -> &'static str {
 /// `ffprobe`'s name of a format tag; PCM is told apart by its bits per sample.
 fn codec_name(tag: u32, bits_per_sample: u32) -> &'static str {
     match tag {
-        0x0001 => integer_pcm(bits_per_sample),
-        0x0003 => match bits_per_sample {
-            32 => "pcm_f32le",
-            64 => "pcm_f64le",
-            _ => super::UNKNOWN,
-        },
+        0x0001 => pcm::integer_name(bits_per_sample, false),
+        0x0003 => pcm::name(pcm::Format::Float, bits_per_sample, false),
         0x0002 => "adpcm_ms",
         0x0006 => "pcm_alaw",
         0x0007 | 0x6c75 => "pcm_mulaw",
@@ -186,18 +166,6 @@ fn codec_name(tag: u32, bits_per_sample: u32) -> &'static str {
         0x594a => "xan_dpcm",
         0xa109 => "speex",
         0xf1ac => "flac",
-        _ => super::UNKNOWN,
-    }
-}
-
-/// Up to 8 bits unsigned, more of them signed.
-fn integer_pcm(bits_per_sample: u32) -> &'static str {
-    match bits_per_sample {
-        1..=8 => "pcm_u8",
-        9..=16 => "pcm_s16le",
-        17..=24 => "pcm_s24le",
-        25..=32 => "pcm_s32le",
-        57..=64 => "pcm_s64le",
         _ => super::UNKNOWN,
     }
 }

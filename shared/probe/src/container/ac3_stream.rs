@@ -27,12 +27,8 @@ pub(crate) async fn probe<S: ByteSource>(
         return Err(ProbeError::malformed("there is no AC-3 where it should start"));
     };
     let frame = counted.first;
-    let mut track = AudioTrack::new(frame.codec(), frame.codec_string());
-    track.channels = frame.channels_in(&counted.head);
-    track.sample_rate = frame.sample_rate;
-    let mut metadata = Metadata::new(frame.codec(), frame.codec(), reader.len());
-    metadata.set_duration(counted.seconds);
+    let track = AudioTrack::plain(frame.codec(), frame.channels_in(&counted.head), frame.sample_rate);
+    let mut metadata = Metadata::of_sound(frame.codec(), reader.len(), counted.seconds, track);
     metadata.tags = counted.tags.into_map();
-    metadata.audio.push(track);
     Ok(metadata)
 }

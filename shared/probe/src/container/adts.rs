@@ -3,7 +3,7 @@
 use crate::codec::adts::{FrameHeader, config};
 use crate::container::frames::stream;
 use crate::error::ProbeError;
-use crate::metadata::{AudioTrack, Metadata};
+use crate::metadata::Metadata;
 use crate::reader::Reader;
 use crate::source::ByteSource;
 use crate::tags::LeadingTags;
@@ -26,14 +26,9 @@ pub(crate) async fn probe<S: ByteSource>(
     let Some(counted) = stream::count::<FrameHeader, S>(reader, leading).await? else {
         return Err(ProbeError::malformed("there is no AAC where it should start"));
     };
-    let config = config(&counted.first, &counted.head);
-    let mut track = AudioTrack::new("aac", &format!("mp4a.40.{}", config.object_type));
-    track.profile = config.profile().map(str::to_owned);
-    track.channels = config.channels.unwrap_or(0);
-    track.sample_rate = config.sample_rate;
-    let mut metadata = Metadata::new("adts", "aac", reader.len());
-    metadata.set_duration(counted.seconds);
+    let track = config(&counted.first, &counted.head).into_track();
+    let mut metadata = Metadata::of_sound("adts", reader.len(), counted.seconds, track);
+    "aac".clone_into(&mut metadata.format_name);
     metadata.tags = counted.tags.into_map();
-    metadata.audio.push(track);
     Ok(metadata)
 }

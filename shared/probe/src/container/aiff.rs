@@ -4,7 +4,7 @@
 //! The duration is that of the common chunk, whether the sound is all there or not. A file without that chunk is
 //! malformed.
 
-use crate::codec;
+use crate::codec::{self, pcm};
 use crate::container::chunk::ChunkReader;
 use crate::container::riff::text;
 use crate::cursor::Cursor;
@@ -67,9 +67,7 @@ impl Found {
                 if let Some(reader) = chunks.reader_for(body..body.saturating_add(size.min(MAX_TEXT_BYTES)))
                     && let Some((content, _)) = id3v2::read(reader, body).await?
                 {
-                    for (key, value) in content.tags.into_map() {
-                        self.tags.insert(&key, &value);
-                    }
+                    self.tags.add(content.tags);
                     self.cover_art.extend(content.cover_art);
                     self.created_at = self.created_at.take().or(content.created_at);
                 }
@@ -93,18 +91,16 @@ impl Found {
             return Err(ProbeError::malformed("its sound has no sample rate or no channels"));
         }
         let codec = common.codec();
-        let mut track = AudioTrack::new(codec, codec);
         // These codecs know one channel only, whatever is written.
         let is_mono = matches!(codec, "gsm" | "adpcm_g722");
-        track.channels = if is_mono { 1 } else { common.channels.into() };
-        track.sample_rate = common.sample_rate;
+        let channels = if is_mono { 1 } else { common.channels.into() };
+        let mut track = AudioTrack::plain(codec, channels, common.sample_rate);
         let (block_bytes, block_samples) = block(codec, common.channels.into());
         let bits = (block_bytes * 8).saturating_mul(common.sample_rate.into());
         track.bit_rate = Some(bits / block_samples).filter(|rate| *rate > 0);
-        let mut metadata = Metadata::new("aiff", "aiff", len);
         let samples = u64::from(common.blocks) * block_samples;
-        metadata.set_duration(float(samples) / f64::from(common.sample_rate));
-        metadata.audio.push(track);
+        let seconds = float(samples) / f64::from(common.sample_rate);
+        let mut metadata = Metadata::of_sound("aiff", len, seconds, track);
         metadata.cover_art = self.cover_art;
         metadata.created_at = self.created_at;
         metadata.tags = self.tags.into_map();
@@ -149,13 +145,10 @@ impl Common {
     fn codec(&self) -> &'static str {
         let compression = self.compression.map(|kind| kind.map(|byte| byte.to_ascii_uppercase()));
         match compression.as_ref() {
-            None | Some(b"NONE" | b"TWOS") => match self.bits_per_sample {
-                0..=8 => "pcm_s8",
-                9..=16 => "pcm_s16be",
-                17..=24 => "pcm_s24be",
-                25..=32 => "pcm_s32be",
-                _ => codec::UNKNOWN,
-            },
+            // No bits count as a byte.
+            None | Some(b"NONE" | b"TWOS") => {
+                pcm::name(pcm::Format::Signed, u32::from(self.bits_per_sample).max(1), true)
+            }
             Some(b"SOWT") => "pcm_s16le",
             Some(b"RAW ") => "pcm_u8",
             Some(b"IN24") => "pcm_s24be",
@@ -190,7 +183,7 @@ fn block(codec: &str, channels: u64) -> (u64, u64) {
         "gsm" => (33, 160),
         "qcelp" => (35, 160),
         "adpcm_g722" | "adpcm_ima_ws" => (channels, 2),
-        _ => (codec::bits_per_sample(codec).map_or(0, |bits| u64::from(bits) * channels / 8), 1),
+        _ => (pcm::bits_per_sample(codec).map_or(0, |bits| u64::from(bits) * channels / 8), 1),
     }
 }
 
@@ -258,6 +251,8 @@ mod tests {
             assert_eq!(metadata.audio[0].codec, codec);
             assert!((metadata.duration_seconds - samples / 100.0).abs() < 1e-6, "{codec}");
         }
+        let speech = read(b"AIFC", &[common(2, 441, 16, b"GSM ")]).await.unwrap();
+        assert_eq!(speech.audio[0].channels, 1);
     }
 
     #[tokio::test]

@@ -56,13 +56,10 @@ pub(crate) async fn probe<S: ByteSource>(
     if end < len && counted_bytes > 0 {
         frames *= float(len - start) / float(counted_bytes);
     }
-    let mut metadata = Metadata::new("amr", "amr", len);
-    metadata.set_duration(frames / FRAMES_PER_SECOND);
     let mut track = AudioTrack::new(format.codec, format.codec_string);
     track.channels = 1;
     track.sample_rate = format.sample_rate;
-    metadata.audio.push(track);
-    Ok(metadata)
+    Ok(Metadata::of_sound("amr", len, frames / FRAMES_PER_SECOND, track))
 }
 
 /// Frames, and the bytes that they take. One that the end cuts counts.

@@ -76,12 +76,8 @@ pub(crate) async fn probe<S: ByteSource>(
     let Some(header) = Header::parse(&head) else {
         return Err(ProbeError::malformed("its header makes no sense"));
     };
-    let mut metadata = Metadata::new("ape", "ape", reader.len());
-    metadata.set_duration(header.seconds());
-    let mut track = AudioTrack::new("ape", "ape");
-    track.channels = header.channels.into();
-    track.sample_rate = header.sample_rate;
-    metadata.audio.push(track);
+    let track = AudioTrack::plain("ape", header.channels.into(), header.sample_rate);
+    let mut metadata = Metadata::of_sound("ape", reader.len(), header.seconds(), track);
     trailing::read(reader, leading.end).await?.add_to(&mut metadata);
     Ok(metadata)
 }
@@ -99,8 +95,8 @@ mod tests {
     #[test]
     fn both_layouts_tell_the_same() {
         // Stereo at 44.1 kHz, three frames.
-        let mut new = [b"MAC ".to_vec(), le(&[(3990, 2), (0, 2), (52, 4)])].concat();
-        new.resize(52, 0);
+        let mut new = [b"MAC ".to_vec(), le(&[(3980, 2), (0, 2), (60, 4)])].concat();
+        new.resize(60, 0);
         new.extend(le(&[(2000, 2), (0, 2), (294_912, 4), (1000, 4), (3, 4), (16, 2), (2, 2), (44_100, 4)]));
         let old =
             le(&[(3950, 2), (2000, 2), (0, 2), (2, 2), (44_100, 4), (44, 4), (0, 4), (3, 4), (1000, 4)]);

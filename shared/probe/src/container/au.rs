@@ -3,7 +3,7 @@
 //! A header of six words, then an annotation up to where the sound starts. A size that is not known, as in a stream,
 //! makes a sound as long as the file lasts.
 
-use crate::codec;
+use crate::codec::pcm;
 use crate::container::riff::text;
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
@@ -35,14 +35,11 @@ pub(crate) async fn probe<S: ByteSource>(
         UNKNOWN_SIZE => reader.len().saturating_sub(header.offset.into()),
         size => size.into(),
     };
-    let mut track = AudioTrack::new(codec, codec);
-    track.channels = header.channels;
-    track.sample_rate = header.sample_rate;
+    let mut track = AudioTrack::plain(codec, header.channels, header.sample_rate);
     let frame_bits = u64::from(bits_per_sample) * u64::from(header.channels);
     track.bit_rate = Some(frame_bits.saturating_mul(header.sample_rate.into()));
-    let mut metadata = Metadata::new("au", "au", reader.len());
-    metadata.set_duration(float(size_bytes) * 8.0 / float(frame_bits) / f64::from(header.sample_rate));
-    metadata.audio.push(track);
+    let seconds = float(size_bytes) * 8.0 / float(frame_bits) / f64::from(header.sample_rate);
+    let mut metadata = Metadata::of_sound("au", reader.len(), seconds, track);
     let annotation =
         header.offset.try_into().ok().and_then(|end: usize| head.get(HEADER_BYTES..end.min(head.len())));
     metadata.tags = parse_annotation(annotation.unwrap_or_default()).into_map();
@@ -89,7 +86,7 @@ fn codec_of(encoding: u32) -> Option<(&'static str, u32)> {
         27 => "pcm_alaw",
         _ => return None,
     };
-    codec::exact_bits_per_sample(codec).map(|bits| (codec, bits))
+    pcm::exact_bits_per_sample(codec).map(|bits| (codec, bits))
 }
 
 /// The annotation is free text; some writers put lines of `key=value` there.
@@ -147,6 +144,8 @@ mod tests {
         assert_eq!(metadata.audio[0].codec, "adpcm_g726le");
         let tags: Vec<_> = metadata.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(tags, [("artist", "C"), ("title", "A=B")]);
+        let cut = read([4096, 8, 3, 8000, 1], "title=A\n", 8).await.unwrap();
+        assert_eq!(cut.tags["title"], "A");
     }
 
     #[tokio::test]

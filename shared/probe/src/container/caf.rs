@@ -5,8 +5,7 @@
 //!
 //! A file without a description, without sound, or without the packet table that it needs is malformed.
 
-use crate::codec::aac::AudioSpecificConfig;
-use crate::codec::{self, headers};
+use crate::codec::{aac, headers, pcm, quicktime};
 use crate::container::chunk::ChunkReader;
 use crate::container::isobmff::esds::ElementaryStream;
 use crate::container::riff::text;
@@ -101,9 +100,7 @@ impl Found {
                 return Err(ProbeError::malformed("the table of its packets (pakt) is missing"));
             }
         };
-        let mut metadata = Metadata::new("caf", "caf", len);
-        metadata.set_duration(seconds);
-        metadata.audio.push(description.track(&self.cookie));
+        let mut metadata = Metadata::of_sound("caf", len, seconds, description.track(&self.cookie));
         metadata.tags = self.tags.into_map();
         Ok(metadata)
     }
@@ -150,15 +147,11 @@ impl Description {
 
     fn track(&self, cookie: &[u8]) -> AudioTrack {
         let codec = self.codec();
-        let mut track = AudioTrack::new(codec, codec);
-        track.channels = self.channels;
-        track.sample_rate = self.sample_rate;
+        let mut track = AudioTrack::plain(codec, self.channels, self.sample_rate);
         track.bit_rate = self.bit_rate();
         match codec {
             "aac" => read_aac_cookie(cookie, &mut track),
             "alac" => read_alac_cookie(cookie, &mut track),
-            "ac3" => "ac-3".clone_into(&mut track.codec_string),
-            "eac3" => "ec-3".clone_into(&mut track.codec_string),
             // Opus decodes to 48 kHz, whatever it was made from.
             "opus" => track.sample_rate = 48_000,
             _ => {}
@@ -170,75 +163,38 @@ impl Description {
         match &self.format {
             b"lpcm" => self.pcm_codec(),
             b"aac " | b"aach" | b"aacp" | b"aacl" | b"aace" | b"aacf" | b"aacs" => "aac",
-            b"ac-3" | b"cac3" => "ac3",
-            b"ec-3" => "eac3",
-            b"alac" => "alac",
-            b"alaw" => "pcm_alaw",
-            b"ulaw" => "pcm_mulaw",
-            b"ima4" => "adpcm_ima_qt",
-            b"ms\0\x02" => "adpcm_ms",
-            b"ms\0\x11" => "adpcm_ima_wav",
-            b"ms\0\x31" => "gsm_ms",
-            b"agsm" => "gsm",
+            b"cac3" => "ac3",
             b"ilbc" => "ilbc",
-            b"MAC3" => "mace3",
-            b"MAC6" => "mace6",
             b".mp1" => "mp1",
-            b".mp2" => "mp2",
-            b".mp3" => "mp3",
-            b"QDM2" => "qdm2",
-            b"QDMC" => "qdmc",
-            b"Qclp" | b"Qclq" => "qcelp",
-            b"samr" => "amr_nb",
-            b"sawb" => "amr_wb",
+            b"Qclq" => "qcelp",
             b"opus" => "opus",
             b"flac" => "flac",
-            _ => codec::UNKNOWN,
+            _ => quicktime::audio_name(self.format),
         }
     }
 
     fn pcm_codec(&self) -> &'static str {
         let has = |flag| self.flags & flag != 0;
-        match (has(IS_FLOAT), self.bits_per_channel, has(IS_LITTLE_ENDIAN)) {
-            (false, 1..=8, _) => "pcm_s8",
-            (false, 9..=16, true) => "pcm_s16le",
-            (false, 9..=16, false) => "pcm_s16be",
-            (false, 17..=24, true) => "pcm_s24le",
-            (false, 17..=24, false) => "pcm_s24be",
-            (false, 25..=32, true) => "pcm_s32le",
-            (false, 25..=32, false) => "pcm_s32be",
-            (false, 57..=64, true) => "pcm_s64le",
-            (false, 57..=64, false) => "pcm_s64be",
-            (true, 32, true) => "pcm_f32le",
-            (true, 32, false) => "pcm_f32be",
-            (true, 64, true) => "pcm_f64le",
-            (true, 64, false) => "pcm_f64be",
-            _ => codec::UNKNOWN,
-        }
+        let format = if has(IS_FLOAT) { pcm::Format::Float } else { pcm::Format::Signed };
+        pcm::name(format, self.bits_per_channel, !has(IS_LITTLE_ENDIAN))
     }
 }
 
 /// The cookie is what an MP4 has in its `esds` box, mostly without version and flags.
 fn read_aac_cookie(cookie: &[u8], track: &mut AudioTrack) {
-    "mp4a.40.2".clone_into(&mut track.codec_string);
     let with_version = [&[0; 4], cookie].concat();
     let stream = ElementaryStream::parse(&with_version).or_else(|| ElementaryStream::parse(cookie));
-    let config = stream.and_then(|stream| stream.decoder_specific_info).and_then(AudioSpecificConfig::parse);
-    let Some(mut config) = config else { return };
-    config.infer_sbr(track.sample_rate);
-    track.codec_string = format!("mp4a.40.{}", config.object_type);
-    track.profile = config.profile().map(str::to_owned);
-    track.sample_rate = config.sample_rate;
-    track.channels = config.channels.unwrap_or(track.channels);
+    aac::describe(track, stream.and_then(|stream| stream.decoder_specific_info).unwrap_or_default());
 }
 
 /// The cookie is the codec's configuration, in older files behind the boxes of QuickTime.
 fn read_alac_cookie(cookie: &[u8], track: &mut AudioTrack) {
-    let version_and_config = match cookie.get(4..12) {
-        Some(b"frmaalac") => cookie.get(20..).map(<[u8]>::to_vec),
-        _ => Some([&[0; 4], cookie].concat()),
+    // Size and kind of the box, version and flags.
+    let config = match cookie.get(4..12) {
+        Some(b"frmaalac") => cookie.get(12 + 8 + 4..),
+        _ => Some(cookie),
     };
-    if let Some(config) = version_and_config.as_deref().and_then(headers::parse_alac) {
+    if let Some(config) = config.and_then(headers::parse_alac) {
         track.channels = config.channels.filter(|channels| *channels > 0).unwrap_or(track.channels);
         track.sample_rate = config.sample_rate.filter(|rate| *rate > 0).unwrap_or(track.sample_rate);
     }
@@ -320,6 +276,9 @@ mod tests {
         assert_eq!((&*metadata.container, &*metadata.audio[0].codec), ("caf", "pcm_s16le"));
         assert_eq!((metadata.audio[0].channels, metadata.audio[0].sample_rate), (2, 44_100));
         seconds(&metadata, 0.1);
+        let again = [[2, 4, 1, 2, 16], [2, 2, 1, 1, 16]].map(|fields| description(*b"lpcm", fields));
+        let metadata = read(&[again.concat(), chunk(*b"data", &sound)]).await.unwrap();
+        assert_eq!(metadata.audio[0].channels, 2);
         let streamed = [b"data", &[0xff; 8][..], &sound].concat();
         seconds(&read(&[description(*b"lpcm", [3, 8, 1, 2, 32]), streamed]).await.unwrap(), 0.05);
     }

@@ -27,12 +27,8 @@ pub(crate) async fn probe<S: ByteSource>(
         return Err(ProbeError::malformed("there is no DTS where it should start"));
     };
     let config = counted.first.config;
-    let mut track = AudioTrack::new("dts", "dtsc");
-    track.channels = config.channels.unwrap_or(0);
-    track.sample_rate = config.sample_rate.unwrap_or(0);
-    let mut metadata = Metadata::new("dts", "dts", reader.len());
-    metadata.set_duration(counted.seconds);
+    let track = AudioTrack::plain("dts", config.channels.unwrap_or(0), config.sample_rate.unwrap_or(0));
+    let mut metadata = Metadata::of_sound("dts", reader.len(), counted.seconds, track);
     metadata.tags = counted.tags.into_map();
-    metadata.audio.push(track);
     Ok(metadata)
 }

@@ -3,14 +3,12 @@
 //!
 //! A frame that is not there, or makes no sense, leaves the track as it is.
 
-use crate::codec::{VideoConfig, ac3, adts, annex_b, h264, hevc, mpeg_audio, mpeg_video, mpeg4_video};
-use crate::metadata::{AudioTrack, VideoTrack, aspect_ratio};
+use crate::codec::frame::Frame as _;
+use crate::codec::{VideoConfig, ac3, adts, h264, hevc, mpeg_audio, mpeg_video, mpeg4_video};
+use crate::metadata::{AudioTrack, VideoTrack};
 
 /// As much of a track as is worth looking at.
 pub(crate) const START_BYTES: u64 = 32 * 1024;
-
-const H264_SPS: u8 = 7;
-const HEVC_SPS: u8 = 33;
 
 /// Completes `track` by `start`, the start of the stream, and by the configuration that came with its description.
 /// Answers the frame rate that they tell, which is left out: containers have their own.
@@ -20,37 +18,20 @@ pub(crate) fn complete_video(track: &mut VideoTrack, extradata: &[u8], start: &[
     if let Some(prefix) = prefix {
         track.codec_string = format!("{prefix}{}", config.codec_suffix);
     }
-    track.profile = config.profile;
-    track.level = config.level;
-    if let Some((width, height)) = config.size {
-        (track.width, track.height) = (width, height);
-    }
-    if let Some((x, y)) = config.pixel_aspect {
-        track.display_aspect_ratio = aspect_ratio(
-            u64::from(track.width).saturating_mul(x.into()),
-            u64::from(track.height).saturating_mul(y.into()),
-        );
-    }
-    track.color = config.color.names();
-    track.hdr = config.color.hdr();
-    config.frame_rate
+    let frame_rate = config.frame_rate;
+    config.apply_to(track);
+    frame_rate
 }
 
 /// What a byte stream, or a configuration record, of `codec` says, and what its codec string starts with.
 fn video_config(codec: &str, bytes: &[u8]) -> Option<(Option<&'static str>, VideoConfig)> {
     match codec {
         "h264" => {
-            let sps =
-                annex_b::units(bytes).find(|unit| unit.first().is_some_and(|kind| kind & 31 == H264_SPS));
             let is_record = bytes.first() == Some(&1);
             let record = || h264::parse_avcc(bytes).filter(|_| is_record);
-            Some((Some("avc1"), sps.and_then(h264::parse_sps_nal).or_else(record)?))
+            Some((Some("avc1"), h264::find_sps(bytes).or_else(record)?))
         }
-        "hevc" => {
-            let sps = annex_b::units(bytes)
-                .find(|unit| unit.first().is_some_and(|kind| kind >> 1 & 63 == HEVC_SPS));
-            Some((Some("hvc1"), sps.and_then(hevc::parse_sps_nal)?))
-        }
+        "hevc" => Some((Some("hvc1"), hevc::find_sps(bytes)?)),
         "mpeg4" => Some((Some("mp4v"), mpeg4_video::find_layer(bytes)?)),
         "mpeg1video" | "mpeg2video" => Some((None, mpeg_video::Sequence::find(bytes)?.config)),
         _ => None,
@@ -71,11 +52,7 @@ pub(crate) fn complete_audio(track: &mut AudioTrack, start: &[u8]) {
         }
         "aac" => {
             if let Some(frame) = adts::FrameHeader::parse(start) {
-                let config = adts::config(&frame, start);
-                track.channels = config.channels.unwrap_or(track.channels);
-                track.sample_rate = config.sample_rate;
-                track.profile = config.profile().map(str::to_owned);
-                track.codec_string = format!("mp4a.40.{}", config.object_type);
+                adts::config(&frame, start).apply_to(track);
             }
         }
         "ac3" | "eac3" => {

@@ -5,7 +5,7 @@
 //!
 //! What the stream itself says of its rate goes first, in whole ticks: see [`in_ticks`].
 
-use crate::metadata::float;
+use crate::metadata::{float, greatest_common_divisor};
 
 /// As many frames as count.
 const FRAMES: usize = 41;
@@ -61,13 +61,6 @@ fn divisor_rate(timestamps: &[i64], tick_seconds: f64) -> Option<f64> {
     (divisor > 1.0 && divisor * tick_seconds > 0.002).then(|| 1.0 / (divisor * tick_seconds))
 }
 
-fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
-    while b > 0 {
-        (a, b) = (b, a % b);
-    }
-    a
-}
-
 /// The usual rate to whose raster the frames come closest.
 fn fitting_rate(timestamps: &[i64], tick_seconds: f64, mean_seconds: f64) -> Option<f64> {
     let seconds: Vec<f64> =
@@ -79,7 +72,7 @@ fn fitting_rate(timestamps: &[i64], tick_seconds: f64, mean_seconds: f64) -> Opt
 }
 
 /// Every twelfth of a frame up to 30, every whole rate up to 60, some higher ones, and the NTSC family.
-fn usual_rates() -> impl Iterator<Item = f64> {
+pub(crate) fn usual_rates() -> impl Iterator<Item = f64> {
     let twelfths = (1..=360).map(|twelfth| f64::from(twelfth) / 12.0);
     let ntsc = [24, 30, 60, 12, 15, 48].map(|rate| f64::from(rate) * 1000.0 / 1001.0);
     twelfths.chain((31..=60).map(f64::from)).chain([80.0, 120.0, 240.0]).chain(ntsc)

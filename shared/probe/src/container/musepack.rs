@@ -99,12 +99,9 @@ pub(crate) async fn probe<S: ByteSource>(
         return Err(ProbeError::malformed("its header makes no sense"));
     };
     let (container, codec) = header.names;
-    let mut metadata = Metadata::new(container, container, reader.len());
-    metadata.set_duration(float(header.samples) / f64::from(header.sample_rate));
-    let mut track = AudioTrack::new(codec, codec);
-    track.channels = header.channels;
-    track.sample_rate = header.sample_rate;
-    metadata.audio.push(track);
+    let seconds = float(header.samples) / f64::from(header.sample_rate);
+    let track = AudioTrack::plain(codec, header.channels, header.sample_rate);
+    let mut metadata = Metadata::of_sound(container, reader.len(), seconds, track);
     trailing::read(reader, leading.end).await?.add_to(&mut metadata);
     Ok(metadata)
 }

@@ -41,23 +41,19 @@ impl Header {
     }
 }
 
-/// Chunks one after another in memory; the last one may be cut off. Ends where there is no room for a header.
-pub(crate) fn chunks(bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        let mut fields = Cursor::new(rest);
-        let header = Header { kind: fields.four_cc()?, size: fields.u32_le()? };
-        let size = usize::try_from(header.size).unwrap_or(usize::MAX);
-        let body = &fields.rest()[..size.min(fields.rest().len())];
-        rest = fields.rest().get(size.saturating_add(size % 2)..).unwrap_or_default();
-        Some((header.kind, body))
-    })
+/// The chunk that `bytes` start with: its kind, and its body, which may be cut off. `None` where there is no room for a
+/// header.
+pub(crate) fn first_chunk(bytes: &[u8]) -> Option<([u8; 4], &[u8])> {
+    let (header, rest) = bytes.split_at_checked(HEADER_BYTES)?;
+    let header = Header::parse(header)?;
+    let size = usize::try_from(header.size).unwrap_or(usize::MAX);
+    Some((header.kind, &rest[..size.min(rest.len())]))
 }
 
 /// Reads the body of an `INFO` list.
 pub(crate) fn read_info(list: &[u8], tags: &mut Tags) {
     let mut rest = list;
-    while let Some((kind, body)) = chunks(rest).next() {
+    while let Some((kind, body)) = first_chunk(rest) {
         // Some writers pad with more than one zero.
         if kind[0] == 0 {
             rest = &rest[1..];

@@ -34,12 +34,9 @@ pub(crate) async fn probe<S: ByteSource>(
     let Some(header) = Header::parse(&head) else {
         return Err(ProbeError::malformed("its header makes no sense"));
     };
-    let mut metadata = Metadata::new("tta", "tta", reader.len());
-    metadata.set_duration(f64::from(header.samples) / f64::from(header.sample_rate));
-    let mut track = AudioTrack::new("tta", "tta");
-    track.channels = header.channels.into();
-    track.sample_rate = header.sample_rate;
-    metadata.audio.push(track);
+    let seconds = f64::from(header.samples) / f64::from(header.sample_rate);
+    let track = AudioTrack::plain("tta", header.channels.into(), header.sample_rate);
+    let mut metadata = Metadata::of_sound("tta", reader.len(), seconds, track);
     trailing::read(reader, leading.end).await?.add_to(&mut metadata);
     Ok(metadata)
 }

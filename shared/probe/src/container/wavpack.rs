@@ -22,7 +22,6 @@ const CHANNEL_INFO: u8 = 0x0d;
 const DSD_DATA: u8 = 0x0e;
 const SAMPLE_RATE: u8 = 0x27;
 const MAX_DSD_SHIFT: u8 = 8;
-const IS_ODD: u8 = 0x40;
 const IS_LARGE: u8 = 0x80;
 const MAX_SUB_BLOCKS: usize = 256;
 const MAX_BLOCKS: usize = 4096;
@@ -83,9 +82,8 @@ impl Block {
         if kind & IS_LARGE != 0 {
             words |= usize::from(fields.u16_le()?) << 8;
         }
-        let data = fields.take(words * 2)?;
-        let data = &data[..data.len().saturating_sub(usize::from(kind & IS_ODD != 0))];
-        match (kind & KIND, data) {
+        // A last byte of padding, which the kind announces, does no harm here.
+        match (kind & KIND, fields.take(words * 2)?) {
             (CHANNEL_INFO, [count, ..]) => self.channels = Some((*count).into()),
             // Eight one-bit samples are stored as one, and a power of two of these for each of the rate.
             (DSD_DATA, [shift @ 0..=MAX_DSD_SHIFT, ..]) => {
@@ -119,14 +117,9 @@ pub(crate) async fn probe<S: ByteSource>(
     let trailing = trailing::read(reader, start).await?;
     let samples =
         first.total_samples.map_or_else(|| estimate(&head, trailing.start.saturating_sub(start)), float);
-    let mut metadata = Metadata::new("wv", "wv", reader.len());
-    let mut track = AudioTrack::new("wavpack", "wavpack");
-    track.channels = first.channels();
-    track.sample_rate = first.sample_rate.unwrap_or(0);
-    if track.sample_rate > 0 {
-        metadata.set_duration(samples / f64::from(track.sample_rate));
-    }
-    metadata.audio.push(track);
+    let sample_rate = first.sample_rate.unwrap_or(0);
+    let track = AudioTrack::plain("wavpack", first.channels(), sample_rate);
+    let mut metadata = Metadata::of_sound("wv", reader.len(), samples / f64::from(sample_rate), track);
     trailing.add_to(&mut metadata);
     Ok(metadata)
 }
@@ -175,6 +168,9 @@ mod tests {
             (parsed.sample_rate, parsed.channels(), parsed.total_samples),
             (Some(44_100), 2, Some(441_000))
         );
+        let mut long = block(5, 22_050, flags, &[]);
+        long[11] = 1;
+        assert_eq!(Block::parse(&long).unwrap().total_samples, Some((1 << 32) + 5));
         let mono = Block::parse(&block(u32::MAX, 22_050, flags | IS_MONO, &[])).unwrap();
         assert_eq!((mono.channels(), mono.total_samples), (1, None));
     }
@@ -192,6 +188,9 @@ mod tests {
     fn an_unknown_length_is_estimated() {
         let one = block(u32::MAX, 100, IS_FIRST_OF_CHANNELS, &[0; 8]);
         assert!((estimate(&one.repeat(3), one.len() as u64 * 30) - 3000.0).abs() < 1e-6);
+        // Further channels play at the same time.
+        let pair = [one, block(u32::MAX, 100, IS_LAST_OF_CHANNELS, &[0; 8])].concat();
+        assert!((estimate(&pair.repeat(3), pair.len() as u64 * 30) - 3000.0).abs() < 1e-6);
         assert!(estimate(b"", 100).abs() < f64::EPSILON);
     }
 }

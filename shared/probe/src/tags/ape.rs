@@ -1,5 +1,6 @@
 //! APE tags, versions 1 and 2 ("APEv2 specification", Hydrogenaudio): keys and values in front of a footer.
 
+use super::text::until_nul;
 use crate::cursor::Cursor;
 use crate::metadata::{CoverArt, MAX_COVER_ART, Tags};
 
@@ -11,12 +12,10 @@ const HAS_HEADER: u32 = 1 << 31;
 const KIND: u32 = 0b110;
 
 /// Keys that `ffprobe` has by another name.
-const NAMES: [(&str, &str); 6] = [
+const NAMES: [(&str, &str); 4] = [
     ("year", "date"),
     ("album artist", "album_artist"),
     ("tracknumber", "track"),
-    ("file", "file"),
-    ("disc", "disc"),
     ("encoded by", "encoded_by"),
 ];
 
@@ -72,9 +71,8 @@ fn read_item(fields: &mut Cursor<'_>, tags: &mut Tags, cover_art: &mut Vec<Cover
     match flags & KIND {
         0 => {
             // Of several values the first one.
-            let text = value.split(|byte| *byte == 0).next().unwrap_or_default();
             let name = NAMES.iter().find(|(theirs, _)| *theirs == key).map_or(key.as_str(), |(_, ours)| ours);
-            tags.insert(name, &String::from_utf8_lossy(text));
+            tags.insert(name, &until_nul(value));
         }
         0b010 if key.starts_with("cover art") && cover_art.len() < MAX_COVER_ART => {
             // A file name, then the picture.
@@ -108,6 +106,15 @@ mod tests {
         let footer =
             [&b"APETAGEX"[..], &2000_u32.to_le_bytes(), &size.to_le_bytes(), &count.to_le_bytes(), &[0; 12]];
         [items_bytes, footer.concat()].concat()
+    }
+
+    #[test]
+    fn a_header_counts_with_its_tag() {
+        let bytes = |flags: u32| {
+            [b"APETAGEX", &[2000, 100, 0, flags, 0, 0].map(u32::to_le_bytes).concat()[..]].concat()
+        };
+        let tag_bytes = |flags| Footer::parse(&bytes(flags)).map(|footer| footer.tag_bytes());
+        assert_eq!((tag_bytes(0), tag_bytes(HAS_HEADER)), (Some(100), Some(132)));
     }
 
     #[test]

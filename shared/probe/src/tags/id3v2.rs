@@ -209,9 +209,7 @@ impl Content {
 
     /// Fills in what a further tag says beyond this one.
     fn add(&mut self, further: Self) {
-        for (key, value) in further.tags.into_map() {
-            self.tags.insert(&key, &value);
-        }
+        self.tags.add(further.tags);
         self.cover_art.extend(further.cover_art);
         self.cover_art.truncate(MAX_COVER_ART);
         self.created_at = self.created_at.take().or(further.created_at);

@@ -20,6 +20,11 @@ pub(crate) fn created_at(value: &str) -> Option<String> {
     moment.to_offset(UtcOffset::UTC).format(&Rfc3339).ok()
 }
 
+/// Seconds since the start of 1970 in the same form.
+pub(crate) fn created_at_unix(seconds: i64) -> Option<String> {
+    OffsetDateTime::from_unix_timestamp(seconds).ok()?.format(&Rfc3339).ok()
+}
+
 /// The MIME type of a picture: by the picture's own first bytes, else by the `format` that the tag says.
 pub(crate) fn picture_type(format: &str, picture: &[u8]) -> &'static str {
     match picture {

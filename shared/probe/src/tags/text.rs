@@ -1,8 +1,13 @@
-//! Text encodings of old tag formats.
+//! Text as tags have it. What is no character becomes a replacement character.
 
 /// ISO 8859-1, in which every byte is the code point of its number.
 pub(crate) fn latin_1(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+/// UTF-8 up to its first zero byte.
+pub(crate) fn until_nul(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned()
 }
 
 pub(crate) fn utf_16_be(bytes: &[u8]) -> String {

@@ -67,9 +67,7 @@ pub(crate) async fn read<S: ByteSource>(
         start -= tag_bytes;
     }
     // The tag with the longer fields goes first.
-    for (key, value) in old.map(Tags::into_map).unwrap_or_default() {
-        found.tags.insert(&key, &value);
-    }
+    found.tags.add(old.unwrap_or_default());
     found.start = start;
     Ok(found)
 }

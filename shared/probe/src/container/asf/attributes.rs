@@ -2,8 +2,8 @@
 
 use crate::cursor::Cursor;
 use crate::metadata::{CoverArt, MAX_COVER_ART, Tags};
-use crate::tags::id3v2;
 use crate::tags::text::utf_16_le;
+use crate::tags::{id3v2, picture_type};
 
 const NAMES: [(&str, &str); 20] = [
     ("title", "title"),
@@ -129,9 +129,7 @@ impl Attributes {
             }
             ("ID3", BYTES) => {
                 if let Some(content) = id3v2::Content::parse(value) {
-                    for (key, value) in content.tags.into_map() {
-                        self.tags.insert(&key, &value);
-                    }
+                    self.tags.add(content.tags);
                     self.cover_art.extend(content.cover_art);
                     self.cover_art.truncate(MAX_COVER_ART);
                 }
@@ -189,17 +187,8 @@ fn parse_picture(value: &[u8]) -> Option<CoverArt> {
     let mut fields = Cursor::new(value);
     fields.skip(1)?;
     let size_bytes = fields.u32_le()?.into();
-    let mime = string(fields.rest());
-    let content_type = match mime.to_ascii_lowercase().as_str() {
-        "image/jpeg" | "image/jpg" => "image/jpeg",
-        "image/png" => "image/png",
-        "image/gif" => "image/gif",
-        "image/bmp" => "image/bmp",
-        "image/webp" => "image/webp",
-        "image/tiff" => "image/tiff",
-        _ => "application/octet-stream",
-    };
-    Some(CoverArt { content_type: content_type.to_owned(), size_bytes })
+    let content_type = picture_type(&string(fields.rest()), &[]).to_owned();
+    Some(CoverArt { content_type, size_bytes })
 }
 
 #[cfg(test)]
@@ -238,15 +227,22 @@ pub(super) mod tests {
         let mut attributes = Attributes::default();
         assert!(attributes.read_content_description(&[lengths, title, author].concat()).is_some());
         let year = utf_16("1999");
-        let values: [(&str, u16, &[u8]); 4] = [
+        let values: [(&str, u16, &[u8]); 5] = [
             ("WM/Year", UNICODE, &year),
             ("WM/TrackNumber", DWORD, &[7, 0, 0, 0]),
             ("IsVBR", BOOL, &[1, 0, 0, 0]),
+            ("IsWide", BOOL, &[0, 0, 1, 0]),
             ("Unknown", 6, &[0; 16]),
         ];
         assert!(attributes.read_extended_content(&extended(&values)).is_some());
-        let wanted =
-            [("IsVBR", "1"), ("artist", "Author"), ("date", "1999"), ("title", "Title"), ("track", "7")];
+        let wanted = [
+            ("IsVBR", "1"),
+            ("IsWide", "65536"),
+            ("artist", "Author"),
+            ("date", "1999"),
+            ("title", "Title"),
+            ("track", "7"),
+        ];
         assert_eq!(map(attributes), pairs(&wanted));
     }
 

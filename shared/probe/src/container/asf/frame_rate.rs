@@ -2,6 +2,8 @@
 //!
 //! Times are in milliseconds, so that frames of 29.97 a second seem to be 33 or 34 ms apart.
 
+use crate::metadata::float;
+
 /// Frames in a second of usual rates, as a fraction, the more usual ones first.
 const USUAL_RATES: [(u32, u32); 18] = [
     (25, 1),
@@ -34,7 +36,7 @@ const MIN_AVERAGE: f64 = 1.0;
 /// The frame rate for frames at `times`, in milliseconds; `said` is the time of a frame in units of 100 ns, as the
 /// file says, or 0. The answer is 0 where nothing tells.
 pub(super) fn estimate(times: &[u32], said: u64) -> f64 {
-    let said_rate = if said == 0 { 0.0 } else { 1e7 / crate::metadata::float(said) };
+    let said_rate = if said == 0 { 0.0 } else { 1e7 / float(said) };
     let mut times = times.to_vec();
     times.sort_unstable();
     times.dedup();

@@ -18,17 +18,16 @@ use attributes::Attributes;
 use packet::Beginning;
 use stream::{Context, Description, ExtendedProperties, Stream};
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
+use crate::codec::codec_string;
 use crate::container::chunk::ChunkReader;
 use crate::container::first_frame::{complete_audio, complete_video};
 use crate::container::frame_rate::in_ticks;
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
-use crate::metadata::{MAX_TRACKS, Metadata, VideoTrack, aspect_ratio, float};
+use crate::metadata::{MAX_TRACKS, Metadata, VideoTrack, display_aspect_ratio, float, round_frame_rate};
 use crate::reader::{Reader, WINDOW_BYTES};
 use crate::source::ByteSource;
+use crate::tags::created_at_unix;
 
 type Guid = [u8; 16];
 
@@ -170,8 +169,7 @@ impl FileProperties {
 
     fn created_at(&self) -> Option<String> {
         let seconds = i64::try_from(self.creation_time / 10_000_000).ok()? - UNIX_EPOCH_SECONDS;
-        let moment = OffsetDateTime::from_unix_timestamp(seconds).ok().filter(|_| seconds > 0)?;
-        moment.format(&Rfc3339).ok()
+        if seconds > 0 { created_at_unix(seconds) } else { None }
     }
 }
 
@@ -315,7 +313,7 @@ fn add_track(stream: &Stream, context: &Context<'_>, metadata: &mut Metadata) {
     let mut said_rate = None;
     let mut track = match (stream.bitmap(), &stream.description) {
         (Some(bitmap), _) => {
-            let mut track = VideoTrack::new(bitmap.codec, bitmap.codec);
+            let mut track = VideoTrack::new(bitmap.codec, codec_string(bitmap.codec));
             (track.width, track.height) = (bitmap.width, bitmap.height);
             let rate = complete_video(&mut track, bitmap.extradata, start);
             said_rate =
@@ -333,14 +331,11 @@ fn add_track(stream: &Stream, context: &Context<'_>, metadata: &mut Metadata) {
     let time_per_frame = context.extended.map_or(0, |extended| extended.time_per_frame);
     let rate = said_rate.and_then(|rate| in_ticks(rate, TICK_SECONDS));
     let rate = rate.unwrap_or_else(|| frame_rate::estimate(times, time_per_frame));
-    track.frame_rate = (rate * 1e3).round() / 1e3;
+    track.frame_rate = round_frame_rate(rate);
     track.bit_rate = bit_rate;
-    let (x, y) = context.pixel_aspect.unwrap_or((1, 1));
+    let pixel_aspect = context.pixel_aspect.unwrap_or((1, 1));
     if context.pixel_aspect.is_some() || track.display_aspect_ratio.is_none() {
-        track.display_aspect_ratio = aspect_ratio(
-            u64::from(track.width).saturating_mul(x.into()),
-            u64::from(track.height).saturating_mul(y.into()),
-        );
+        track.display_aspect_ratio = display_aspect_ratio((track.width, track.height), pixel_aspect);
     }
     metadata.video.push(track);
 }

@@ -4,6 +4,7 @@ use super::packet::Beginning;
 use crate::codec::bitmap::Bitmap;
 use crate::codec::wave_format::WaveFormat;
 use crate::cursor::Cursor;
+use crate::tags::text::utf_16_le;
 
 type Guid = [u8; 16];
 
@@ -130,7 +131,7 @@ pub(super) fn parse_languages(body: &[u8]) -> Vec<String> {
     let count = fields.u16_le().unwrap_or_default();
     let mut next = || {
         let bytes = fields.u8()?;
-        let tag = crate::tags::text::utf_16_le(fields.take(bytes.into())?);
+        let tag = utf_16_le(fields.take(bytes.into())?);
         Some(tag.trim_end_matches('\0').to_owned())
     };
     (0..count).map_while(|_| next()).collect()

@@ -1,3 +1,5 @@
+//! Whole files, built by hand.
+
 #![allow(clippy::unwrap_used)]
 
 use std::io;
@@ -122,6 +124,15 @@ async fn a_duration_that_cannot_be_trusted_is_estimated() {
     check_duration(&cut, 10.0 * crate::metadata::float(cut.size_bytes) / 100_000.0);
     let live = read(file(&[file_properties(0, 0, 1), wmv(1)], &packets)).await.unwrap();
     check_duration(&live, 0.0);
+}
+
+#[tokio::test]
+async fn odd_times_are_left_out() {
+    let mut properties = file_properties(0, 50_000_000, 2);
+    // The upper half of the preroll.
+    properties[84] = 1;
+    let packets = [packet(1, 3000), packet(2, 300_000)];
+    check_duration(&read(file(&[properties, wma(1), wmv(2)], &packets)).await.unwrap(), 2.0);
 }
 
 #[tokio::test]

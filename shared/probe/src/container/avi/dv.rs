@@ -24,8 +24,7 @@ pub(super) fn add_tracks(frame: &[u8], metadata: &mut Metadata) {
     metadata.video.push(video);
     if let Some((pairs, sample_rate)) = parse_audio_source(frame) {
         for _ in 0..pairs {
-            let mut audio = AudioTrack::new("pcm_s16le", "pcm_s16le");
-            (audio.channels, audio.sample_rate) = (2, sample_rate);
+            let mut audio = AudioTrack::plain("pcm_s16le", 2, sample_rate);
             audio.bit_rate = Some(u64::from(sample_rate) * 32);
             metadata.audio.push(audio);
         }

@@ -20,6 +20,7 @@ use crate::error::ProbeError;
 use crate::metadata::{MAX_TRACKS, Metadata, Tags, float};
 use crate::reader::Reader;
 use crate::source::ByteSource;
+use crate::tags::created_at;
 
 const HEADER_BYTES: u64 = riff::HEADER_BYTES as u64;
 /// Form, size and the word `AVI `.
@@ -150,7 +151,7 @@ impl Found {
     fn read_media(&mut self, media: &[u8]) {
         let mut rest = media;
         for _ in 0..MAX_MEDIA_CHUNKS {
-            let Some((kind, body)) = riff::chunks(rest).next() else { break };
+            let Some((kind, body)) = riff::first_chunk(rest) else { break };
             let whole = riff::HEADER_BYTES + body.len() + body.len() % 2;
             // Groups of chunks that are to be read at once.
             let is_group = &kind == b"LIST";
@@ -203,7 +204,7 @@ fn parse_date(text: &str) -> Option<String> {
     let month = MONTHS.iter().position(|name| month.eq_ignore_ascii_case(name))? + 1;
     let day: u8 = day.parse().ok()?;
     let year: u16 = year.parse().ok()?;
-    crate::tags::created_at(&format!("{year:04}-{month:02}-{day:02}T{time}Z"))
+    created_at(&format!("{year:04}-{month:02}-{day:02}T{time}Z"))
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ impl Stream {
             metadata.subtitles.push(SubtitleTrack { codec: "xsub".to_owned(), language: None });
             return;
         }
-        let mut track = VideoTrack::new(bitmap.codec, bitmap.codec);
+        let mut track = VideoTrack::new(bitmap.codec, codec::codec_string(bitmap.codec));
         (track.width, track.height) = (bitmap.width, bitmap.height);
         track.frame_rate = frame_rate(self.header.rate.into(), f64::from(self.header.scale));
         track.display_aspect_ratio = aspect_ratio(bitmap.width.into(), bitmap.height.into());

@@ -1,3 +1,5 @@
+//! Whole files, built by hand.
+
 #![allow(clippy::unwrap_used)]
 
 use std::io;
@@ -84,7 +86,8 @@ async fn a_cut_file_is_shorter_in_proportion() {
 async fn the_first_chunk_may_be_in_a_group() {
     let text = [header(*b"txts", [1, 1, 1, 0]), chunk(*b"strf", [])];
     let video = [header(*b"vids", [1, 25, 50, 0]), bitmap(*b"MJPG", 8, 8)];
-    let group = list(*b"rec ", &[chunk(*b"ix00", [0; 4]), chunk(*b"01tx", b"GAB2\0\x02\0")]);
+    let group =
+        list(*b"rec ", &[chunk(*b"ix00", [0; 4]), chunk(*b"01ix", [9; 4]), chunk(*b"01tx", b"GAB2\0\x02\0")]);
     let metadata = read(file(&[video, text], &[list(*b"movi", &[group])])).await.unwrap();
     assert_eq!(metadata.subtitles[0].codec, "subrip");
 }

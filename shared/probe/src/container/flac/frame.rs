@@ -100,6 +100,7 @@ pub(super) mod tests {
         // Frame 2 of 4096, the last one of 1000; 0x7f, 0xc4 0x80 is 256.
         assert_eq!(end_sample(&frame(false, 0x79, 1, &[2, 0x03, 0xe7]), &info()), Some(2 * 4096 + 1000));
         assert_eq!(end_sample(&frame(true, 0xc9, 8, &[0xc4, 0x80]), &info()), Some(256 + 4096));
+        assert_eq!(end_sample(&frame(true, 0x39, 1, &[5]), &info()), Some(5 + 1152));
         assert_eq!(end_sample(&frame(false, 0xc9, 0, &[2]), &info()), None, "mono in a stereo stream");
         let mut broken = frame(false, 0xc9, 1, &[2]);
         broken[5] ^= 1;

@@ -51,11 +51,9 @@ pub(crate) async fn probe<S: ByteSource>(
         let tail = reader.read(len.saturating_sub(TAIL_BYTES).max(blocks.end.min(len))..len).await?;
         frame::last_sample(&tail, &info)
     };
-    let mut metadata = Metadata::new("flac", "flac", reader.len());
-    let mut track = AudioTrack::new("flac", "flac");
-    (track.channels, track.sample_rate) = (info.channels, info.sample_rate);
-    metadata.audio.push(track);
-    metadata.set_duration(float(samples) / f64::from(info.sample_rate));
+    let track = AudioTrack::plain("flac", info.channels, info.sample_rate);
+    let seconds = float(samples) / f64::from(info.sample_rate);
+    let mut metadata = Metadata::of_sound("flac", reader.len(), seconds, track);
     metadata.cover_art = blocks.cover_art;
     metadata.tags = blocks.tags.into_map();
     metadata.created_at = metadata.tags.remove("creation_time");

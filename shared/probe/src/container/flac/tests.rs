@@ -2,20 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
 use super::frame::tests::frame;
 use crate::tags::vorbis_comment::tests::comments;
 use crate::{MemorySource, Metadata, ProbeError};
 
-fn probe(bytes: Vec<u8>) -> Result<Metadata, ProbeError<std::io::Error>> {
-    let source = MemorySource::new(bytes);
-    match pin!(crate::probe(&source)).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => unreachable!("memory does not wait"),
-    }
+#[tokio::main(flavor = "current_thread")]
+async fn probe(bytes: Vec<u8>) -> Result<Metadata, ProbeError<std::io::Error>> {
+    crate::probe(&MemorySource::new(bytes)).await
 }
 
 fn block(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -50,6 +43,10 @@ fn the_last_frame_tells_what_the_writer_did_not_know() {
     let frames = [frame(false, 0xc9, 1, &[0]), vec![3; 40], frame(false, 0xc9, 1, &[1])].concat();
     let metadata = probe([b"fLaC".to_vec(), block(0x80, &stream_info(0)), frames].concat()).unwrap();
     assert!((metadata.duration_seconds - 2.0 * 4096.0 / 44_100.0).abs() < 1e-6);
+    // What looks like a frame in a block of another kind is none.
+    let blocks = [block(0, &stream_info(0)), block(0x82, &frame(false, 0xc9, 1, &[9]))].concat();
+    let metadata = probe([b"fLaC".to_vec(), blocks].concat()).unwrap();
+    assert!(metadata.duration_seconds.abs() < f64::EPSILON);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use tag::{HEADER_BYTES, SCRIPT, TICK_SECONDS, Tag, parse_audio, parse_video};
 use crate::container::frame_rate;
 use crate::cursor::Cursor;
 use crate::error::ProbeError;
-use crate::metadata::{AudioTrack, Metadata, Tags, VideoTrack, aspect_ratio, frame_rate as rounded_rate};
+use crate::metadata::{AudioTrack, Metadata, Tags, VideoTrack, aspect_ratio, round_frame_rate};
 use crate::reader::{Reader, WINDOW_BYTES};
 use crate::source::ByteSource;
 
@@ -162,7 +162,7 @@ impl Found {
             rate if rate > 0.0 => rate,
             _ => frame_rate::estimate(std::mem::take(&mut self.timestamps), TICK_SECONDS),
         };
-        track.frame_rate = rounded_rate(1, 1.0 / rate);
+        track.frame_rate = round_frame_rate(rate);
         Some(track)
     }
 }

@@ -3,11 +3,13 @@
 
 use crate::bits::Bits;
 use crate::codec::aac::AudioSpecificConfig;
+use crate::codec::frame::Frame as _;
 use crate::codec::vp9;
-use crate::codec::{UNKNOWN, av1, h264, hevc, mpeg_audio};
+use crate::codec::{UNKNOWN, av1, flac, h264, hevc, mpeg_audio};
 use crate::container::frame_rate::in_ticks;
 use crate::cursor::Cursor;
 use crate::metadata::{AudioTrack, VideoTrack, aspect_ratio};
+use crate::tags::text::latin_1;
 
 pub(super) const HEADER_BYTES: u64 = 11;
 pub(super) const AUDIO: u8 = 8;
@@ -93,17 +95,9 @@ fn parse_extended_video(four_cc: [u8; 4], record: Option<&[u8]>) -> Option<Video
         _ => return Some(VideoTrack::new(UNKNOWN, UNKNOWN)),
     };
     let config = config?;
-    let name = String::from_utf8_lossy(&four_cc);
-    let mut track = VideoTrack::new(codec, &format!("{name}{}", config.codec_suffix));
-    (track.width, track.height) = config.size.unwrap_or_default();
-    let (x, y) = config.pixel_aspect.unwrap_or((1, 1));
-    let (width, height) = (u64::from(track.width), u64::from(track.height));
-    track.display_aspect_ratio = aspect_ratio(width * u64::from(x), height * u64::from(y));
-    track.profile = config.profile;
-    track.level = config.level;
-    track.color = config.color.names();
-    track.hdr = config.color.hdr();
-    track.frame_rate = config.frame_rate.and_then(|rate| in_ticks(rate, TICK_SECONDS)).unwrap_or_default();
+    let frame_rate = config.frame_rate.and_then(|rate| in_ticks(rate, TICK_SECONDS));
+    let mut track = config.into_track(codec, &latin_1(&four_cc));
+    track.frame_rate = frame_rate.unwrap_or_default();
     Some(track)
 }
 
@@ -194,12 +188,7 @@ pub(super) fn parse_audio(body: &[u8]) -> Option<AudioTrack> {
 }
 
 fn parse_aac(config: &[u8]) -> Option<AudioTrack> {
-    let config = AudioSpecificConfig::parse(config)?;
-    let mut track = AudioTrack::new(config.codec(), &format!("mp4a.40.{}", config.object_type));
-    track.profile = config.profile().map(str::to_owned);
-    track.sample_rate = config.sample_rate;
-    track.channels = config.channels.unwrap_or_default();
-    Some(track)
+    Some(AudioSpecificConfig::parse(config)?.into_track())
 }
 
 /// A FourCC, then the codec's own header where the packet is a sequence start.
@@ -210,24 +199,18 @@ fn parse_extended_audio(packet_type: u8, body: &[u8]) -> Option<AudioTrack> {
     match &four_cc {
         b"mp4a" => parse_aac(header?),
         b"Opus" => {
-            let mut track = AudioTrack::new("opus", "opus");
-            track.sample_rate = 48_000;
-            track.channels = u32::from(*header?.get(9)?);
-            Some(track)
+            let channels = u32::from(*header?.get(9)?);
+            Some(AudioTrack::plain("opus", channels, 48_000))
         }
         b"fLaC" => {
-            let info = crate::codec::flac::StreamInfo::parse(header?.get(8..)?)?;
-            let mut track = AudioTrack::new("flac", "flac");
-            (track.sample_rate, track.channels) = (info.sample_rate, info.channels);
-            Some(track)
+            let info = flac::StreamInfo::parse(header?.get(8..)?)?;
+            Some(AudioTrack::plain("flac", info.channels, info.sample_rate))
         }
         b"ac-3" => Some(AudioTrack::new("ac3", "ac-3")),
         b"ec-3" => Some(AudioTrack::new("eac3", "ec-3")),
         b".mp3" => {
             let frame = mpeg_audio::FrameHeader::parse(fields.rest())?;
-            let mut track = AudioTrack::new("mp3", "mp3");
-            (track.sample_rate, track.channels) = (frame.sample_rate, frame.channels);
-            Some(track)
+            Some(AudioTrack::plain("mp3", frame.channels, frame.sample_rate))
         }
         _ => Some(AudioTrack::new(UNKNOWN, UNKNOWN)),
     }

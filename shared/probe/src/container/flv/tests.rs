@@ -2,20 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
 use super::amf::tests::{metadata, number, text};
 use super::tag::{AUDIO, SCRIPT, VIDEO};
 use crate::{MemorySource, Metadata, ProbeError};
 
-fn probe(bytes: Vec<u8>) -> Result<Metadata, ProbeError<std::io::Error>> {
-    let source = MemorySource::new(bytes);
-    match pin!(crate::probe(&source)).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => unreachable!("memory does not wait"),
-    }
+#[tokio::main(flavor = "current_thread")]
+async fn probe(bytes: Vec<u8>) -> Result<Metadata, ProbeError<std::io::Error>> {
+    crate::probe(&MemorySource::new(bytes)).await
 }
 
 fn tag(kind: u8, milliseconds: u32, body: &[u8]) -> Vec<u8> {
@@ -66,6 +59,10 @@ fn tags_say_what_metadata_does_not() {
     let metadata = probe(film(&[], 51)).unwrap();
     assert!((metadata.duration_seconds - 2.0).abs() < 1e-9, "{}", metadata.duration_seconds);
     assert!((metadata.video[0].frame_rate - 25.0).abs() < 1e-9);
+    // A header that says it has no bytes has as many as all.
+    let mut bytes = film(&[], 51);
+    bytes[8] = 0;
+    assert_eq!(probe(bytes).unwrap(), metadata);
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! Of a short file all are. Of a long one the frames of some stretches are, and those in between are taken to be like
 //! their neighbours; a stream of constant bit rate needs no more than its two ends.
 
-use super::{Frame, Run, walk};
+use super::{Run, walk};
+use crate::codec::frame::Frame;
 use crate::error::ProbeError;
 use crate::metadata::float;
 use crate::reader::{Reader, WINDOW_BYTES};
@@ -117,7 +118,7 @@ mod tests {
         let mut bytes = Vec::new();
         for number in 0..frames {
             let header = [0xff, 0xfb, index(number) << 4, 0x64];
-            let end = bytes.len() + FrameHeader::parse(&header).unwrap().frame_bytes().unwrap();
+            let end = bytes.len() + FrameHeader::parse(&header).unwrap().size_bytes().unwrap();
             bytes.extend(header);
             bytes.resize(end, 0);
         }

@@ -5,23 +5,12 @@
 pub(crate) mod length;
 pub(crate) mod stream;
 
+use crate::codec::frame::Frame;
+
+/// What the marks of MPEG audio and ADTS, of AC-3, and of DTS start with: a quick look before a header is read.
+const FIRST_BYTES: [u8; 3] = [0xff, 0x0b, 0x7f];
 /// Frames in a row that are believed where a stream was out of step.
 const IN_A_ROW_AGAIN: usize = 3;
-
-/// A frame, as its header has it.
-pub(crate) trait Frame: Copy {
-    /// Reads the header that `bytes` start with.
-    fn parse(bytes: &[u8]) -> Option<Self>;
-    /// From this header to the next; `None` when it does not tell.
-    fn size_bytes(&self) -> Option<usize>;
-    /// Samples per channel that the frame adds to the playing time.
-    fn samples(&self) -> u32;
-    fn sample_rate(&self) -> u32;
-    /// Whether `next` can be a later frame of the same stream.
-    fn continues(&self, next: &Self) -> bool;
-    /// The constant bit rate that the header tells, where it tells one.
-    fn bit_rate(&self) -> Option<u32>;
-}
 
 /// What a walk from frame to frame has seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -51,7 +40,7 @@ impl Run {
 
 /// The first frame at or after `from` that is followed by `in_a_row - 1` others, or by fewer and the end.
 pub(crate) fn find<F: Frame>(bytes: &[u8], from: usize, in_a_row: usize) -> Option<(usize, F)> {
-    let starts = (from..bytes.len()).filter(|start| matches!(bytes[*start], 0xff | 0x0b | 0x7f));
+    let starts = (from..bytes.len()).filter(|start| FIRST_BYTES.contains(&bytes[*start]));
     starts
         .filter_map(|start| Some((start, F::parse(bytes.get(start..)?)?)))
         .find(|(start, first)| is_row(bytes, *start, *first, in_a_row))
@@ -109,7 +98,7 @@ mod tests {
         let mut bytes = Vec::new();
         for bit_rate in bit_rates {
             let header = [0xff, 0xfb, bit_rate << 4, 0x64];
-            let size = FrameHeader::parse(&header).and_then(|frame| frame.frame_bytes()).unwrap_or(0);
+            let size = FrameHeader::parse(&header).and_then(|frame| frame.size_bytes()).unwrap_or(0);
             let end = bytes.len() + size;
             bytes.extend(header);
             bytes.resize(end, 0);

@@ -1,6 +1,7 @@
 //! What files of bare frames have in common: finding the first one, and counting the rest.
 
-use super::{Frame, find, length};
+use super::{find, length};
+use crate::codec::frame::Frame;
 use crate::error::ProbeError;
 use crate::metadata::Tags;
 use crate::reader::{Reader, WINDOW_BYTES};

@@ -6,9 +6,9 @@ use super::esds::{ElementaryStream, MPEG4_AUDIO};
 use super::video_entry::parse_btrt;
 use crate::codec::aac::AudioSpecificConfig;
 use crate::codec::dts::CoreFrame;
+use crate::codec::frame::Frame as _;
 use crate::codec::mpeg_audio::FrameHeader;
-use crate::codec::wave_format::WaveFormat;
-use crate::codec::{AudioConfig, UNKNOWN, ac3, flac, headers};
+use crate::codec::{AudioConfig, ac3, flac, headers, pcm, quicktime};
 use crate::cursor::Cursor;
 
 /// Bytes of a version 0 entry before the boxes in it.
@@ -52,7 +52,7 @@ impl AudioEntry {
             b"ec-3" => inner(*b"dec3").and_then(ac3::parse_dec3),
             b"Opus" => inner(*b"dOps").and_then(headers::parse_dops),
             b"fLaC" => inner(*b"dfLa").and_then(flac::parse_dfla),
-            b"alac" => inner(*b"alac").and_then(headers::parse_alac),
+            b"alac" => inner(*b"alac").and_then(|alac| headers::parse_alac(alac.get(4..)?)),
             b"mlpa" => inner(*b"dmlp").and_then(headers::parse_dmlp),
             b"samr" => Some(AudioConfig { channels: Some(1), sample_rate: Some(8000) }),
             b"sawb" => Some(AudioConfig { channels: Some(1), sample_rate: Some(16_000) }),
@@ -61,14 +61,14 @@ impl AudioEntry {
         let config = config.unwrap_or_default();
         let sample_rate = child(boxes, *b"srat").and_then(|srat| Cursor::new(srat.get(4..)?).u32());
         let mut entry = Self {
-            codec: codec_name(kind),
+            codec: quicktime::audio_name(kind),
             codec_string: codec_string(kind, &inner),
             profile: None,
             channels: config.channels.unwrap_or(sound.channels),
             sample_rate: config.sample_rate.or(sample_rate).unwrap_or(sound.sample_rate),
             bit_rate: None,
         };
-        if let Some(codec) = pcm_codec(kind, &sound, &inner).or_else(|| registered_codec(kind)) {
+        if let Some(codec) = pcm_codec(kind, &sound, &inner) {
             entry.codec = codec;
         }
         let stream = inner(*b"esds").and_then(ElementaryStream::parse);
@@ -99,9 +99,7 @@ impl AudioEntry {
             self.codec_string = format!("{}.{}", self.codec_string, config.object_type);
         }
     }
-}
 
-impl AudioEntry {
     /// Whether frames know better than the entry how many channels there are: writers leave them at two.
     pub(super) fn is_told_by_frames(&self) -> bool {
         matches!(self.codec, "mp1" | "mp2" | "mp3" | "dts")
@@ -168,43 +166,6 @@ impl Sound {
     }
 }
 
-fn codec_name(kind: FourCc) -> &'static str {
-    match &kind {
-        b"mp4a" => "aac",
-        b"ac-3" | b"sac3" => "ac3",
-        b"ec-3" => "eac3",
-        b"ac-4" => "ac4",
-        b"Opus" => "opus",
-        b"fLaC" => "flac",
-        b"alac" => "alac",
-        b".mp3" | b"mp3 " => "mp3",
-        b".mp2" => "mp2",
-        b"samr" => "amr_nb",
-        b"sawb" => "amr_wb",
-        b"dtsc" | b"dtsh" | b"dtsl" | b"dtse" | b"DTS " => "dts",
-        b"mlpa" => "truehd",
-        b"mha1" | b"mha2" | b"mhm1" | b"mhm2" => "mpegh_3d_audio",
-        b"ima4" => "adpcm_ima_qt",
-        b"QDM2" => "qdm2",
-        b"QDMC" => "qdmc",
-        b"MAC3" => "mace3",
-        b"MAC6" => "mace6",
-        b"agsm" => "gsm",
-        b"ulaw" => "pcm_mulaw",
-        b"alaw" => "pcm_alaw",
-        b"sqcp" | b"Qclp" => "qcelp",
-        _ => UNKNOWN,
-    }
-}
-
-/// The codec of an entry that is named by a format tag of WAV: `ms` and the two bytes of the tag.
-fn registered_codec(kind: FourCc) -> Option<&'static str> {
-    let [b'm', b's', high, low] = kind else { return None };
-    let mut structure = [0; 16];
-    structure[..2].copy_from_slice(&[low, high]);
-    WaveFormat::parse(&structure).map(|format| format.codec)
-}
-
 /// RFC 6381 names a codec by its sample entry; Opus, FLAC and MP3 go by the names that browsers know.
 fn codec_string<'a>(kind: FourCc, inner: &impl Fn(FourCc) -> Option<&'a [u8]>) -> String {
     match &kind {
@@ -249,21 +210,12 @@ fn pcm_codec<'a>(
         }
         _ => return None,
     };
-    Some(match (is_float, bits, is_big, is_signed) {
-        (true, 32, false, _) => "pcm_f32le",
-        (true, 32, true, _) => "pcm_f32be",
-        (true, 64, false, _) => "pcm_f64le",
-        (true, 64, true, _) => "pcm_f64be",
-        (false, 8, _, true) => "pcm_s8",
-        (false, 8, _, false) => "pcm_u8",
-        (false, 16, false, true) => "pcm_s16le",
-        (false, 16, true, true) => "pcm_s16be",
-        (false, 24, false, true) => "pcm_s24le",
-        (false, 24, true, true) => "pcm_s24be",
-        (false, 32, false, true) => "pcm_s32le",
-        (false, 32, true, true) => "pcm_s32be",
-        _ => UNKNOWN,
-    })
+    let format = match (is_float, is_signed) {
+        (true, _) => pcm::Format::Float,
+        (false, true) => pcm::Format::Signed,
+        (false, false) => pcm::Format::Unsigned,
+    };
+    Some(pcm::name(format, bits, is_big))
 }
 
 #[cfg(test)]
@@ -272,6 +224,7 @@ mod tests {
 
     use super::super::boxes::tests::{boxed, full};
     use super::*;
+    use crate::codec::UNKNOWN;
 
     const ESDS: &[u8] = b"\x03\x16\0\x01\0\x04\x11\x40\x15\0\0\0\0\0\xfb\x32\0\0\xfb\x32\x05\x02\x12\x10";
 

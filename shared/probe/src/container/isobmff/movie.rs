@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
 use super::entry::SampleEntry;
 use super::fragment::Timeline;
 use super::tags;
@@ -15,6 +12,7 @@ use crate::cursor::Cursor;
 use crate::metadata::{
     AudioTrack, CoverArt, MAX_TRACKS, Metadata, SubtitleTrack, Tags, VideoTrack, bit_rate, float, frame_rate,
 };
+use crate::tags::created_at_unix;
 
 /// Seconds from 1904-01-01, which the format counts from, to 1970-01-01.
 const EPOCH_1904: u64 = 2_082_844_800;
@@ -302,8 +300,7 @@ fn creation_time(seconds: u64) -> Option<String> {
     if seconds == 0 {
         return None;
     }
-    let moment = OffsetDateTime::from_unix_timestamp(i64::try_from(since_1970).ok()?).ok()?;
-    moment.format(&Rfc3339).ok()
+    created_at_unix(i64::try_from(since_1970).ok()?)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::boxes::{FourCc, child, children};
 use super::tree::Node;
 use crate::cursor::Cursor;
 use crate::metadata::{CoverArt, MAX_COVER_ART, Tags};
+use crate::tags::text::{until_nul, utf_16_be};
 
 /// The most items that are looked at.
 const MAX_ITEMS: usize = 1024;
@@ -148,7 +149,7 @@ fn parse_data(item: FourCc, data: &[u8]) -> Option<String> {
     let text = &value[..value.len().min(MAX_VALUE_BYTES)];
     match kind {
         UTF_8 => Some(String::from_utf8_lossy(text).into_owned()),
-        UTF_16 => Some(utf_16(text)),
+        UTF_16 => Some(utf_16_be(text)),
         IMPLICIT if matches!(&item, b"trkn" | b"disk") => parse_position(value),
         IMPLICIT | SIGNED if is_number(item) || kind == SIGNED => {
             signed(value).map(|number| number.to_string())
@@ -161,11 +162,6 @@ fn parse_data(item: FourCc, data: &[u8]) -> Option<String> {
 
 fn is_number(item: FourCc) -> bool {
     matches!(&item, b"tves" | b"tvsn" | b"cpil" | b"pgap")
-}
-
-fn utf_16(value: &[u8]) -> String {
-    let units = value.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
-    char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
 fn unsigned(value: &[u8]) -> Option<u64> {
@@ -209,7 +205,7 @@ fn collect_string(item: &Node, tags: &mut Tags) {
     } else if let Some((_, key)) = LOCALISED.iter().find(|(kind, _)| **kind == item.kind) {
         // Version, flags and a language; then a string that may be UTF-16.
         let Some(text) = data.get(6..) else { return };
-        let text = if text.starts_with(&[0xfe, 0xff]) { utf_16(&text[2..]) } else { until_nul(text) };
+        let text = if text.starts_with(&[0xfe, 0xff]) { utf_16_be(&text[2..]) } else { until_nul(text) };
         tags.insert(key, &text);
     } else if item.kind[0] == 0xa9
         && let Some(key) = name(item.kind)
@@ -226,10 +222,6 @@ fn parse_quicktime_string(data: &[u8]) -> Option<String> {
     fields.skip(2)?;
     let text = fields.take(usize::from(size).min(fields.rest().len()))?;
     Some(until_nul(text))
-}
-
-fn until_nul(text: &[u8]) -> String {
-    String::from_utf8_lossy(text.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned()
 }
 
 /// `loci` (3GPP TS 26.244 clause 8.13) as ISO 6709: name, role, longitude, latitude in 16.16.

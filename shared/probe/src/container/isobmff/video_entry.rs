@@ -4,9 +4,9 @@ use super::boxes::{FourCc, child, children, kind_text};
 use super::entry::unprotected;
 use super::esds::ElementaryStream;
 use crate::codec::color::ColorCodes;
-use crate::codec::{VideoConfig, av1, bitmap, h264, hevc, vp9};
+use crate::codec::{VideoConfig, av1, h264, hevc, mpeg4_video, quicktime, vp9};
 use crate::cursor::Cursor;
-use crate::metadata::{Color, Hdr, aspect_ratio};
+use crate::metadata::{self, Color, Hdr, aspect_ratio};
 
 /// Bytes of the entry before the boxes in it.
 const FIELD_BYTES: usize = 78;
@@ -39,7 +39,8 @@ impl VideoEntry {
         let named = config.is_some();
         let config = config.unwrap_or_default();
         let (mut codec, mut codec_string) =
-            (codec_name(kind), codec_string(kind, boxes, &config.codec_suffix));
+            (quicktime::video_name(kind), codec_string(kind, boxes, &config.codec_suffix));
+        let (width, height) = config.picture_size((width, height));
         let (mut profile, mut level) = (config.profile, config.level);
         if let Some(stream) = &stream
             && !named
@@ -48,14 +49,13 @@ impl VideoEntry {
             codec_string = stream.codec_string("mp4v");
             if let Some(indication) = stream.visual_profile_level() {
                 codec_string = format!("{codec_string}.{indication}");
-                profile = visual_profile(indication >> 4).map(str::to_owned);
+                profile = mpeg4_video::profile_name(indication).map(str::to_owned);
                 level = Some((indication & 15).into());
             }
         } else if codec == "prores" {
             profile = prores_profile(kind).map(str::to_owned);
         }
         let color = parse_colr(boxes).or(config.color);
-        let (width, height) = picture_size((width, height), config.size, config.is_cropped);
         Some(Self {
             codec,
             codec_string,
@@ -73,11 +73,9 @@ impl VideoEntry {
     /// The shape of the picture: by its pixels' shape, else by the size at which the track is shown, else by its own
     /// size, with square pixels.
     pub(super) fn display_aspect_ratio(&self, display_size: (u32, u32)) -> Option<String> {
-        let (width, height) = (u64::from(self.width), u64::from(self.height));
         match (self.pixel_aspect, display_size) {
-            (Some((x, y)), _) => aspect_ratio(width * u64::from(x), height * u64::from(y)),
             (None, (x, y)) if x > 0 && y > 0 => aspect_ratio(x.into(), y.into()),
-            _ => aspect_ratio(width, height),
+            (pixel, _) => metadata::display_aspect_ratio((self.width, self.height), pixel.unwrap_or((1, 1))),
         }
     }
 }
@@ -127,15 +125,6 @@ fn parse_dvcc(body: &[u8]) -> Option<(u16, u16)> {
     Some((packed >> 9, packed >> 3 & 0x3f))
 }
 
-/// A decoder shows what the bitstream says. Only where that is the bare coded size, in whole macroblocks, may the
-/// container mean a smaller one.
-fn picture_size(container: (u32, u32), coded: Option<(u32, u32)>, is_cropped: bool) -> (u32, u32) {
-    let Some(coded) = coded else { return container };
-    let rounded = (container.0.next_multiple_of(16), container.1.next_multiple_of(16));
-    let container_crops = !is_cropped && container.0 > 0 && container.1 > 0 && rounded == coded;
-    if container_crops { container } else { coded }
-}
-
 fn parse_pasp(body: &[u8]) -> Option<(u32, u32)> {
     let mut fields = Cursor::new(body);
     let aspect = (fields.u32()?, fields.u32()?);
@@ -171,50 +160,7 @@ fn hdr(kind: FourCc, boxes: &[u8], color: ColorCodes) -> Option<Hdr> {
     if dolby_vision_base(kind).is_some() || holds(&DOLBY_VISION_CONFIGS) {
         return Some(Hdr::DolbyVision);
     }
-    // Static metadata belongs to PQ; it says so only where the transfer function is not given.
-    let static_metadata = color.transfer.is_none() && holds(&[b"mdcv", b"clli", b"SmDm", b"CoLL"]);
-    color.hdr().or(static_metadata.then_some(Hdr::Hdr10))
-}
-
-fn codec_name(kind: FourCc) -> &'static str {
-    match &kind {
-        b"avc1" | b"avc2" | b"avc3" | b"avc4" | b"dva1" | b"dvav" => "h264",
-        b"hvc1" | b"hev1" | b"dvh1" | b"dvhe" => "hevc",
-        b"vvc1" | b"vvi1" => "vvc",
-        b"av01" | b"dav1" => "av1",
-        b"vp08" => "vp8",
-        b"vp09" => "vp9",
-        b"mp4v" => "mpeg4",
-        b"s263" | b"h263" | b"H263" => "h263",
-        b"jpeg" | b"mjpa" | b"dmb1" => "mjpeg",
-        b"mjpb" => "mjpegb",
-        b"mjp2" => "jpeg2000",
-        b"png " => "png",
-        b"gif " => "gif",
-        b"apch" | b"apcn" | b"apcs" | b"apco" | b"ap4h" | b"ap4x" => "prores",
-        b"AVdn" | b"AVdh" => "dnxhd",
-        b"CFHD" => "cfhd",
-        b"3IVD" => "msmpeg4v3",
-        b"SVQ1" => "svq1",
-        b"SVQ3" => "svq3",
-        b"cvid" => "cinepak",
-        b"rle " => "qtrle",
-        b"rpza" => "rpza",
-        b"smc " => "smc",
-        b"v210" => "v210",
-        b"raw " | b"2vuy" | b"yuvs" => "rawvideo",
-        b"vc-1" => "vc1",
-        b"m1v " | b"mp1v" => "mpeg1video",
-        [b'd', b'v', b'c' | b'p' | b'h' | b'5' | b'1', _] => "dvvideo",
-        // What follows are families by frame size and rate: HDV, IMX and XDCAM.
-        b"m2v1"
-        | b"mp2v"
-        | [b'h', b'd', b'v', _]
-        | [b'm', b'x', b'3'..=b'5', _]
-        | [b'x', b'd', b'v' | b'h' | b'5', _] => "mpeg2video",
-        // Writers of QuickTime take the FourCCs of AVI for what has none of its own.
-        _ => bitmap::codec_name(kind),
-    }
+    color.hdr(holds(&[b"mdcv", b"clli", b"SmDm", b"CoLL"]))
 }
 
 fn prores_profile(kind: FourCc) -> Option<&'static str> {
@@ -225,18 +171,6 @@ fn prores_profile(kind: FourCc) -> Option<&'static str> {
         b"apch" => "HQ",
         b"ap4h" => "4444",
         b"ap4x" => "XQ",
-        _ => return None,
-    })
-}
-
-/// Profile names of ISO/IEC 14496-2 by the upper half of the indication.
-fn visual_profile(index: u8) -> Option<&'static str> {
-    Some(match index {
-        0 => "Simple Profile",
-        1 => "Simple Scalable Profile",
-        2 => "Core Profile",
-        3 => "Main Profile",
-        15 => "Advanced Simple Profile",
         _ => return None,
     })
 }
@@ -303,14 +237,6 @@ mod tests {
         let plain = entry(*b"avc1", 720, 576, &[]);
         assert_eq!(plain.display_aspect_ratio((1024, 576)).as_deref(), Some("16:9"));
         assert_eq!(plain.display_aspect_ratio((0, 0)).as_deref(), Some("5:4"));
-    }
-
-    #[test]
-    fn the_bitstream_has_the_last_word_on_the_size() {
-        assert_eq!(picture_size((1920, 1080), Some((1920, 1080)), true), (1920, 1080));
-        assert_eq!(picture_size((1920, 1080), Some((1920, 1088)), false), (1920, 1080));
-        assert_eq!(picture_size((1920, 1080), Some((1280, 720)), true), (1280, 720));
-        assert_eq!(picture_size((1920, 1080), None, false), (1920, 1080));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Codec identifiers ("Matroska Codec Specifications", draft-ietf-cellar-codec) by `ffprobe`'s names.
 
-use crate::codec::{UNKNOWN, bitmap};
+use crate::codec::{UNKNOWN, pcm, quicktime};
 
 /// By how an identifier starts; longer ones first where one begins with another.
 const CODECS: [(&str, &str); 64] = [
@@ -79,39 +79,31 @@ pub(super) fn pcm_name(codec_id: &str, bit_depth: u64) -> Option<&'static str> {
     let name = match codec_id.strip_prefix("A_PCM/")? {
         "FLOAT/IEEE" if bit_depth == 64 => "pcm_f64le",
         "FLOAT/IEEE" => "pcm_f32le",
-        "INT/BIG" => match bit_depth {
-            8 => "pcm_u8",
-            24 => "pcm_s24be",
-            32 => "pcm_s32be",
-            _ => "pcm_s16be",
-        },
-        "INT/LIT" => match bit_depth {
-            8 => "pcm_u8",
-            24 => "pcm_s24le",
-            32 => "pcm_s32le",
-            _ => "pcm_s16le",
-        },
+        // Of other depths samples fill two bytes.
+        coded @ ("INT/BIG" | "INT/LIT") => {
+            let bits = [8, 24, 32].into_iter().find(|bits| u64::from(*bits) == bit_depth).unwrap_or(16);
+            pcm::integer_name(bits, coded == "INT/BIG")
+        }
         _ => return None,
     };
     Some(name)
 }
 
-/// The codec of a `V_QUICKTIME` or `A_QUICKTIME` track: its sample entry, of which old writers left out the size.
-pub(super) fn quicktime_name(codec_private: &[u8]) -> &'static str {
+/// The sample entry of a `V_QUICKTIME` or `A_QUICKTIME` track by its kind. Old writers left out the size in front.
+fn quicktime_kind(codec_private: &[u8]) -> Option<[u8; 4]> {
     let mut kinds = [4..8, 0..4].into_iter().filter_map(|range| codec_private.get(range)?.first_chunk::<4>());
-    let kind = kinds.find(|kind| kind.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' '));
-    kind.map_or(UNKNOWN, |kind| quicktime_entry_name(*kind))
+    kinds.find(|kind| kind.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ')).copied()
 }
 
-fn quicktime_entry_name(kind: [u8; 4]) -> &'static str {
+/// The codec of a `V_QUICKTIME` track.
+pub(super) fn quicktime_video_name(codec_private: &[u8]) -> &'static str {
+    quicktime_kind(codec_private).map_or(UNKNOWN, quicktime::video_name)
+}
+
+/// The codec of an `A_QUICKTIME` track. What an entry says of PCM is not looked at: these are of one size each.
+pub(super) fn quicktime_audio_name(codec_private: &[u8]) -> &'static str {
+    let Some(kind) = quicktime_kind(codec_private) else { return UNKNOWN };
     match &kind {
-        b"QDM2" => "qdm2",
-        b"QDMC" => "qdmc",
-        b"MAC3" => "mace3",
-        b"MAC6" => "mace6",
-        b"ima4" => "adpcm_ima_qt",
-        b"ulaw" => "pcm_mulaw",
-        b"alaw" => "pcm_alaw",
         b"sowt" => "pcm_s16le",
         b"twos" => "pcm_s16be",
         b"in24" => "pcm_s24be",
@@ -119,23 +111,7 @@ fn quicktime_entry_name(kind: [u8; 4]) -> &'static str {
         b"fl32" => "pcm_f32be",
         b"fl64" => "pcm_f64be",
         b"raw " => "pcm_u8",
-        b"SVQ1" => "svq1",
-        b"SVQ3" => "svq3",
-        b"rle " => "qtrle",
-        b"rpza" => "rpza",
-        b"smc " => "smc",
-        _ => bitmap::codec_name(kind),
-    }
-}
-
-/// The codec as in the `codecs` parameter of RFC 6381, for codecs that need no configuration for it.
-pub(super) fn codec_string(codec: &str) -> &str {
-    match codec {
-        "ac3" => "ac-3",
-        "eac3" => "ec-3",
-        "dts" => "dtsc",
-        "mpeg4" => "mp4v.20",
-        codec => codec,
+        _ => quicktime::audio_name(kind),
     }
 }
 
@@ -164,8 +140,8 @@ mod tests {
 
     #[test]
     fn quicktime_entries_come_with_or_without_size() {
-        assert_eq!(quicktime_name(b"\0\0\0\x56SVQ3\0\0"), "svq3");
-        assert_eq!(quicktime_name(b"SVQ3\0\0\0\0"), "svq3");
-        assert_eq!(quicktime_name(b"SV"), UNKNOWN);
+        assert_eq!(quicktime_video_name(b"\0\0\0\x56SVQ3\0\0"), "svq3");
+        assert_eq!(quicktime_video_name(b"SVQ3\0\0\0\0"), "svq3");
+        assert_eq!(quicktime_video_name(b"SV"), UNKNOWN);
     }
 }

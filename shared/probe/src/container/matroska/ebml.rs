@@ -1,6 +1,7 @@
 //! EBML (RFC 8794): elements of a variable-size identifier, a variable-size length, and a body.
 
 use crate::cursor::Cursor;
+use crate::tags::text::until_nul;
 
 /// As many bytes as a header may have: 4 of identifier and 8 of size.
 pub(super) const MAX_HEADER_BYTES: u64 = 12;
@@ -104,7 +105,7 @@ pub(super) fn child_float(body: &[u8], id: u32) -> Option<f64> {
 }
 
 pub(super) fn child_text(body: &[u8], id: u32) -> Option<String> {
-    Some(text(child(body, id)?))
+    child(body, id).map(until_nul)
 }
 
 pub(super) fn unsigned(body: &[u8]) -> Option<u64> {
@@ -117,11 +118,6 @@ fn float(body: &[u8]) -> Option<f64> {
         8 => Cursor::new(body).f64(),
         _ => None,
     }
-}
-
-/// A string, which ends at its first zero byte.
-pub(super) fn text(body: &[u8]) -> String {
-    String::from_utf8_lossy(body.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned()
 }
 
 #[cfg(test)]
@@ -183,6 +179,6 @@ pub(super) mod tests {
         assert_eq!(float(&1.5_f32.to_be_bytes()), Some(1.5));
         assert_eq!(float(&2.5_f64.to_be_bytes()), Some(2.5));
         assert_eq!(float(&[0; 3]), None);
-        assert_eq!(text(b"und\0\0"), "und");
+        assert_eq!(child_text(&element(0xec, b"und\0\0"), 0xec).as_deref(), Some("und"));
     }
 }

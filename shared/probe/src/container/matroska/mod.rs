@@ -18,8 +18,6 @@ mod video;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use cluster::{Block, CLUSTER};
 use ebml::{Header, MAX_HEADER_BYTES, child, child_float, child_text, child_unsigned, children};
@@ -28,9 +26,10 @@ use track::{Media, Track, parse_tracks};
 
 use crate::container::frame_rate;
 use crate::error::ProbeError;
-use crate::metadata::{CoverArt, MAX_COVER_ART, MAX_TRACKS, Metadata, float, frame_rate as rounded_rate};
-use crate::reader::{MAX_READS, Reader, WINDOW_BYTES};
+use crate::metadata::{CoverArt, MAX_COVER_ART, MAX_TRACKS, Metadata, float, round_frame_rate};
+use crate::reader::{Reader, WINDOW_BYTES};
 use crate::source::ByteSource;
+use crate::tags::created_at_unix;
 
 const SEGMENT: u32 = 0x1853_8067;
 const SEEK_HEAD: u32 = 0x114d_9b74;
@@ -80,7 +79,6 @@ pub(crate) async fn probe<S: ByteSource>(
     let (segment_body, segment_end) = find_segment(reader).await?;
     let mut walk = Walk {
         reader,
-        reads_left: MAX_READS - 1,
         segment_body,
         segment_end,
         parts: Vec::new(),
@@ -128,8 +126,6 @@ struct Part {
 
 struct Walk<'r, 's, S: ByteSource> {
     reader: &'r mut Reader<'s, S>,
-    /// Reads that may still be made.
-    reads_left: u32,
     segment_body: u64,
     segment_end: u64,
     parts: Vec<Part>,
@@ -169,12 +165,6 @@ impl<S: ByteSource> Walk<'_, '_, S> {
 
     /// Reads from `start` to `end` if that is in memory or within what may still be read.
     async fn read(&mut self, start: u64, end: u64) -> Result<Option<Bytes>, ProbeError<S::Error>> {
-        if !self.reader.is_cached(start..end) {
-            if self.reads_left == 0 {
-                return Ok(None);
-            }
-            self.reads_left -= 1;
-        }
         match self.reader.read(start..end).await {
             // What is known by then is an answer.
             Err(ProbeError::LimitExceeded { .. }) => Ok(None),
@@ -196,7 +186,7 @@ impl<S: ByteSource> Walk<'_, '_, S> {
                 break;
             }
             let is_cached = self.reader.is_cached(position..position.saturating_add(MAX_HEADER_BYTES));
-            if !is_cached && (self.is_complete() || self.reads_left <= 1) {
+            if !is_cached && (self.is_complete() || self.reader.reads_left() <= 1) {
                 break;
             }
             let Some(header) = self.header_at(position).await? else { break };
@@ -278,10 +268,10 @@ impl<S: ByteSource> Walk<'_, '_, S> {
 
     /// The first clusters, which start at `start`: what is in memory of them, or more where that is too little.
     async fn first_frames(&mut self, start: u64, tracks: &[Track]) -> Result<Bytes, ProbeError<S::Error>> {
-        let cached_end = self.cached_end(start, start.saturating_add(FIRST_FRAMES_BYTES));
+        let cached_end = self.reader.cached_until(start).min(start.saturating_add(FIRST_FRAMES_BYTES));
         let bytes = self.reader.read(start..cached_end).await?;
         // The last timestamp and the tags have to be left a read each.
-        if self.reads_left > 2
+        if self.reader.reads_left() > 2
             && lack_frames(tracks, &cluster::blocks(&bytes))
             && let Some(more) = self.read(start, start.saturating_add(FIRST_FRAMES_BYTES)).await?
         {
@@ -320,7 +310,7 @@ impl<S: ByteSource> Walk<'_, '_, S> {
                     let first = own.iter().take(frame_rate::MAX_FRAMES);
                     frame_rate::estimate(first.map(|block| block.timestamp).collect(), ticks.seconds)
                 };
-                video.track.frame_rate = rounded_rate(1, 1.0 / rate);
+                video.track.frame_rate = round_frame_rate(rate);
             }
             if let Some(frame) = own.first().and_then(|block| block.frame())
                 && track.has_plain_frames
@@ -329,16 +319,6 @@ impl<S: ByteSource> Walk<'_, '_, S> {
             }
         }
         Ok(())
-    }
-
-    /// The end of what is in memory from `start` on, up to `limit`.
-    fn cached_end(&self, start: u64, limit: u64) -> u64 {
-        let (mut known, mut unknown) = (start, limit.saturating_add(1));
-        while known + 1 < unknown {
-            let middle = known + (unknown - known) / 2;
-            if self.reader.is_cached(start..middle) { known = middle } else { unknown = middle }
-        }
-        known
     }
 
     /// When the last frame ends, in seconds: by the last cluster within reach, else by the last cue, else by how fast
@@ -477,7 +457,7 @@ fn add_tracks(metadata: &mut Metadata, tracks: Vec<Track>, bit_rates: &[(u64, u6
 fn created_at(date: &[u8]) -> Option<String> {
     let nanoseconds = i64::from_be_bytes(*date.first_chunk::<8>().filter(|_| date.len() == 8)?);
     let since_1970 = EPOCH.checked_add(nanoseconds.div_euclid(1_000_000_000))?;
-    OffsetDateTime::from_unix_timestamp(since_1970).ok()?.format(&Rfc3339).ok()
+    created_at_unix(since_1970)
 }
 
 #[cfg(test)]

@@ -3,11 +3,9 @@
 use super::codec;
 use super::ebml::{child, child_float, child_text, child_unsigned, children, unsigned};
 use super::video::Video;
-use crate::codec::aac::AudioSpecificConfig;
 use crate::codec::flac::StreamInfo;
 use crate::codec::wave_format::WaveFormat;
-use crate::codec::{AudioConfig, UNKNOWN, dts_profile};
-use crate::cursor::Cursor;
+use crate::codec::{AudioConfig, UNKNOWN, aac, codec_string, dts_profile, headers};
 use crate::metadata::{AudioTrack, SubtitleTrack};
 
 const TRACK_ENTRY: u32 = 0xae;
@@ -112,7 +110,7 @@ fn parse_audio(codec_id: &str, codec_private: &[u8], entry: &[u8]) -> AudioTrack
     let audio = child(entry, AUDIO).unwrap_or_default();
     let bit_depth = child_unsigned(audio, BIT_DEPTH).unwrap_or_default();
     let name = codec::pcm_name(codec_id, bit_depth).unwrap_or_else(|| codec::name(codec_id));
-    let mut track = AudioTrack::new(name, codec::codec_string(name));
+    let mut track = AudioTrack::new(name, codec_string(name));
     let sampled_at = child_float(audio, SAMPLING_FREQUENCY).unwrap_or(DEFAULT_SAMPLE_RATE);
     let played_at = child_float(audio, OUTPUT_SAMPLING_FREQUENCY).filter(|rate| *rate > 0.0);
     track.sample_rate = whole(played_at.unwrap_or(sampled_at));
@@ -122,9 +120,9 @@ fn parse_audio(codec_id: &str, codec_private: &[u8], entry: &[u8]) -> AudioTrack
         "aac" => apply_aac(&mut track, codec_id, codec_private),
         _ if codec_id == "A_MS/ACM" => apply_wave_format(&mut track, codec_private),
         UNKNOWN if codec_id == "A_QUICKTIME" => {
-            let name = codec::quicktime_name(codec_private);
+            let name = codec::quicktime_audio_name(codec_private);
             name.clone_into(&mut track.codec);
-            codec::codec_string(name).clone_into(&mut track.codec_string);
+            codec_string(name).clone_into(&mut track.codec_string);
         }
         _ => {
             let config = parse_config(name, codec_private).unwrap_or_default();
@@ -145,21 +143,12 @@ fn whole(rate: f64) -> u32 {
 }
 
 fn apply_aac(track: &mut AudioTrack, codec_id: &str, codec_private: &[u8]) {
-    "mp4a.40.2".clone_into(&mut track.codec_string);
-    let Some(mut config) = AudioSpecificConfig::parse(codec_private) else {
-        // Identifiers of old name the profile: A_AAC/MPEG4/LC/SBR.
-        if codec_id.ends_with("/SBR") {
-            "mp4a.40.5".clone_into(&mut track.codec_string);
-            track.profile = Some("HE-AAC".to_owned());
-        }
-        return;
-    };
-    config.infer_sbr(track.sample_rate);
-    config.codec().clone_into(&mut track.codec);
-    track.codec_string = format!("mp4a.40.{}", config.object_type);
-    track.profile = config.profile().map(str::to_owned);
-    track.sample_rate = config.sample_rate;
-    track.channels = config.channels.unwrap_or(track.channels);
+    aac::describe(track, codec_private);
+    // Identifiers of old name the profile, A_AAC/MPEG4/LC/SBR, and come without a configuration.
+    if track.profile.is_none() && codec_id.ends_with("/SBR") {
+        "mp4a.40.5".clone_into(&mut track.codec_string);
+        track.profile = Some("HE-AAC".to_owned());
+    }
 }
 
 fn apply_wave_format(track: &mut AudioTrack, codec_private: &[u8]) {
@@ -176,30 +165,15 @@ fn parse_config(codec: &str, codec_private: &[u8]) -> Option<AudioConfig> {
             let channels = codec_private.get(9).copied().map(u32::from).filter(|count| *count > 0);
             Some(AudioConfig { channels, sample_rate: Some(48_000) })
         }
-        "vorbis" => parse_vorbis(codec_private),
+        "vorbis" => headers::parse_vorbis(codec_private),
         "flac" => {
             // "fLaC" and a block header.
             let info = StreamInfo::parse(codec_private.strip_prefix(b"fLaC")?.get(4..)?)?;
             Some(AudioConfig { channels: Some(info.channels), sample_rate: Some(info.sample_rate) })
         }
-        "alac" => {
-            let mut fields = Cursor::new(codec_private);
-            fields.skip(9)?;
-            let channels = fields.u8()?;
-            fields.skip(10)?;
-            Some(AudioConfig { channels: Some(channels.into()), sample_rate: fields.u32() })
-        }
+        "alac" => headers::parse_alac(codec_private),
         _ => None,
     }
-}
-
-/// The identification header, the first of three that are laced as Xiph does.
-fn parse_vorbis(codec_private: &[u8]) -> Option<AudioConfig> {
-    const SIGNATURE: &[u8] = b"\x01vorbis";
-    let start = codec_private.windows(SIGNATURE.len()).take(1024).position(|window| window == SIGNATURE)?;
-    let mut fields = Cursor::new(codec_private.get(start + SIGNATURE.len()..)?);
-    fields.skip(4)?;
-    Some(AudioConfig { channels: fields.u8().map(u32::from), sample_rate: fields.u32_le() })
 }
 
 /// The unsigned integers of all children with identifier `id`.

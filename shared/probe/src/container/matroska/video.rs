@@ -2,10 +2,11 @@
 
 use super::codec;
 use super::ebml::{child, child_float, child_unsigned, children};
-use crate::codec::color::ColorCodes;
+use crate::codec::bitmap::Bitmap;
+use crate::codec::color::{ColorCodes, UNSPECIFIED};
 use crate::codec::vp9::Vp9Config;
-use crate::codec::{UNKNOWN, VideoConfig, av1, bitmap::Bitmap, h264, hevc};
-use crate::metadata::{Hdr, VideoTrack, aspect_ratio};
+use crate::codec::{UNKNOWN, av1, codec_string, h264, hevc};
+use crate::metadata::{self, Hdr, VideoTrack, aspect_ratio};
 
 const PIXEL_WIDTH: u32 = 0xb0;
 const PIXEL_HEIGHT: u32 = 0xba;
@@ -48,17 +49,17 @@ impl Video {
         let bitmap = (codec_id == "V_MS/VFW/FOURCC").then(|| Bitmap::parse(codec_private)).flatten();
         let mut name = bitmap.as_ref().map_or_else(|| codec::name(codec_id), |bitmap| bitmap.codec);
         if name == UNKNOWN && codec_id == "V_QUICKTIME" {
-            name = codec::quicktime_name(codec_private);
+            name = codec::quicktime_video_name(codec_private);
         }
         let (config, entry_type) = match name {
             "h264" => (h264::parse_avcc(codec_private), "avc1"),
             "hevc" => (hevc::parse_hvcc(codec_private), "hvc1"),
             "av1" => (av1::parse_av1c(codec_private), "av01"),
-            _ => (None, codec::codec_string(name)),
+            _ => (None, codec_string(name)),
         };
         let config = config.unwrap_or_default();
         let mut track = VideoTrack::new(name, &format!("{entry_type}{}", config.codec_suffix));
-        (track.width, track.height) = picture_size((size(PIXEL_WIDTH), size(PIXEL_HEIGHT)), &config);
+        (track.width, track.height) = config.picture_size((size(PIXEL_WIDTH), size(PIXEL_HEIGHT)));
         track.display_aspect_ratio = display_aspect_ratio(video, &track, config.pixel_aspect);
         track.rotation = rotation(video);
         track.profile = config.profile;
@@ -99,21 +100,9 @@ impl Video {
             self.track.profile = config.profile_name();
         }
         self.track.color = self.color.names();
-        // Static metadata belongs to PQ; it says so only where the transfer function is not given.
-        let static_metadata = self.color.transfer.is_none() && self.has_static_metadata;
-        self.track.hdr = self.track.hdr.or(self.color.hdr()).or(static_metadata.then_some(Hdr::Hdr10));
+        self.track.hdr = self.track.hdr.or(self.color.hdr(self.has_static_metadata));
         self.track
     }
-}
-
-/// A decoder shows what the bitstream says. Only where that is the bare coded size, in whole macroblocks, may the
-/// container mean a smaller one.
-fn picture_size(container: (u32, u32), config: &VideoConfig) -> (u32, u32) {
-    let Some(coded) = config.size else { return container };
-    let rounded = [container.0, container.1].map(|size| size.checked_next_multiple_of(16));
-    let container_crops =
-        !config.is_cropped && container.0 > 0 && container.1 > 0 && rounded == [Some(coded.0), Some(coded.1)];
-    if container_crops { container } else { coded }
 }
 
 fn display_aspect_ratio(
@@ -121,28 +110,28 @@ fn display_aspect_ratio(
     track: &VideoTrack,
     pixel_aspect: Option<(u32, u32)>,
 ) -> Option<String> {
-    let (width, height) = (u64::from(track.width), u64::from(track.height));
     let displayed = child_unsigned(video, DISPLAY_WIDTH).zip(child_unsigned(video, DISPLAY_HEIGHT));
     let displayed = displayed.filter(|_| child_unsigned(video, DISPLAY_UNIT) != Some(UNIT_UNKNOWN));
     if let Some(shape) = displayed.and_then(|(width, height)| aspect_ratio(width, height)) {
         return Some(shape);
     }
-    if let Some((x, y)) = pixel_aspect {
-        return aspect_ratio(width * u64::from(x), height * u64::from(y));
+    if let Some(pixel) = pixel_aspect {
+        return metadata::display_aspect_ratio((track.width, track.height), pixel);
     }
     // Without a size of its own the display is as large as what cropping leaves.
-    let cropped = |whole: u64, edges: [u32; 2]| {
-        edges
-            .iter()
-            .fold(whole, |rest, edge| rest.saturating_sub(child_unsigned(video, *edge).unwrap_or_default()))
+    let cropped = |whole: u32, edges: [u32; 2]| {
+        edges.iter().fold(u64::from(whole), |rest, edge| {
+            rest.saturating_sub(child_unsigned(video, *edge).unwrap_or_default())
+        })
     };
-    aspect_ratio(cropped(width, CROP_LEFT_RIGHT), cropped(height, CROP_TOP_BOTTOM))
+    aspect_ratio(cropped(track.width, CROP_LEFT_RIGHT), cropped(track.height, CROP_TOP_BOTTOM))
 }
 
 fn parse_colour(colour: &[u8]) -> ColorCodes {
     const LIMITED: u64 = 1;
     const FULL: u64 = 2;
-    let code = |id| child_unsigned(colour, id).and_then(|code| u16::try_from(code).ok()).unwrap_or(2);
+    let code =
+        |id| child_unsigned(colour, id).and_then(|code| u16::try_from(code).ok()).unwrap_or(UNSPECIFIED);
     ColorCodes {
         full_range: match child_unsigned(colour, RANGE) {
             Some(LIMITED) => Some(false),

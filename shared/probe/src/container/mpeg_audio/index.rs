@@ -63,6 +63,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::codec::frame::Frame as _;
 
     fn frame(offset: usize, table: &[u8]) -> (FrameHeader, Vec<u8>) {
         let mut bytes = vec![0xff, 0xfb, 0x90, 0x64];
@@ -81,10 +82,14 @@ mod tests {
         assert_eq!(full, Index { frames: Some(384), bytes: Some(0x9f00) });
         assert_eq!(full.frames_in(0x9f00), Some(384));
         assert_eq!(full.frames_in(100), Some(384));
-        assert_eq!(full.frames_in(0x9f00 * 2), None);
+        assert_eq!(full.frames_in(0x9f00 + 0x9f0), Some(384));
+        assert_eq!(full.frames_in(0x9f00 + 0x9f1), None);
         let no_frames = parse(b"Info\0\0\0\x02\0\0\x9f\x00").unwrap();
         assert_eq!((no_frames.frames_in(0x9f00), no_frames.bytes), (None, Some(0x9f00)));
         assert_eq!(parse(b"Xing\0\0\0\x03\0\0\x01"), None);
+        let (_, mut layer_2) = frame(32, b"Xing\0\0\0\x03\0\0\x01\x80\0\0\x9f\x00");
+        layer_2[1] = 0xfd;
+        assert_eq!(Index::parse(&FrameHeader::parse(&layer_2).unwrap(), &layer_2), None);
         assert_eq!(parse(b"Ping\0\0\0\x03\0\0\x01\x80\0\0\x9f\x00"), None);
     }
 

@@ -7,6 +7,7 @@ mod index;
 
 use index::Index;
 
+use crate::codec::frame::Frame as _;
 use crate::codec::mpeg_audio::FrameHeader;
 use crate::container::frames::{find, length, stream};
 use crate::error::ProbeError;
@@ -61,14 +62,11 @@ pub(crate) async fn probe<S: ByteSource>(
         metadata.set_duration(float(frames) * f64::from(first.samples()) / f64::from(first.sample_rate));
     } else {
         // The frame with the table plays nothing.
-        let table_bytes = index.and_then(|_| first.frame_bytes()).unwrap_or(0) as u64;
+        let table_bytes = index.and_then(|_| first.size_bytes()).unwrap_or(0) as u64;
         let start = start.saturating_add(table_bytes).min(end);
         metadata.set_duration(length::seconds(reader, start, end, &first).await?);
     }
-    let mut track = AudioTrack::new(first.codec(), first.codec());
-    track.channels = first.channels;
-    track.sample_rate = first.sample_rate;
-    metadata.audio.push(track);
+    metadata.audio.push(AudioTrack::plain(first.codec(), first.channels, first.sample_rate));
     Ok(metadata)
 }
 
@@ -80,7 +78,7 @@ fn with_index(window: &[u8]) -> Option<(FrameHeader, Index)> {
 
 /// Whether frames follow the one that `window` starts with: what is cut before plays nothing.
 fn has_sound(window: &[u8]) -> bool {
-    let table_bytes = FrameHeader::parse(window).and_then(|first| first.frame_bytes());
+    let table_bytes = FrameHeader::parse(window).and_then(|first| first.size_bytes());
     table_bytes.is_some_and(|from| find::<FrameHeader>(window, from, LEAST_IN_A_ROW).is_some())
 }
 

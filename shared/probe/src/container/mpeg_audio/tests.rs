@@ -1,3 +1,5 @@
+//! Whole streams, built by hand.
+
 #![allow(clippy::unwrap_used)]
 
 use crate::source::MemorySource;

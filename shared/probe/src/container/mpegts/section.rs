@@ -145,7 +145,12 @@ mod tests {
         add(true, &[&[0][..], &pat[..10]].concat());
         add(false, &pat[10..15]);
         add(true, &[&[5][..], &pat[15..], &pat, &[0xff; 9]].concat());
+        // Stuffing is no section, however long it is.
+        add(false, &[0xff; 4096]);
         assert_eq!(found, [pat.clone(), pat.clone()]);
+        let mut next = pat.clone();
+        next[5] = 0xc0;
+        assert_eq!(parse_pat(&next), None, "not in force yet");
         assert_eq!(parse_pat(&pat), Some(vec![(1, 0x1000)]));
         assert_eq!(parse_pat(&section(2, 1, &[])), None);
     }

@@ -1,26 +1,23 @@
 //! One stream of a program: what its own bytes say of it.
 
-use super::frame_rate::{MAX_RATE, nearest_standard};
+use super::frame_rate::{MAX_RATE, nearest_usual};
 use super::packet::Packet;
 use super::pes::PesHeader;
 use super::stream_type::Codec;
 use super::timeline::{Timeline, seconds_since};
 use crate::codec::aac::AudioSpecificConfig;
-use crate::codec::annex_b::units;
 use crate::codec::dts::{self, CoreFrame};
+use crate::codec::frame::Frame;
 use crate::codec::{
     AudioConfig, VideoConfig, ac3, adts, h264, hevc, latm, mpeg_audio, mpeg_video, mpeg4_video,
 };
-use crate::container::frames::{Frame, find};
-use crate::metadata::{AudioTrack, SubtitleTrack, VideoTrack, aspect_ratio, float};
+use crate::container::frames::find;
+use crate::metadata::{AudioTrack, SubtitleTrack, VideoTrack, float, round_frame_rate};
 
 /// Rows of frames that are believed, in a stream that was declared to be of their kind.
 const IN_A_ROW: usize = 2;
 /// Channels of Blu-ray PCM by its channel assignment.
 const BLURAY_CHANNELS: [u32; 12] = [0, 1, 0, 2, 3, 3, 4, 4, 5, 6, 7, 8];
-const NAL_TYPE_SPS: u8 = 7;
-const HEVC_VPS: u8 = 32;
-const HEVC_SPS: u8 = 33;
 
 pub(super) struct Stream {
     pub(super) pid: u16,
@@ -125,8 +122,8 @@ impl Stream {
                 self.video(name, name, sequence.map(|sequence| sequence.config))
             }
             Codec::Mpeg4Video => self.video("mpeg4", "mp4v", mpeg4_video::find_layer(stream)),
-            Codec::H264 => self.video("h264", "avc1", find_h264(stream)),
-            Codec::Hevc => self.video("hevc", "hvc1", find_hevc(stream)),
+            Codec::H264 => self.video("h264", "avc1", h264::find_sps(stream)),
+            Codec::Hevc => self.video("hevc", "hvc1", hevc::find_sps(stream)),
             Codec::OtherVideo(name) => self.video(name, name, None),
             Codec::MpegAudio => {
                 let frame = first::<mpeg_audio::FrameHeader>(stream).map(|(_, frame)| frame);
@@ -181,17 +178,9 @@ impl Stream {
         let config = config.unwrap_or_default();
         let told = config.frame_rate.map(|(frames, seconds)| float(frames) / float(seconds));
         let rate = told.filter(|rate| *rate <= MAX_RATE).or_else(|| self.timeline.frame_rate());
-        let rate = rate.map_or(0.0, nearest_standard);
-        let mut track = VideoTrack::new(name, &format!("{codec_string}{}", config.codec_suffix));
-        (track.width, track.height) = config.size.unwrap_or_default();
-        let (x, y) = config.pixel_aspect.unwrap_or((1, 1));
-        track.display_aspect_ratio =
-            aspect_ratio(u64::from(track.width) * u64::from(x), u64::from(track.height) * u64::from(y));
-        track.profile = config.profile;
-        track.level = config.level;
-        track.frame_rate = (rate * 1e3).round() / 1e3;
-        track.color = config.color.names();
-        track.hdr = config.color.hdr();
+        let rate = rate.map_or(0.0, nearest_usual);
+        let mut track = config.into_track(name, codec_string);
+        track.frame_rate = round_frame_rate(rate);
         let frame_seconds = if rate > 0.0 { 1.0 / rate } else { 0.0 };
         Described { track: Track::Video(track), frame_seconds, is_complete }
     }
@@ -226,28 +215,6 @@ impl Stream {
 /// The first frame of a stream that was declared to be of its kind, so that a lone one is believed where it should be.
 fn first<F: Frame>(stream: &[u8]) -> Option<(usize, F)> {
     find::<F>(stream, 0, IN_A_ROW).or_else(|| Some((0, F::parse(stream)?)))
-}
-
-fn find_h264(stream: &[u8]) -> Option<VideoConfig> {
-    units(stream)
-        .filter(|unit| unit.first().is_some_and(|header| header & 0x1f == NAL_TYPE_SPS))
-        .find_map(h264::parse_sps_nal)
-}
-
-fn find_hevc(stream: &[u8]) -> Option<VideoConfig> {
-    let mut vps_frame_rate = None;
-    for unit in units(stream) {
-        match unit.first().map(|header| header >> 1 & 0x3f) {
-            Some(HEVC_VPS) => vps_frame_rate = hevc::parse_vps_frame_rate(unit),
-            Some(HEVC_SPS) => {
-                if let Some(config) = hevc::parse_sps_nal(unit) {
-                    return Some(VideoConfig { frame_rate: vps_frame_rate.or(config.frame_rate), ..config });
-                }
-            }
-            _ => {}
-        }
-    }
-    None
 }
 
 fn find_aac(stream: &[u8]) -> Option<AudioSpecificConfig> {
@@ -292,13 +259,13 @@ fn parse_s302m(stream: &[u8]) -> Option<AudioConfig> {
 /// What a stream is by its own bytes, where no table and no descriptor tells.
 pub(super) fn guess(stream: &[u8]) -> Option<Codec> {
     const SURE: usize = 4;
-    if find_hevc(stream).is_some() && units(stream).any(|unit| unit.first() == Some(&(HEVC_VPS << 1))) {
+    if hevc::has_vps(stream) && hevc::find_sps(stream).is_some() {
         return Some(Codec::Hevc);
     }
     if mpeg_video::Sequence::find(stream).is_some_and(|sequence| sequence.config.size.is_some()) {
         return Some(Codec::MpegVideo);
     }
-    if find_h264(stream).is_some_and(|config| config.size.is_some()) {
+    if h264::find_sps(stream).is_some_and(|config| config.size.is_some()) {
         return Some(Codec::H264);
     }
     if is_row::<adts::FrameHeader>(stream, SURE) {

@@ -1,3 +1,5 @@
+//! Whole streams, built by hand.
+
 #![allow(clippy::unwrap_used)]
 
 use crate::metadata::Metadata;
@@ -138,6 +140,16 @@ async fn a_stretch_of_a_stream_is_enough() {
     let metadata = read(whole[188 * 9 + 77..whole.len() - 33].to_vec()).await;
     assert_eq!((metadata.video.len(), metadata.audio.len()), (1, 1));
     assert!((metadata.duration_seconds - 4.0).abs() < 0.2, "{}", metadata.duration_seconds);
+}
+
+#[tokio::test]
+async fn subtitles_that_hang_over_far_do_not_count() {
+    let subtitle = |stamp| pes(0x102, 0xbd, stamp, b"\x20\0\x0f");
+    let film = |overhang: u64| {
+        [tables(), subtitle(90_000), frames(90_000, 50), subtitle(3 * 90_000 + overhang)].concat()
+    };
+    assert_seconds(&read(film(45_000)).await, 2.5);
+    assert_seconds(&read(film(450_000)).await, 2.0);
 }
 
 #[tokio::test]

@@ -2,8 +2,10 @@
 //!
 //! The pages at the start describe the streams, and where the first frames are in time; the last page of each stream,
 //! within the reach of one page from the end of the file, tells where it ends. The duration is counted as `ffprobe`
-//! does: of Opus it is the last granule position as it is, pre-skip included, and of a chain of streams only the last link's end is known, in the ticks of
-//! the first.
+//! does: of Opus it is the last granule position as it is, pre-skip included, and of a chain of streams only the last
+//! link's end is known, in the ticks of the first.
+//!
+//! A file without a page that is whole is malformed; one whose end tells nothing has a duration of 0.
 
 mod page;
 mod stream;

@@ -168,7 +168,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_checksum_is_that_of_the_standard() {
-        // From a file by libogg: an empty page at the end of a stream would do, this is an Opus header.
+        // Of the bytes 1 and 255, as the polynomial makes them.
         assert_eq!(CHECKSUMS[1], 0x04c1_1db7);
         assert_eq!(CHECKSUMS[255], 0xb1f7_40b4);
         let mut bytes = page(0, 1, 2, &[b"abc"]);

@@ -3,7 +3,7 @@
 
 use crate::codec::flac::{StreamInfo, parse_picture};
 use crate::cursor::Cursor;
-use crate::metadata::{AudioTrack, MAX_COVER_ART, VideoTrack, aspect_ratio, float, frame_rate};
+use crate::metadata::{AudioTrack, MAX_COVER_ART, VideoTrack, display_aspect_ratio, float, frame_rate};
 use crate::tags::vorbis_comment::Comments;
 
 use super::page::Page;
@@ -82,9 +82,7 @@ impl Description {
     }
 
     fn audio(codec: &str, channels: u32, sample_rate: u32) -> Self {
-        let mut track = AudioTrack::new(codec, codec);
-        (track.channels, track.sample_rate) = (channels, sample_rate);
-        Self::new(Media::Audio(track), sample_rate.into())
+        Self::new(Media::Audio(AudioTrack::plain(codec, channels, sample_rate)), sample_rate.into())
     }
 
     fn new(media: Media, ticks_per_second: f64) -> Self {
@@ -127,8 +125,7 @@ fn parse_theora(packet: &[u8]) -> Option<Description> {
     let quality_and_shift = fields.u16()?;
     let mut track = VideoTrack::new("theora", "theora");
     (track.width, track.height) = (width, height);
-    track.display_aspect_ratio =
-        if x > 0 && y > 0 { shape(width, height, (x, y)) } else { shape(width, height, (1, 1)) };
+    track.display_aspect_ratio = shape((width, height), (x, y));
     track.frame_rate = frame_rate(rate.into(), per.into());
     let mut description = Description::new(Media::Video(track), f64::from(rate) / f64::from(per));
     description.packet_ticks = 1;
@@ -169,15 +166,16 @@ fn parse_vp8(packet: &[u8]) -> Option<Description> {
     let (rate, per) = (fields.u32()?, fields.u32()?);
     let mut track = VideoTrack::new("vp8", "vp8");
     (track.width, track.height) = (width, height);
-    track.display_aspect_ratio = shape(width, height, if x > 0 && y > 0 { (x, y) } else { (1, 1) });
+    track.display_aspect_ratio = shape((width, height), (x, y));
     track.frame_rate = frame_rate(rate.into(), per.into());
     let mut description = Description::new(Media::Video(track), f64::from(rate) / f64::from(per));
     description.packet_ticks = 1;
     Some(description)
 }
 
-fn shape(width: u32, height: u32, pixel: (u32, u32)) -> Option<String> {
-    aspect_ratio(u64::from(width) * u64::from(pixel.0), u64::from(height) * u64::from(pixel.1))
+/// Pixels of which it is not said are square.
+fn shape(size: (u32, u32), pixel: (u32, u32)) -> Option<String> {
+    display_aspect_ratio(size, if pixel.0 > 0 && pixel.1 > 0 { pixel } else { (1, 1) })
 }
 
 /// A logical stream, as far as its pages were seen.
@@ -367,9 +365,22 @@ mod tests {
         let mut stream = Stream::new(1);
         assert_eq!(stream.end_packet(&packet), None);
         assert!((stream.end_seconds((30 << 6) + 30) - 60.0 * 1001.0 / 30_000.0).abs() < 1e-9);
+        let mut old = Stream::new(1);
+        packet[9] = 0;
+        assert_eq!(old.end_packet(&packet), None);
+        assert!((old.end_seconds((30 << 6) + 30) - 61.0 * 1001.0 / 30_000.0).abs() < 1e-9);
         let Media::Video(track) = stream.into_media() else { panic!("no video") };
         assert_eq!((track.width, track.height, track.codec.as_str()), (322, 242, "theora"));
         assert!((track.frame_rate - 29.97).abs() < 1e-9);
+    }
+
+    #[test]
+    fn frames_of_vp8_that_are_not_shown_do_not_count() {
+        let packet = b"OVP80\x01\x01\0\x01\x40\0\xf0\0\0\0\0\0\0\0\0\0\x19\0\0\0\x01";
+        let mut stream = Stream::new(1);
+        assert_eq!(stream.end_packet(packet), None);
+        assert!((stream.end_seconds(50 << 32 | 3 << 30) - 2.0).abs() < 1e-9);
+        assert!((stream.end_seconds(50 << 32) - 1.96).abs() < 1e-9);
     }
 
     #[test]

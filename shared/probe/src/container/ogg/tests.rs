@@ -2,10 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
 use super::page::tests::page;
 use crate::tags::vorbis_comment::tests::comments;
 use crate::{MemorySource, Metadata, ProbeError};
@@ -13,12 +9,9 @@ use crate::{MemorySource, Metadata, ProbeError};
 const FIRST: u8 = 2;
 const LAST: u8 = 4;
 
-fn probe(bytes: Vec<u8>) -> Result<Metadata, ProbeError<std::io::Error>> {
-    let source = MemorySource::new(bytes);
-    match pin!(crate::probe(&source)).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => unreachable!("memory does not wait"),
-    }
+#[tokio::main(flavor = "current_thread")]
+async fn probe(bytes: Vec<u8>) -> Result<Metadata, ProbeError<std::io::Error>> {
+    crate::probe(&MemorySource::new(bytes)).await
 }
 
 fn opus(serial: u32, first_granule: u64, last_granule: u64) -> Vec<u8> {

@@ -4,6 +4,7 @@
 //! A mark of two or four bytes occurs in any sound sooner or later, so frames are believed only if another one of the
 //! same kind follows, and bursts only if there is a frame in them.
 
+use crate::codec::frame::Frame as _;
 use crate::codec::{ac3, dts};
 
 /// A burst starts with two words, its kind and its size.
@@ -159,6 +160,15 @@ mod tests {
         let found = find(&frames(&AC3, 1792, 2));
         assert_eq!(found, Some(Disguised { codec: "ac3", channels: 6, sample_rate: 48_000 }));
         assert_eq!(find(&frames(&AC3, 1794, 2)), None);
+        let mut stereo = AC3;
+        stereo[6] = 0x40;
+        assert_eq!(find(&[frames(&AC3, 1792, 1), frames(&stereo, 1792, 1)].concat()), None);
+    }
+
+    #[test]
+    fn extended_signs_are_no_bits_of_a_frame() {
+        let words = [0_u16, 0xe000, 0, 0].map(u16::to_be_bytes).concat();
+        assert_eq!(unpack(&words, Packing::BigEndian14), [0, 2, 0, 0, 0, 0, 0]);
     }
 
     #[test]

@@ -147,8 +147,8 @@ impl<S: ByteSource> Walk<'_, '_, S> {
         }
         let padded = end.saturating_add(1);
         let Some(bytes) = self.chunks.bytes(end, HEADER_BYTES).await? else { return Ok(padded) };
-        let is_kind = |kind: Option<&[u8]>| KINDS.iter().any(|known| kind == Some(&known[..]));
-        Ok(if is_kind(bytes.get(..4)) && !is_kind(bytes.get(1..5)) { end } else { padded })
+        let is_kind = KINDS.iter().any(|known| bytes.starts_with(&known[..]));
+        Ok(if is_kind { end } else { padded })
     }
 }
 

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::disguise;
-use crate::codec;
-use crate::codec::wave_format::{self, WaveFormat};
+use crate::codec::pcm;
+use crate::codec::wave_format::WaveFormat;
 use crate::container::first_frame::complete_audio;
 use crate::error::ProbeError;
 use crate::metadata::{AudioTrack, CoverArt, Metadata, Tags, float};
@@ -78,7 +78,7 @@ impl Sound {
         let samples = samples(&format, data_size, data_offset.saturating_add(data_size) <= len, self.samples);
         let mut track = format.track();
         padded_pcm(&format).unwrap_or(format.codec).clone_into(&mut track.codec);
-        if codec::pcm_bits_per_sample(&track.codec).is_some() {
+        if pcm::bits_of_pcm(&track.codec).is_some() {
             track.codec_string.clone_from(&track.codec);
             track.bit_rate = exact_bit_rate(&format);
         }
@@ -87,23 +87,18 @@ impl Sound {
             && let Some(found) = disguise::find(&self.start)
         {
             let bit_rate = track.bit_rate;
-            track = AudioTrack::new(found.codec, wave_format::codec_string(found.codec));
-            (track.channels, track.sample_rate) = (found.channels, found.sample_rate);
+            track = AudioTrack::plain(found.codec, found.channels, found.sample_rate);
             track.bit_rate = bit_rate;
         }
         let seconds = match samples {
             0 => estimated_seconds(len.saturating_sub(data_offset), track.bit_rate.unwrap_or_default()),
             samples => float(samples) / f64::from(format.sample_rate),
         };
-        let mut metadata = Metadata::new(container, container, len);
-        metadata.set_duration(seconds);
-        metadata.audio.push(track);
+        let mut metadata = Metadata::of_sound(container, len, seconds, track);
         metadata.cover_art = self.cover_art;
         metadata.created_at = self.created_at;
         let mut tags = self.tags;
-        for (key, value) in self.id3_tags.unwrap_or_default().into_map() {
-            tags.insert(&key, &value);
-        }
+        tags.add(self.id3_tags.unwrap_or_default());
         metadata.tags = tags.into_map();
         Ok(metadata)
     }
@@ -121,7 +116,7 @@ fn padded_pcm(format: &WaveFormat<'_>) -> Option<&'static str> {
 
 /// Uncompressed sound takes what its samples take, whatever rate is written.
 fn exact_bit_rate(format: &WaveFormat<'_>) -> Option<u64> {
-    let bits = codec::pcm_bits_per_sample(format.codec)?;
+    let bits = pcm::bits_of_pcm(format.codec)?;
     let per_frame = u64::from(format.block_align) * 8;
     let per_frame = if per_frame > 0 { per_frame } else { u64::from(bits) * u64::from(format.channels) };
     Some(per_frame.saturating_mul(format.sample_rate.into()))
@@ -150,8 +145,8 @@ fn samples(format: &WaveFormat<'_>, data_size: u64, is_whole: bool, told: u64) -
     if format.codec == "g729" && data_bits > samples {
         samples = 0;
     }
-    let is_exact = codec::exact_bits_per_sample(format.codec).is_some();
-    let frame_bits = codec::bits_per_sample(format.codec).map_or(0, |bits| u64::from(bits) * channels);
+    let is_exact = pcm::exact_bits_per_sample(format.codec).is_some();
+    let frame_bits = pcm::bits_per_sample(format.codec).map_or(0, |bits| u64::from(bits) * channels);
     if (samples == 0 || is_exact) && data_size > 0 && is_whole && frame_bits > 0 {
         samples = data_bits / frame_bits;
     }
@@ -208,6 +203,8 @@ mod tests {
         let mp3 = format("mp3", 2, 16_000, 0);
         assert_eq!(samples(&mp3, 16_000, true, 44_100), 44_100);
         assert_eq!(samples(&mp3, 16_000, true, 77), 0);
+        // Writers of this one count something else.
+        assert_eq!(samples(&format("g729", 1, 1000, 0), 1000, true, 5000), 0);
         let adpcm = format("adpcm_ms", 2, 44_000, 4);
         assert_eq!(samples(&adpcm, 20_000, true, 0), 20_000);
         // All channels, as some writers count.

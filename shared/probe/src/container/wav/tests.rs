@@ -1,3 +1,5 @@
+//! Whole files, built by hand.
+
 #![allow(clippy::unwrap_used)]
 
 use std::io;

@@ -76,7 +76,12 @@ mod tests {
     #[tokio::test]
     async fn chunks_are_aligned_to_eight_bytes() {
         let format = b"\x01\0\x02\0\x44\xac\0\0\x10\xb1\x02\0\x04\0\x10\0";
-        let chunks = [chunk(*b"junk", &[1; 5]), chunk(*b"fmt ", format), chunk(*b"data", &vec![0; 17_640])];
+        let chunks = [
+            chunk(*b"junk", &[1; 5]),
+            chunk(*b"fmt ", format),
+            chunk(*b"data", &vec![0; 17_640]),
+            chunk(*b"junk", &[1; 99]),
+        ];
         let metadata = read(&chunks).await.unwrap();
         assert_eq!((&*metadata.container, &*metadata.audio[0].codec), ("w64", "pcm_s16le"));
         assert!((metadata.duration_seconds - 0.1).abs() < 1e-6);

@@ -114,3 +114,17 @@ pub(super) fn resynchronise(bytes: &[u8]) -> Vec<u8> {
     }
     plain
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_size_is_believed_where_only_it_leads_on() {
+        let frame = [1; 10 + 256];
+        assert_eq!(size_of_version_4(0x100, &frame), 256);
+        assert_eq!(size_of_version_4(0x100, &frame[..10 + 128]), 128);
+        let followed = [&frame[..], b"TIT2"].concat();
+        assert_eq!(size_of_version_4(0x100, &followed), 256);
+    }
+}

@@ -1,3 +1,5 @@
+//! Tags, built by hand.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;
