@@ -48,7 +48,8 @@ pub(super) struct Walk<'r, 's, S: ByteSource> {
     is_movie_cut: bool,
     first_mdat: Option<u64>,
     fragmented: bool,
-    truncated: bool,
+    /// By which the last box is longer than the file.
+    missing_bytes: u64,
     timelines: Timelines,
     coverage: Coverage,
     first_moof: Option<u64>,
@@ -74,7 +75,7 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
             is_movie_cut: false,
             first_mdat: None,
             fragmented: false,
-            truncated: false,
+            missing_bytes: 0,
             timelines: Timelines::new(),
             coverage: Coverage::Whole,
             first_moof: None,
@@ -162,7 +163,7 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
         let misses_samples =
             movie.tracks.iter().any(|track| track.samples.last_chunk_offset.as_ref().is_some_and(beyond));
         // A movie box all alone, as of a film whose media data lies elsewhere, is not cut off.
-        let truncated = self.truncated || (misses_samples && self.first_mdat.is_some());
+        let truncated = self.missing_bytes > 0 || (misses_samples && self.first_mdat.is_some());
         Ok(movie.into_metadata(&Layout {
             size_bytes,
             fast_start: self.first_mdat.is_none_or(|mdat| self.moov_offset < mdat),
@@ -194,7 +195,7 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
                 if missing > 0 && self.movie.is_none() {
                     return Err(cut_off("its media data", missing, true));
                 }
-                self.truncated |= missing > 0;
+                self.missing_bytes = missing;
                 if self.movie.as_ref().is_some_and(|movie| !movie.is_extended && movie.has_samples()) {
                     return Ok(Step::Done);
                 }
@@ -213,7 +214,7 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
                 if self.timelines.is_empty() {
                     return Err(cut_off("its first fragment", missing, self.movie.is_none()));
                 }
-                self.truncated = true;
+                self.missing_bytes = missing;
                 return Ok(Step::Done);
             }
             b"moof" => return self.visit_fragment(position, header).await,
