@@ -1,23 +1,25 @@
-//! Prints what `probe` tells of a local file as JSON, `probe_image` of a still image:
-//! `cargo run -p probe --example probe FILE`.
+//! Prints what `probe` tells of a local file as JSON, with `--image` what `probe_image` tells of a still image:
+//! `cargo run -p probe --example probe [--image] FILE`.
 //!
-//! Ends with 0; with 1 and one sentence on standard error when the file cannot be read or is neither; with 2 when it is
+//! Ends with 0; with 1 and one sentence on standard error when the file cannot be read or is none; with 2 when it is
 //! called wrongly.
 
 use std::error::Error;
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
-use probe::{FileSource, ProbeError, probe, probe_image};
+use probe::{FileSource, probe, probe_image};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let mut arguments = std::env::args_os().skip(1);
-    let (Some(path), None) = (arguments.next(), arguments.next()) else {
-        eprintln!("usage: probe FILE");
+    let mut arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let is_image = arguments.first().is_some_and(|first| first == "--image");
+    arguments.drain(..usize::from(is_image));
+    let [path] = &arguments[..] else {
+        eprintln!("usage: probe [--image] FILE");
         return ExitCode::from(2);
     };
-    match describe(&path).await {
+    match describe(path, is_image).await {
         Ok(json) => {
             println!("{json}");
             ExitCode::SUCCESS
@@ -29,17 +31,11 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn describe(path: &OsStr) -> Result<String, Box<dyn Error>> {
+async fn describe(path: &OsStr, is_image: bool) -> Result<String, Box<dyn Error>> {
     let source = FileSource::open(path)?;
-    let refused = match probe(&source).await {
-        Ok(metadata) => return Ok(serde_json::to_string_pretty(&metadata)?),
-        Err(error) => error,
-    };
-    // What is no film may be a picture; of what is neither, the first answer tells more.
-    if matches!(refused, ProbeError::Unsupported { .. })
-        && let Ok(image) = probe_image(&source).await
-    {
-        return Ok(serde_json::to_string_pretty(&image)?);
-    }
-    Err(refused.into())
+    Ok(if is_image {
+        serde_json::to_string_pretty(&probe_image(&source).await?)?
+    } else {
+        serde_json::to_string_pretty(&probe(&source).await?)?
+    })
 }

@@ -13,6 +13,7 @@
 
 mod audio_entry;
 pub(crate) mod boxes;
+mod compressed;
 mod entry;
 pub(crate) mod esds;
 mod fragment;

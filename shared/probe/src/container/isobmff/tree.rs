@@ -63,14 +63,14 @@ fn plan(parent: FourCc, kind: FourCc) -> Plan {
         (b"stbl", b"stts" | b"stsz" | b"stz2" | b"stco" | b"co64") | (b"traf", b"trun") => {
             Plan::Keep(u64::MAX)
         }
-        (b"moov", b"mvhd" | b"cmov")
+        (b"moov", b"mvhd")
         | (b"trak", b"tkhd" | b"tref")
         | (b"edts", b"elst")
         | (b"mdia", b"mdhd" | b"hdlr" | b"elng")
         | (b"mvex", b"mehd" | b"trex")
         | (b"meta", b"hdlr" | b"keys")
         | (b"traf", b"tfhd" | b"tfdt" | b"uuid") => Plan::Keep(64 * KIB),
-        (b"ilst", b"covr") => Plan::Keep(u64::MAX),
+        (b"moov", b"cmov") | (b"ilst", b"covr") => Plan::Keep(u64::MAX),
         (b"ilst" | b"udta", _) => Plan::Keep(8 * KIB),
         _ => Plan::Skip,
     }

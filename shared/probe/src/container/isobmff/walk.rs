@@ -13,7 +13,7 @@ use super::boxes::{FourCc, HEADER_BYTES, Header};
 use super::entry::SampleEntry;
 use super::fragment::{self, SegmentIndex, Timelines};
 use super::movie::{Coverage, Layout, Movie};
-use super::{MAX_BOXES, MAX_MOOV_BYTES, search, tree};
+use super::{MAX_BOXES, MAX_MOOV_BYTES, compressed, search, tree};
 use crate::error::ProbeError;
 use crate::metadata::{Metadata, float};
 use crate::reader::{Reader, SHORT_REST_BYTES, WINDOW_BYTES};
@@ -261,11 +261,12 @@ impl<'r, 's, S: ByteSource> Walk<'r, 's, S> {
         }
         let beyond = if self.is_movie_cut { 0 } else { BEYOND_BYTES };
         let bytes = self.reader.read(position..position.saturating_add(read_bytes + beyond)).await?;
-        let moov = tree::read(&bytes, header, &mut self.boxes_left);
-        if moov.child(*b"cmov").is_some() {
-            return Err(ProbeError::malformed(
-                "its index is compressed, as old QuickTime did, and cannot be read",
-            ));
+        let mut moov = tree::read(&bytes, header, &mut self.boxes_left);
+        if let Some(cmov) = moov.data(*b"cmov") {
+            let unreadable = || ProbeError::malformed("its compressed index (cmov) cannot be read");
+            let inflated = compressed::inflate(cmov).ok_or_else(unreadable)?;
+            let header = Header::parse(&inflated).ok_or_else(unreadable)?;
+            moov = tree::read(&inflated, header, &mut self.boxes_left);
         }
         self.movie = Some(Movie::parse(&moov));
         self.moov_offset = position;
