@@ -411,6 +411,14 @@ class TestChecksums:
             upload.complete(ChecksumCRC64NVME=crc64nvme(b"other"), ChecksumType="FULL_OBJECT")
         assert upload.complete(ChecksumCRC64NVME=whole, ChecksumType="FULL_OBJECT")["ChecksumCRC64NVME"] == whole
 
+    def test_one_of_the_whole_object_needs_none_of_its_parts(self, begin, whole):
+        upload = begin(ChecksumAlgorithm="CRC64NVME", ChecksumType="FULL_OBJECT")
+        upload.put(1, LARGE)
+        upload.put(2, SMALL)
+        with refused("BadDigest", 400):
+            upload.complete(ChecksumCRC64NVME=crc64nvme(b"other"))
+        assert upload.complete(ChecksumCRC64NVME=whole)["ChecksumCRC64NVME"] == whole
+
     def test_sha_256_is_never_of_the_whole_object(self, begin):
         with refused("InvalidRequest", 400):
             begin(ChecksumAlgorithm="SHA256", ChecksumType="FULL_OBJECT")

@@ -29,7 +29,7 @@ impl State {
         let part_number = check_part_number(input.part_number)?;
         let upload = self.find_upload(&input.bucket, &input.key, &input.upload_id)?;
         let declared = Declared::of(checksums!(input), &request.headers, input.content_md5.as_deref())?;
-        if let Some(checksum) = upload.checksum.filter(|one| declared.algorithm() != Some(one.algorithm)) {
+        if let Some(checksum) = upload.checksum.filter(|one| !one.takes_part_with(declared.algorithm())) {
             return Err(checksum_mismatch(checksum.algorithm, declared.algorithm()));
         }
         let body = IncomingBody::of(input.body.take(), input.content_length, trailers)?;
