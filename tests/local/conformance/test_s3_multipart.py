@@ -188,6 +188,13 @@ class TestUploadPartCopy:
         assert response["Error"]["Code"] in ("InvalidArgument", "InvalidRange")
         assert response["ResponseMetadata"]["HTTPStatusCode"] in (400, 416)
 
+    def test_a_range_is_of_an_object_of_more_than_5_mib(self, begin, bare, unique):
+        bare.put_object(Bucket=PLAIN, Key=f"source/{unique}", Body=LARGE)
+        source = {"Bucket": PLAIN, "Key": f"source/{unique}"}
+        with refused("InvalidRequest", 400):
+            self.copy(begin(), source, CopySourceRange="bytes=0-9")
+        self.copy(begin(), source)
+
     def test_conditions_on_the_source(self, begin, source, s3):
         upload = begin()
         tag = s3.head_object(**source)["ETag"]
