@@ -307,6 +307,31 @@ async fn a_parameter_that_would_be_ignored_is_refused_by_its_name() {
             "x-amz-object-lock-mode",
         ),
         (Method::PUT, format!("{object}?versionId=null"), &[][..], "versionId of PutObject"),
+        (
+            Method::PUT,
+            object.clone(),
+            &[("if-unmodified-since", "Fri, 24 Jan 2030 12:00:00 GMT")][..],
+            "if-unmodified-since of PutObject",
+        ),
+        (
+            Method::PUT,
+            object.clone(),
+            &[("if-none-match", "*"), ("x-amz-copy-source", "stack-media/b")][..],
+            "if-none-match of CopyObject",
+        ),
+        (
+            Method::POST,
+            format!("{object}?uploads"),
+            &[("if-none-match", "*")][..],
+            "if-none-match of CreateMultipartUpload",
+        ),
+        (
+            Method::PUT,
+            format!("{object}?partNumber=1&uploadId=x"),
+            &[("if-none-match", "*")][..],
+            "if-none-match of UploadPart",
+        ),
+        (Method::DELETE, object.clone(), &[("if-match", "\"x\"")][..], "if-match of DeleteObject"),
         (Method::GET, format!("{object}?prefix=a"), &[][..], "prefix of GetObject"),
         (Method::GET, format!("{list}&marker=a"), &[][..], "marker of ListObjectsV2"),
     ] {
