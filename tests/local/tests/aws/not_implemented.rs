@@ -307,6 +307,28 @@ async fn a_parameter_that_would_be_ignored_is_refused_by_its_name() {
             "x-amz-object-lock-mode",
         ),
         (Method::PUT, format!("{object}?versionId=null"), &[][..], "versionId of PutObject"),
+        (Method::GET, format!("{object}?prefix=a"), &[][..], "prefix of GetObject"),
+        (Method::GET, format!("{list}&marker=a"), &[][..], "marker of ListObjectsV2"),
+    ] {
+        check(&local.s3_refuses(&operator, method, &target, headers).await, 501, name);
+    }
+    // What begins with `x-` is for the log only, and ignored on AWS as well.
+    let s3 = local.operator_s3();
+    s3.put_object().bucket(MEDIA).key("a").send().await.unwrap();
+    let with_own = s3.get_object().bucket(MEDIA).key("a").customize().mutate_request(|request| {
+        let uri = format!("{}&x-for-the-log=1", request.uri());
+        request.set_uri(uri).unwrap();
+    });
+    with_own.send().await.unwrap();
+}
+
+/// Those that S3 has not, and those of `CopyObject` and `DeleteObject` ("Conditional requests" in the S3 user guide).
+#[tokio::test]
+async fn a_condition_that_would_be_ignored_is_refused_by_its_name() {
+    let local = Local::start().await;
+    let operator = Aws::operator_credentials();
+    let object = format!("/{MEDIA}/a");
+    for (method, target, headers, name) in [
         (
             Method::PUT,
             object.clone(),
@@ -332,19 +354,9 @@ async fn a_parameter_that_would_be_ignored_is_refused_by_its_name() {
             "if-none-match of UploadPart",
         ),
         (Method::DELETE, object.clone(), &[("if-match", "\"x\"")][..], "if-match of DeleteObject"),
-        (Method::GET, format!("{object}?prefix=a"), &[][..], "prefix of GetObject"),
-        (Method::GET, format!("{list}&marker=a"), &[][..], "marker of ListObjectsV2"),
     ] {
         check(&local.s3_refuses(&operator, method, &target, headers).await, 501, name);
     }
-    // What begins with `x-` is for the log only, and ignored on AWS as well.
-    let s3 = local.operator_s3();
-    s3.put_object().bucket(MEDIA).key("a").send().await.unwrap();
-    let with_own = s3.get_object().bucket(MEDIA).key("a").customize().mutate_request(|request| {
-        let uri = format!("{}&x-for-the-log=1", request.uri());
-        request.set_uri(uri).unwrap();
-    });
-    with_own.send().await.unwrap();
 }
 
 #[tokio::test]
