@@ -55,6 +55,19 @@ class TestDeclared:
             )
 
 
+class TestNamed:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html, x-amz-sdk-checksum-algorithm"""
+
+    def test_what_is_named_has_to_come(self, aws, bare, unique):
+        for headers in ({}, {"x-amz-checksum-crc64nvme": crc64nvme(BODY)}):
+            answer = aws.send_signed(
+                "PUT", f"/{PLAIN}/{unique}", {"x-amz-sdk-checksum-algorithm": "SHA256", **headers}, BODY
+            )
+            assert answer.status == 400, answer
+        with refused("404", 404):
+            bare.head_object(Bucket=PLAIN, Key=unique)
+
+
 class TestComputed:
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html: without a checksum in
     the request, S3 computes CRC64NVME."""

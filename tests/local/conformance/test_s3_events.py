@@ -83,12 +83,17 @@ def test_every_way_in_has_its_name(aws, s3, unique, arriving):
     )
     form = s3.generate_presigned_post(VERSIONED, f"{key}/form")
     assert aws.send_form(form["url"], [*form["fields"].items(), ("file", ("a", b"form"))]).status == 204
-    found = [(record["eventName"], record["s3"]["object"]["key"], record["s3"]["object"]["size"]) for record in arriving(3)]
+    records = arriving(3)
+    things = [record["s3"]["object"] for record in records]
+    found = [(record["eventName"], thing["key"], thing["size"]) for record, thing in zip(records, things)]
     assert found == [
         ("ObjectCreated:Copy", f"{key}/copy", 6),
         ("ObjectCreated:CompleteMultipartUpload", f"{key}/multipart", MIB),
         ("ObjectCreated:Post", f"{key}/form", 4),
     ]
+    for thing in things:
+        head = s3.head_object(Bucket=VERSIONED, Key=thing["key"])
+        assert (thing["eTag"], thing["versionId"]) == (head["ETag"].strip('"'), head["VersionId"])
 
 
 def test_the_sequencer_orders_the_events_of_a_key(s3, unique, arriving):

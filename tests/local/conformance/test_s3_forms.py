@@ -140,9 +140,13 @@ class TestFields:
         answer = form(wrong, [wrong]).send()
         assert (answer.status, answer.code) == (400, "BadDigest")
 
-    def test_no_file_or_two(self, form):
-        none = form().send(file=None)
-        assert none.status == 400 and none.code in ("InvalidArgument", "IncorrectNumberOfFilesInPostRequest")
+    def test_no_file_or_two(self, aws, form, s3, unique):
+        one = form()
+        for files in ([], [FILE, FILE]):
+            answer = aws.send_form(one.url, [*one.fields.items(), *files])
+            assert answer.status == 400 and answer.code in ("InvalidArgument", "IncorrectNumberOfFilesInPostRequest")
+        with refused("404", 404):
+            s3.head_object(Bucket=VERSIONED, Key=f"forms/{unique}")
 
     def test_no_key(self, form):
         answer = form().send(without=["key"])

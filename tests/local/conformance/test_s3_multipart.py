@@ -188,6 +188,13 @@ class TestUploadPartCopy:
         assert response["Error"]["Code"] in ("InvalidArgument", "InvalidRange")
         assert response["ResponseMetadata"]["HTTPStatusCode"] in (400, 416)
 
+    def test_a_range_is_of_an_object_of_more_than_5_mib(self, begin, bare, unique):
+        bare.put_object(Bucket=PLAIN, Key=f"source/{unique}", Body=LARGE)
+        source = {"Bucket": PLAIN, "Key": f"source/{unique}"}
+        with refused("InvalidRequest", 400):
+            self.copy(begin(), source, CopySourceRange="bytes=0-9")
+        self.copy(begin(), source)
+
     def test_conditions_on_the_source(self, begin, source, s3):
         upload = begin()
         tag = s3.head_object(**source)["ETag"]
@@ -410,6 +417,14 @@ class TestChecksums:
         with refused("BadDigest", 400):
             upload.complete(ChecksumCRC64NVME=crc64nvme(b"other"), ChecksumType="FULL_OBJECT")
         assert upload.complete(ChecksumCRC64NVME=whole, ChecksumType="FULL_OBJECT")["ChecksumCRC64NVME"] == whole
+
+    def test_one_of_the_whole_object_needs_none_of_its_parts(self, begin, whole):
+        upload = begin(ChecksumAlgorithm="CRC64NVME", ChecksumType="FULL_OBJECT")
+        upload.put(1, LARGE)
+        upload.put(2, SMALL)
+        with refused("BadDigest", 400):
+            upload.complete(ChecksumCRC64NVME=crc64nvme(b"other"))
+        assert upload.complete(ChecksumCRC64NVME=whole)["ChecksumCRC64NVME"] == whole
 
     def test_sha_256_is_never_of_the_whole_object(self, begin):
         with refused("InvalidRequest", 400):

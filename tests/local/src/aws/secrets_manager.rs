@@ -2,8 +2,9 @@
 //! reference: `CreateSecret`, `GetSecretValue`, `PutSecretValue`, `DescribeSecret`, `DeleteSecret`, `RestoreSecret`.
 //!
 //! A secret is named by its name, its ARN, or its ARN without the random end. The same request under the same
-//! `ClientRequestToken` changes nothing the second time; another value under it is refused. A deleted secret is gone when
-//! its recovery window ends, and until then it can only be described and restored.
+//! `ClientRequestToken` changes nothing the second time; another value under it is refused. The first version of a secret
+//! is its current one, whatever its labels. A deleted secret is gone when its recovery window ends, and until then it can
+//! only be described and restored.
 
 mod store;
 
@@ -269,7 +270,14 @@ fn put(
         None => Uuid::now_v7().to_string(),
     };
     match store::version(transaction, secret, &version_id)? {
-        None => store::add_version(transaction, secret, &version_id, &value, stages, clock::now_ms())?,
+        None => {
+            let mut stages = stages.to_vec();
+            let is_first = store::stages(transaction, secret)?.is_empty();
+            if is_first && stages.iter().all(|stage| stage != CURRENT) {
+                stages.push(CURRENT.to_owned());
+            }
+            store::add_version(transaction, secret, &version_id, &value, &stages, clock::now_ms())?;
+        }
         Some((existing, _)) if existing == value => {}
         Some(_) => {
             return Err(Fault::bad_request(

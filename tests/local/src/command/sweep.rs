@@ -101,6 +101,12 @@ mod tests {
         let stack = LocalStack::start(options(directory.path(), true)).await.unwrap();
         assert_eq!(run(options(directory.path(), true)).await.unwrap(), json!({"swept": 3}));
         let file = stack.data_directory().join("control.json");
+        #[cfg(unix)]
+        {
+            let mode =
+                std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+            assert_eq!(mode & 0o777, 0o600, "for the user only");
+        }
         let door = std::fs::read_to_string(&file).unwrap();
         let mut other: Value = serde_json::from_str(&door).unwrap();
         other["token"] = json!("guessed");

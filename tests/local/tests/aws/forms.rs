@@ -279,6 +279,14 @@ async fn what_would_mean_more_on_aws_is_refused_by_name() {
         assert_eq!(answer.refusal(), (501, "NotImplemented".to_owned()));
         assert!(answer.text().contains(name), "{}", answer.text());
     }
+    let form = PostForm::new("uploads/a").sign(&operator());
+    for (query, name) in [("acl", "acl of PostObject"), ("versionId=null", "versionId of PostObject")] {
+        let answer = post(&local, &format!("{INGEST}?{query}"), &[], &form.body()).await;
+        assert_eq!(answer.refusal(), (501, "NotImplemented".to_owned()));
+        assert!(answer.text().contains(name), "{}", answer.text());
+    }
+    let logged = post(&local, &format!("{INGEST}?x-for-the-log=1"), &[], &form.body()).await;
+    assert_eq!(logged.status, StatusCode::NO_CONTENT, "{}", logged.text());
     let answer = PostForm::new("uploads/a").with("acl", "public-read").sign(&operator()).send(&local).await;
     assert_eq!(answer.refusal(), (400, "AccessControlListNotSupported".to_owned()));
 }

@@ -322,6 +322,43 @@ async fn a_parameter_that_would_be_ignored_is_refused_by_its_name() {
     with_own.send().await.unwrap();
 }
 
+/// Those that S3 has not, and those of `CopyObject` and `DeleteObject` ("Conditional requests" in the S3 user guide).
+#[tokio::test]
+async fn a_condition_that_would_be_ignored_is_refused_by_its_name() {
+    let local = Local::start().await;
+    let operator = Aws::operator_credentials();
+    let object = format!("/{MEDIA}/a");
+    for (method, target, headers, name) in [
+        (
+            Method::PUT,
+            object.clone(),
+            &[("if-unmodified-since", "Fri, 24 Jan 2030 12:00:00 GMT")][..],
+            "if-unmodified-since of PutObject",
+        ),
+        (
+            Method::PUT,
+            object.clone(),
+            &[("if-none-match", "*"), ("x-amz-copy-source", "stack-media/b")][..],
+            "if-none-match of CopyObject",
+        ),
+        (
+            Method::POST,
+            format!("{object}?uploads"),
+            &[("if-none-match", "*")][..],
+            "if-none-match of CreateMultipartUpload",
+        ),
+        (
+            Method::PUT,
+            format!("{object}?partNumber=1&uploadId=x"),
+            &[("if-none-match", "*")][..],
+            "if-none-match of UploadPart",
+        ),
+        (Method::DELETE, object.clone(), &[("if-match", "\"x\"")][..], "if-match of DeleteObject"),
+    ] {
+        check(&local.s3_refuses(&operator, method, &target, headers).await, 501, name);
+    }
+}
+
 #[tokio::test]
 async fn a_presigned_request_to_sts_is_refused_by_name() {
     let local = Local::start().await;

@@ -4,6 +4,8 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ChecksumType, MetadataDirective};
 use aws_smithy_types::DateTime;
+use http::Method;
+use local::aws::Aws;
 
 use crate::support::{INGEST, Local, MEDIA, body};
 
@@ -293,6 +295,30 @@ async fn the_declared_checksum_is_verified_stored_and_returned() {
         Some("BadDigest")
     );
     assert_eq!(put().content_md5("nonsense").send().await.unwrap_err().code(), Some("InvalidDigest"));
+}
+
+/// "PutObject" and "UploadPart" in the S3 API reference: the header promises that a checksum comes.
+#[tokio::test]
+async fn the_algorithm_that_the_sdk_names_has_to_come() {
+    const SHA256: (&str, &str) = ("x-amz-sdk-checksum-algorithm", "SHA256");
+    const UNKNOWN: (&str, &str) = ("x-amz-sdk-checksum-algorithm", "MD4");
+    const CRC32: (&str, &str) = ("x-amz-checksum-crc32", "AAAAAA==");
+    let local = Local::start().await;
+    let s3 = local.operator_s3();
+    let upload = s3.create_multipart_upload().bucket(MEDIA).key("a").send().await.unwrap();
+    let part = format!("/{MEDIA}/a?partNumber=1&uploadId={}", upload.upload_id().unwrap());
+    for (headers, message) in [
+        (&[SHA256][..], "no corresponding x-amz-checksum-* or x-amz-trailer"),
+        (&[SHA256, CRC32][..], "x-amz-sdk-checksum-algorithm header is invalid"),
+        (&[UNKNOWN, CRC32][..], "x-amz-sdk-checksum-algorithm header is invalid"),
+    ] {
+        for target in [&format!("/{MEDIA}/a"), &part] {
+            let refused = local.s3_refuses(&Aws::operator_credentials(), Method::PUT, target, headers).await;
+            assert_eq!((refused.status, refused.code.as_str()), (400, "InvalidRequest"), "{headers:?}");
+            assert!(refused.message.contains(message), "{refused:?}");
+        }
+    }
+    assert_eq!(body(&s3, MEDIA, "a").await, None);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use local::aws::{AwsError, PermissionUse};
 use local::stack::Stack;
 use serde_json::{Value, json};
 
-use crate::support::{Local, MEDIA, QUEUE_ARN, QUEUE_URL, function, policy, stack, text};
+use crate::support::{INGEST, Local, MEDIA, QUEUE_ARN, QUEUE_URL, Refused, function, policy, stack, text};
 
 /// The stack with one more function, `Other`, and its policy.
 fn stack_with(statement: Value) -> Stack {
@@ -127,6 +127,63 @@ async fn denying_an_account_denies_everybody_in_it_and_allowing_it_allows_nobody
         json!({ "Effect": "Deny", "Principal": { "AWS": "111111111111" }, "Action": "*", "Resource": "*" }),
     ));
     send(stack, "Writer").await.unwrap();
+}
+
+/// After "Required permissions for Amazon S3 API operations": a version has actions of its own, however a request spells
+/// that it means one.
+#[tokio::test]
+async fn a_version_is_read_and_deleted_by_actions_of_its_own() {
+    let on = |actions: [&str; 2]| {
+        json!([
+            { "Effect": "Allow", "Action": actions, "Resource": "arn:aws:s3:::stack-ingest/a" },
+            { "Effect": "Allow", "Action": "s3:PutObject", "Resource": "*" },
+        ])
+    };
+    let mut stack = stack_with(on(["s3:GetObjectVersion", "s3:DeleteObjectVersion"]));
+    let latest = function("Latest", vec![policy("Latest", on(["s3:GetObject", "s3:DeleteObject"]))]);
+    stack.functions.insert("Latest".to_owned(), latest);
+    let local = Local::start_with(&stack).await;
+    let put = local.operator_s3().put_object().bucket(INGEST).key("a").send().await.unwrap();
+    let version = put.version_id().unwrap();
+    let source = format!("{INGEST}/a?versionId={version}");
+    let upload = local.operator_s3().create_multipart_upload().bucket(MEDIA).key("b").send().await.unwrap();
+    for (name, may_latest) in [("Latest", true), ("Other", false)] {
+        let s3 = local.s3(&local.function(name));
+        let get = || s3.get_object().bucket(INGEST).key("a");
+        let spelled = get().version_id(version).customize().mutate_request(|request| {
+            let uri = request.uri().replace("versionId=", "version%49d=");
+            request.set_uri(uri).unwrap();
+        });
+        let part = s3.upload_part_copy().bucket(MEDIA).key("b").part_number(1).copy_source(&source);
+        let part = part.upload_id(upload.upload_id().unwrap());
+        let copy = s3.copy_object().bucket(MEDIA).key("c").copy_source(&source);
+        let delete = || s3.delete_object().bucket(INGEST).key("a");
+        for (operation, code, is_of_version) in [
+            ("get", get().send().await.err().map(|error| Refused::of(error).code), false),
+            (
+                "get version",
+                get().version_id(version).send().await.err().map(|error| Refused::of(error).code),
+                true,
+            ),
+            ("get version%49d", spelled.send().await.err().map(|error| Refused::of(error).code), true),
+            ("copy version", copy.send().await.err().map(|error| Refused::of(error).code), true),
+            ("copy part of version", part.send().await.err().map(|error| Refused::of(error).code), true),
+            (
+                "delete version",
+                delete().version_id("null").send().await.err().map(|error| Refused::of(error).code),
+                true,
+            ),
+        ] {
+            let expected = (may_latest == is_of_version).then(|| "AccessDenied".to_owned());
+            assert_eq!(code, expected, "{operation} by {name}");
+        }
+        let deleted = delete().send().await;
+        assert_eq!(deleted.is_ok(), may_latest, "{name}");
+        if let Some(marker) = deleted.ok().and_then(|deleted| deleted.version_id) {
+            let remove = local.operator_s3().delete_object().bucket(INGEST).key("a").version_id(marker);
+            remove.send().await.unwrap();
+        }
+    }
 }
 
 #[tokio::test]

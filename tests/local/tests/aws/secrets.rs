@@ -110,6 +110,21 @@ async fn a_token_makes_a_put_happen_once_and_labels_move() {
     assert_eq!(error.code(), Some("InvalidRequestException"));
 }
 
+/// "PutSecretValue" in the API reference.
+#[tokio::test]
+async fn the_first_version_is_the_current_one_whatever_its_labels() {
+    let local = Local::start().await;
+    let secrets = operator(&local);
+    let put = |value: &str| {
+        let put = secrets.put_secret_value().secret_id("stack/keys").secret_string(value);
+        put.version_stages("CUSTOM").send()
+    };
+    assert_eq!(put("one").await.unwrap().version_stages(), ["AWSCURRENT", "CUSTOM"]);
+    assert_eq!(put("two").await.unwrap().version_stages(), ["CUSTOM"]);
+    let current = secrets.get_secret_value().secret_id("stack/keys").send().await.unwrap();
+    assert_eq!(current.secret_string(), Some("one"));
+}
+
 #[tokio::test]
 async fn a_value_is_text_or_bytes_of_at_most_64_kib() {
     let local = Local::start().await;

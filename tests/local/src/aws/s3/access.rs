@@ -386,6 +386,8 @@ fn copy_source(headers: &HeaderMap) -> S3Result<Option<(String, String, Option<S
 pub(super) fn query_value(uri: &Uri, name: &str) -> Option<String> {
     uri.query()?.split('&').find_map(|pair| {
         let (found, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (found == name).then(|| percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned())
+        let decode = |text| percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+        // s3s decodes names too: what it reads must be what is judged.
+        (decode(found) == name).then(|| decode(value).into_owned())
     })
 }

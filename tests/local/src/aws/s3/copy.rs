@@ -14,7 +14,7 @@ use super::checksums::{Algorithm, ChecksumType};
 use super::conditions::{ReadConditions, ReadOutcome, precondition_failed};
 use super::events::EventName;
 use super::files::{Lease, Reader, Segment, Unpublished};
-use super::get::{Found, last_modified, refuse_unsupported};
+use super::get::{Found, last_modified};
 use super::index::{self, Content, NULL_VERSION, StoredHeaders, Version};
 use super::multipart::uploads;
 use super::put::{Candidate, stored_headers};
@@ -27,11 +27,6 @@ impl State {
         request: S3Request<CopyObjectInput>,
     ) -> S3Result<CopyObjectOutput> {
         let call = context_of(&request.extensions)?;
-        for name in ["if-match", "if-none-match"] {
-            if request.headers.contains_key(name) {
-                return Err(not_implemented(&format!("{name} of CopyObject")));
-            }
-        }
         let mut input = request.input;
         let (Found { version: source, content }, lease) = self.copy_source(&call, &mut input)?;
         let replace = replaces_metadata(&input)?;
@@ -142,7 +137,6 @@ impl State {
     ) -> S3Result<DeleteObjectOutput> {
         let call = context_of(&request.extensions)?;
         let input = request.input;
-        refuse_unsupported(&[("If-Match of DeleteObject", input.if_match.is_some())])?;
         let bucket = call.installed().bucket(&input.bucket).ok_or_else(no_such_bucket)?;
         let version_id = match &input.version_id {
             Some(version_id) if !index::is_version_id(version_id) => {

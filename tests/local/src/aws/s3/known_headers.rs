@@ -1,5 +1,5 @@
-//! Which `x-amz-` headers each operation honours. What S3 would store or enforce and this one does not must not pass
-//! silently, so any other is refused by name.
+//! Which `x-amz-` headers and conditions each operation honours. What S3 would store or enforce and this one does not
+//! must not pass silently, so any other is refused by name.
 
 use http::HeaderMap;
 use s3s::S3Result;
@@ -58,6 +58,9 @@ const COPY_OBJECT: [&str; 6] = [
     "x-amz-metadata-directive",
 ];
 
+/// Conditions on the object that a request is for.
+const CONDITIONS: [&str; 4] = ["if-match", "if-modified-since", "if-none-match", "if-unmodified-since"];
+
 /// Headers of writes that are known with one value, which asks for what is done anyway.
 const ONLY_VALUES: [(&str, &str); 2] =
     [("x-amz-server-side-encryption", "AES256"), ("x-amz-storage-class", "STANDARD")];
@@ -74,9 +77,22 @@ pub(super) fn refuse_unknown(operation: &str, headers: &HeaderMap) -> S3Result<(
         _ => &[],
     };
     let is_write = matches!(operation, "PutObject" | "CopyObject" | "CreateMultipartUpload");
+    let conditions: &[&str] = match operation {
+        // A browser may send them with what it has read before.
+        "GetObject"
+        | "HeadBucket"
+        | "HeadObject"
+        | "ListBuckets"
+        | "ListMultipartUploads"
+        | "ListObjectsV2"
+        | "ListParts" => &CONDITIONS,
+        "CompleteMultipartUpload" | "PutObject" => &["if-match", "if-none-match"],
+        _ => &[],
+    };
     for (name, value) in headers {
         let name = name.as_str();
-        let is_known = !name.starts_with("x-amz-")
+        let is_known = !(name.starts_with("x-amz-") || CONDITIONS.contains(&name))
+            || conditions.contains(&name)
             || EVERYWHERE.contains(&name)
             || of_operation.contains(&name)
             || (is_write && name.starts_with("x-amz-meta-"))

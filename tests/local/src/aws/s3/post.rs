@@ -36,7 +36,7 @@ use super::front::{signature_context, text};
 use super::put::Candidate;
 use super::receive::{IncomingBody, MAXIMUM_BODY_BYTES};
 use super::unread::SharedBody;
-use super::{S3, State};
+use super::{S3, State, known_parameters};
 use crate::aws::clock;
 use crate::aws::installed::Installed;
 use crate::aws::protocol::Fault;
@@ -47,12 +47,23 @@ const OPERATION: &str = "PostObject";
 /// The longest key.
 const MAXIMUM_KEY_BYTES: usize = 1024;
 
-/// The bucket that a form is posted to; `None` where a request is something else.
+/// The bucket that a form is posted to; `None` where a request is something else. No form may get past this one: s3s
+/// would hold its file in memory.
 pub(super) fn bucket_of_form(parts: &Parts) -> Option<String> {
     let bucket = parts.uri.path().strip_prefix('/')?;
     let bucket = bucket.strip_suffix('/').unwrap_or(bucket);
-    let is_form = parts.method == Method::POST && parts.uri.query().is_none_or(str::is_empty);
-    (is_form && !bucket.is_empty() && !bucket.contains('/')).then(|| bucket.to_owned())
+    let is_form = parts.uri.query().is_none_or(str::is_empty) || is_form_data(content_type(parts));
+    (parts.method == Method::POST && is_form && !bucket.is_empty() && !bucket.contains('/'))
+        .then(|| bucket.to_owned())
+}
+
+fn content_type(parts: &Parts) -> &str {
+    text(&parts.headers, header::CONTENT_TYPE.as_str()).unwrap_or_default()
+}
+
+fn is_form_data(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or(content_type).trim();
+    kind.eq_ignore_ascii_case("multipart/form-data")
 }
 
 impl S3 {
@@ -67,6 +78,7 @@ impl S3 {
         context: &mut CallContext,
     ) -> Result<Response<ResponseBody>, Fault> {
         context.begin(OPERATION);
+        known_parameters::refuse_unknown(OPERATION, parts.uri.query().unwrap_or_default())?;
         let mut form = open(parts, body)?;
         let (sent, file) = form.read_fields().await?;
         let file = file.ok_or_else(|| wrong_number_of_files(0))?;
@@ -96,9 +108,8 @@ impl S3 {
 }
 
 fn open(parts: &Parts, body: SharedBody) -> Result<Form<SharedBody>, Fault> {
-    let content_type = text(&parts.headers, header::CONTENT_TYPE.as_str()).unwrap_or_default();
-    let kind = content_type.split(';').next().unwrap_or(content_type).trim();
-    if !kind.eq_ignore_ascii_case("multipart/form-data") {
+    let content_type = content_type(parts);
+    if !is_form_data(content_type) {
         let message = "At least one of the pre-conditions you specified did not hold";
         return Err(Fault::new(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", message)
             .with_detail("Condition", "Bucket POST must be of the enclosure-type multipart/form-data"));

@@ -166,6 +166,8 @@ impl Declared {
                 "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.";
             return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
         }
+        let algorithm = checksums.iter().map(|(algorithm, _)| algorithm).chain(trailer).next();
+        check_sdk_algorithm(headers, algorithm)?;
         let md5 = match content_md5 {
             None => None,
             Some(text) => match STANDARD.decode(text) {
@@ -215,6 +217,21 @@ impl Declared {
         }
         Ok(())
     }
+}
+
+/// What `x-amz-sdk-checksum-algorithm` names has to come, in a header or in the trailer.
+fn check_sdk_algorithm(headers: &HeaderMap, declared: Option<Algorithm>) -> S3Result<()> {
+    let Some(name) = headers.get("x-amz-sdk-checksum-algorithm") else { return Ok(()) };
+    let named = name.to_str().ok().and_then(Algorithm::parse);
+    let message = match declared {
+        Some(declared) if named == Some(declared) => return Ok(()),
+        Some(_) => "Value for x-amz-sdk-checksum-algorithm header is invalid.",
+        None => {
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers \
+             were found."
+        }
+    };
+    Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message))
 }
 
 /// The algorithm that `x-amz-trailer` announces.

@@ -189,6 +189,25 @@ async fn a_declared_algorithm_is_needed_with_every_part() {
     part().checksum_algorithm(ChecksumAlgorithm::Sha256).send().await.unwrap();
 }
 
+/// As a browser may upload by presigned URLs: S3 computes what the parts' checksums add up to.
+#[tokio::test]
+async fn parts_of_a_full_object_checksum_may_come_without_one() {
+    let local = Local::start().await;
+    let s3 = local.operator_s3();
+    for row in ROWS.iter().filter(|row| row.full_object.is_some()) {
+        let upload = begin(&s3, &row.algorithm, Some(ChecksumType::FullObject)).await;
+        let parts = [upload.part(1, vec![b'A'; MINIMUM_PART_BYTES]).await, upload.part(2, "tail").await];
+        let seen = s3.list_parts().bucket(MEDIA).key("a").upload_id(&upload.id).send().await.unwrap();
+        let of_parts: Vec<_> = seen.parts().iter().map(|part| value!(part, row.algorithm).unwrap()).collect();
+        assert_eq!(of_parts, row.parts);
+        let other = s3.upload_part().bucket(MEDIA).key("a").upload_id(&upload.id).part_number(2);
+        let other = other.checksum_algorithm(ChecksumAlgorithm::Sha256).send().await.unwrap_err();
+        assert_eq!(other.code(), Some("InvalidRequest"));
+        let created = upload.complete(&parts).await.unwrap();
+        assert_eq!(value!(created, row.algorithm), row.full_object, "{}", row.algorithm);
+    }
+}
+
 #[tokio::test]
 async fn without_an_algorithm_a_part_may_still_declare_its_own() {
     let local = Local::start().await;

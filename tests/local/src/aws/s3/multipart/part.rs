@@ -19,6 +19,9 @@ use crate::aws::s3::index::NULL_VERSION;
 use crate::aws::s3::put::Failure;
 use crate::aws::s3::receive::{Declared, IncomingBody};
 
+/// An object of at most so many bytes can only be copied whole: 5 MiB.
+const MAXIMUM_RANGELESS_BYTES: u64 = 5 * 1024 * 1024;
+
 impl State {
     pub(in crate::aws::s3) async fn upload_part(
         &self,
@@ -29,7 +32,7 @@ impl State {
         let part_number = check_part_number(input.part_number)?;
         let upload = self.find_upload(&input.bucket, &input.key, &input.upload_id)?;
         let declared = Declared::of(checksums!(input), &request.headers, input.content_md5.as_deref())?;
-        if let Some(checksum) = upload.checksum.filter(|one| declared.algorithm() != Some(one.algorithm)) {
+        if let Some(checksum) = upload.checksum.filter(|one| !one.takes_part_with(declared.algorithm())) {
             return Err(checksum_mismatch(checksum.algorithm, declared.algorithm()));
         }
         let body = IncomingBody::of(input.body.take(), input.content_length, trailers)?;
@@ -134,6 +137,10 @@ fn source_range(range: &str, source_bytes: u64) -> S3Result<(u64, u64)> {
              zero-based offsets of the first and last bytes to copy",
         ));
     };
+    if source_bytes <= MAXIMUM_RANGELESS_BYTES {
+        let message = "The specified copy source is not supported as a byte-range copy source";
+        return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
+    }
     if first > last || last >= source_bytes {
         let message = format!("Range specified is not valid for source object of size: {source_bytes}");
         return Err(S3Error::with_message(S3ErrorCode::InvalidArgument, message));
@@ -157,18 +164,31 @@ fn copy_part_result(part: UploadedPart, checksums: Checksums) -> CopyPartResult 
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::source_range;
+    use s3s::S3ErrorCode;
+
+    use super::{MAXIMUM_RANGELESS_BYTES, source_range};
 
     #[test]
     fn a_source_range_names_both_ends() {
-        assert_eq!(source_range("bytes=0-9", 10).unwrap(), (0, 10));
-        assert_eq!(source_range("bytes=3-3", 10).unwrap(), (3, 1));
-        for refused in ["0-2", "bytes=0", "bytes=-2", "bytes=2-", "bytes=+1-2", "bytes=0-2,4-5", "bytes=0-10"]
+        let size = 6 * 1024 * 1024;
+        assert_eq!(source_range("bytes=0-9", size).unwrap(), (0, 10));
+        assert_eq!(source_range("bytes=3-3", size).unwrap(), (3, 1));
+        assert_eq!(source_range("bytes=1-6291455", size).unwrap(), (1, size - 1));
+        for refused in
+            ["0-2", "bytes=0", "bytes=-2", "bytes=2-", "bytes=+1-2", "bytes=0-2,4-5", "bytes=0-6291456"]
         {
-            assert!(source_range(refused, 10).is_err(), "{refused}");
+            assert!(source_range(refused, size).is_err(), "{refused}");
         }
-        assert!(source_range("bytes=5-4", 10).is_err());
-        assert!(source_range("bytes=0-0", 0).is_err());
+        assert!(source_range("bytes=5-4", size).is_err());
         assert!(source_range("bytes=0-18446744073709551615", u64::MAX).is_err());
+    }
+
+    #[test]
+    fn a_range_is_of_an_object_of_more_than_5_mib() {
+        let code = |size| source_range("bytes=0-0", size).map_err(|error| error.code().clone());
+        assert_eq!(code(MAXIMUM_RANGELESS_BYTES + 1), Ok((0, 1)));
+        for size in [0, 1, MAXIMUM_RANGELESS_BYTES] {
+            assert_eq!(code(size), Err(S3ErrorCode::InvalidRequest));
+        }
     }
 }

@@ -33,6 +33,15 @@ impl ChecksumChoice {
     /// S3's own.
     const DEFAULT: ChecksumChoice =
         ChecksumChoice { algorithm: Algorithm::Crc64Nvme, checksum_type: ChecksumType::FullObject };
+
+    /// Whether a part may come with a checksum of this algorithm, or with none: S3 computes those that add up to a
+    /// full-object checksum by itself.
+    pub(super) fn takes_part_with(self, algorithm: Option<Algorithm>) -> bool {
+        match algorithm {
+            None => self.checksum_type == ChecksumType::FullObject,
+            Some(algorithm) => self.algorithm == algorithm,
+        }
+    }
 }
 
 impl Upload {
