@@ -71,8 +71,8 @@ impl<'a, S: ByteSource> Reader<'a, S> {
 
     /// Whether `range` is in memory, or the budget has room for it.
     pub(crate) fn can_read(&self, range: Range<u64>) -> bool {
-        let bytes = range.end.min(self.len).saturating_sub(range.start);
-        self.is_cached(range) || (self.reads_left > 0 && bytes <= self.bytes_left)
+        let missing = self.missing(&self.within(range));
+        missing.is_empty() || (self.reads_left > 0 && missing.end - missing.start <= self.bytes_left)
     }
 
     /// Raises the budget of bytes, once the file has shown what for.
@@ -110,13 +110,7 @@ impl<'a, S: ByteSource> Reader<'a, S> {
             self.blocks.push(Block { start: range.start, bytes: bytes.clone() });
             return Ok(bytes);
         }
-        // What is known of the start and of the end need not be fetched again.
-        let head = self.longest(|block| block.start <= range.start && range.start < block.end());
-        let head = head.map(|block| block.slice(&(range.start..block.end()))).unwrap_or_default();
-        let tail = self.longest(|block| {
-            range.start < block.start && block.start < range.end && range.end <= block.end()
-        });
-        let tail = tail.map(|block| block.slice(&(block.start..range.end))).unwrap_or_default();
+        let (head, tail) = self.known_ends(&range);
         let fetch_start = range.start + head.len() as u64;
         let fetch_end = range.end - tail.len() as u64;
         let (fetched, overlap) = if fetch_start < fetch_end {
@@ -139,6 +133,29 @@ impl<'a, S: ByteSource> Reader<'a, S> {
         self.blocks.retain(|known| known.start < block.start || known.end() > block.end());
         self.blocks.push(block);
         Ok(wanted)
+    }
+
+    /// What a read of `range` has to fetch, apart from reading ahead; empty when it is answered from memory.
+    fn missing(&self, range: &Range<u64>) -> Range<u64> {
+        if range.is_empty() || self.cached(range).is_some() {
+            return range.end..range.end;
+        }
+        if range.end - range.start > MAX_JOINED_BYTES {
+            return range.clone();
+        }
+        let (head, tail) = self.known_ends(range);
+        range.start + head.len() as u64..range.end - tail.len() as u64
+    }
+
+    /// What is known of the start and of the end of `range`: it need not be fetched again.
+    fn known_ends(&self, range: &Range<u64>) -> (Bytes, Bytes) {
+        let head = self.longest(|block| block.start <= range.start && range.start < block.end());
+        let head = head.map(|block| block.slice(&(range.start..block.end()))).unwrap_or_default();
+        let tail = self.longest(|block| {
+            range.start < block.start && block.start < range.end && range.end <= block.end()
+        });
+        let tail = tail.map(|block| block.slice(&(block.start..range.end))).unwrap_or_default();
+        (head, tail)
     }
 
     fn longest(&self, is_meant: impl Fn(&Block) -> bool) -> Option<&Block> {
@@ -254,6 +271,45 @@ mod tests {
         assert_eq!(reader.read(middle - 50..middle + 50).await.unwrap().len(), 100);
         let reads = [tail..end, middle..tail, middle - 100..middle];
         assert_eq!(*source.reads.lock().unwrap(), reads);
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_to_be_joined_is_fetched_whole() {
+        let source = Zeros::new(10 * MAX_BYTES);
+        let mut reader = Reader::new(&source);
+        reader.read(0..8).await.unwrap();
+        reader.allow(2 * MAX_JOINED_BYTES);
+        reader.read(0..MAX_JOINED_BYTES).await.unwrap();
+        reader.read(8..MAX_JOINED_BYTES + 9).await.unwrap();
+        let reads = [0..WINDOW_BYTES, WINDOW_BYTES..MAX_JOINED_BYTES, 8..MAX_JOINED_BYTES + 9];
+        assert_eq!(*source.reads.lock().unwrap(), reads);
+    }
+
+    #[tokio::test]
+    async fn the_budget_has_to_have_room_for_what_is_missing_only() {
+        let source = Zeros::new(1 << 40);
+        let mut reader = Reader::new(&source);
+        reader.read(0..8).await.unwrap();
+        assert!(!reader.can_read(1..MAX_BYTES + 1));
+        assert!(!reader.can_read(WINDOW_BYTES + 1..WINDOW_BYTES + MAX_BYTES));
+        assert!(reader.can_read(1..MAX_BYTES));
+        reader.read(1..MAX_BYTES).await.unwrap();
+        assert_eq!(reader.bytes_left(), 0);
+        // What is fetched whole takes as much as it is long.
+        reader.allow(MAX_JOINED_BYTES);
+        assert!(!reader.can_read(0..MAX_JOINED_BYTES + 1));
+        reader.allow(1);
+        assert!(reader.can_read(0..MAX_JOINED_BYTES + 1));
+
+        let end = source.len;
+        let mut reader = Reader::new(&source);
+        reader.read(end - MAX_BYTES / 2..end).await.unwrap();
+        assert!(reader.can_read(end - MAX_BYTES..u64::MAX) && !reader.can_read(end - MAX_BYTES - 1..end - 1));
+        for start in 0..u64::from(MAX_READS) - 1 {
+            reader.read(start << 20..(start << 20) + 1).await.unwrap();
+        }
+        assert!(reader.can_read(0..WINDOW_BYTES) && !reader.can_read(0..WINDOW_BYTES + 1));
+        assert!(reader.can_read(end..u64::MAX));
     }
 
     #[tokio::test]
