@@ -66,8 +66,15 @@ impl<'a> Bits<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// The bytes of `bits`, zeros and ones with spaces as one likes, padded with zeros.
+    pub(crate) fn packed(bits: &str) -> Vec<u8> {
+        let bits: Vec<u8> = bits.bytes().filter(u8::is_ascii_digit).map(|digit| digit - b'0').collect();
+        let byte = |bits: &[u8]| bits.iter().fold(0, |sum, bit| sum << 1 | bit) << (8 - bits.len());
+        bits.chunks(8).map(byte).collect()
+    }
 
     #[test]
     fn exp_golomb_numbers_are_read_in_sequence() {

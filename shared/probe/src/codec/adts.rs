@@ -180,6 +180,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::bits::tests::packed;
 
     #[test]
     fn a_header_tells_profile_rate_channels_and_size() {
@@ -203,10 +204,7 @@ mod tests {
 
     /// A frame of 24 kHz mono whose raw data block is `bits`, padded to the byte.
     fn frame(bits: &str) -> Vec<u8> {
-        let flat: Vec<u8> = bits.bytes().filter(u8::is_ascii_digit).map(|digit| digit - b'0').collect();
-        let block =
-            flat.chunks(8).map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | bit) << (8 - byte.len()));
-        let block: Vec<u8> = block.collect();
+        let block = packed(bits);
         let size = u8::try_from(block.len() + HEADER_BYTES).unwrap();
         [&[0xff, 0xf1, 0x58, 0x40, size >> 3, size << 5 | 0x1f, 0xfc], &block[..]].concat()
     }

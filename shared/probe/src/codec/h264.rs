@@ -180,6 +180,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::bits::tests::packed;
     use crate::codec::color::ColorCodes;
 
     /// From a 1280×720 encode by x264: no colours, square pixels.
@@ -214,6 +215,18 @@ mod tests {
         let config = parse_avcc(record).unwrap();
         assert_eq!(config.size, Some((640, 360)));
         assert!(config.is_cropped);
+    }
+
+    #[test]
+    fn interlaced_pictures_are_cropped_by_rows_of_both_fields() {
+        // Main profile, level 4.0; 120 macroblocks by 34 of each field; 2 units off the bottom.
+        let sps = packed(
+            "01100111 01001101 00000000 00101000 1 1 011 010 0 0000001111000 00000100010 \
+             0 0 1 1 1 1 1 011 0 1",
+        );
+        let config = parse_sps_nal(&sps).unwrap();
+        assert_eq!((config.size, config.is_cropped), (Some((1920, 1080)), true));
+        assert_eq!(config.codec_suffix, ".4d0028");
     }
 
     #[test]

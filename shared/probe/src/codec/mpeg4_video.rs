@@ -98,6 +98,29 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::bits::tests::packed;
+
+    #[test]
+    fn a_frame_lasts_a_number_of_as_few_bits_as_are_needed() {
+        for (resolution, ticks, wanted) in [
+            (25_u16, "00001", 1),
+            (16, "0011", 3),
+            (17, "00011", 3),
+            (30_000, "00000 1111101001", 1001),
+            (u16::MAX, "1000000000000000", 0x8000),
+            (2, "1", 1),
+            (1, "1", 1),
+            (1, "0", 1),
+        ] {
+            let layer = format!(
+                "0 00000001 0 0001 0 00 1 {resolution:016b} 1 1 {ticks} 1 {:013b} 1 {:013b}",
+                320, 180
+            );
+            let config = parse_layer(&packed(&layer)).unwrap();
+            assert_eq!(config.frame_rate, Some((resolution.into(), wanted)), "{resolution}");
+            assert_eq!(config.size, Some((320, 180)), "{resolution}");
+        }
+    }
 
     #[test]
     fn a_layer_tells_size_and_rate() {
