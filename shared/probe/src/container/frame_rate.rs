@@ -113,6 +113,22 @@ mod tests {
     }
 
     #[test]
+    fn a_raster_may_start_half_a_frame_late() {
+        let half_a_frame = |rate: f64| at(rate, 2)[1] / 2;
+        for rate in [29.97, 24.0, 15.0] {
+            let late = at(rate, 41).iter().map(|ticks| ticks + half_a_frame(rate)).collect();
+            let estimated = estimate(late, 0.001);
+            assert!((estimated - rate).abs() < 0.002, "{rate}: {estimated}");
+        }
+    }
+
+    #[test]
+    fn few_frames_of_seconds_are_no_rhythm() {
+        assert!((estimate(at(1.0, 10), 0.001) - 1.0).abs() < 1e-9);
+        assert!(estimate(at(0.5, 10), 0.001).abs() < f64::EPSILON);
+    }
+
+    #[test]
     fn rates_of_streams_are_in_whole_ticks() {
         for (rate, wanted) in [
             ((25, 1), 25.0),

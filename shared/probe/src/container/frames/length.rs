@@ -137,6 +137,23 @@ mod tests {
         assert!(error <= tolerance, "{frames} frames: {found} for {wanted}");
     }
 
+    #[test]
+    fn gaps_are_like_what_lies_around_them() {
+        let stretch = |start: u64, bytes: u64, seconds: f64| Stretch {
+            start,
+            end: start + 100,
+            run: Run { seconds, bytes, ..Run::default() },
+        };
+        // Ten seconds in a hundred bytes, then thirty: twenty a hundred in between, and in ten times as much.
+        let both = [stretch(0, 100, 10.0), stretch(1100, 100, 30.0)];
+        assert!((total(&both) - (10.0 + 200.0 + 30.0)).abs() < 1e-9);
+        // What lies between frames does not play.
+        let sparse = [stretch(0, 50, 10.0), stretch(200, 50, 10.0), stretch(300, 50, 10.0)];
+        assert!((total(&sparse) - (10.0 + 20.0 + 10.0 + 10.0)).abs() < 1e-9);
+        let with_nothing = [stretch(0, 100, 10.0), stretch(200, 0, 0.0)];
+        assert!((total(&with_nothing) - (10.0 + 5.0)).abs() < 1e-9);
+    }
+
     #[tokio::test]
     async fn short_streams_are_counted() {
         check(100, |number| if number % 3 == 0 { 9 } else { 5 }, 1e-9).await;

@@ -115,6 +115,25 @@ mod tests {
         assert!(find::<FrameHeader>(&stream[..12 + 417 + 417], 0, 3).is_some());
     }
 
+    /// The header of a frame of 96 bytes at 48 kHz.
+    const OTHER: [u8; 4] = [0xff, 0xfb, 0x14, 0x64];
+
+    #[test]
+    fn a_row_is_of_one_kind() {
+        let other = [&OTHER[..], &[0; 92]].concat();
+        let stream = [&other[..], &frames(&[9, 9, 9])].concat();
+        assert_eq!(find::<FrameHeader>(&stream, 0, 3).map(|(start, _)| start), Some(96));
+        assert_eq!(find::<FrameHeader>(&other.repeat(3), 0, 3).map(|(start, _)| start), Some(0));
+    }
+
+    #[test]
+    fn what_looks_like_a_frame_of_another_kind_does_not_play() {
+        let stream = frames(&[9, 9, 9]);
+        let first = FrameHeader::parse(&stream).expect("a frame");
+        let run = walk(&[&stream[..], &OTHER, &[0; 100], &stream].concat(), &first);
+        assert_eq!((run.frames, run.bytes), (6, 6 * 417));
+    }
+
     #[test]
     fn a_walk_counts_what_plays() {
         let stream = frames(&[9, 9, 9, 9]);

@@ -64,3 +64,27 @@ pub(crate) async fn count<F: Frame, S: ByteSource>(
     let seconds = length::seconds(reader, start, trailing.start, &first).await?;
     Ok(Some(Counted { first, head, seconds, tags: trailing.tags }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::mpeg_audio::FrameHeader;
+
+    /// Frames of 128 kbit/s: 417 bytes at 44.1 kHz, 384 at 48 kHz.
+    fn frames(count: usize, is_at_48_khz: bool) -> Vec<u8> {
+        let (rates, size) = if is_at_48_khz { (0x94, 384) } else { (0x90, 417) };
+        let mut frame = vec![0xff, 0xfb, rates, 0x64];
+        frame.resize(size, 0);
+        frame.repeat(count)
+    }
+
+    #[test]
+    fn a_short_row_before_a_long_one_is_believed_if_it_is_of_its_kind() {
+        let start = |is_at_48_khz| {
+            let bytes = [b"junk".to_vec(), frames(3, is_at_48_khz), b"junk".to_vec(), frames(8, false)];
+            first::<FrameHeader>(&bytes.concat()).map(|(start, _)| start)
+        };
+        assert_eq!(start(false), Some(4));
+        assert_eq!(start(true), Some(4 + 3 * 384 + 4));
+    }
+}
