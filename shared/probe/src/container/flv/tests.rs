@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::amf::tests::{metadata, number, text};
+use super::last_tag;
 use super::tag::{AUDIO, SCRIPT, VIDEO};
 use crate::{MemorySource, Metadata, ProbeError};
 
@@ -72,6 +73,14 @@ fn the_last_whole_tag_of_a_cut_file_counts() {
         let metadata = probe(whole[..whole.len() - cut].to_vec()).unwrap();
         assert!((metadata.duration_seconds - 2.0).abs() < 1e-9, "{cut}: {}", metadata.duration_seconds);
     }
+}
+
+#[test]
+fn a_tag_is_believed_by_the_size_behind_it() {
+    let mut look_alike = tag(VIDEO, 9000, b"frame");
+    *look_alike.last_mut().unwrap() += 1;
+    let bytes = [tag(AUDIO, 1000, b"frame"), tag(VIDEO, 2000, b"frame"), look_alike].concat();
+    assert_eq!(last_tag(&bytes).map(|tag| tag.milliseconds), Some(2000));
 }
 
 #[test]

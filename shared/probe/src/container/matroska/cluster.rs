@@ -123,6 +123,19 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_is_believed_by_what_it_starts_with() {
+        let real = element(CLUSTER, element(TIMESTAMP, [1]));
+        for first in FIRST_CHILDREN {
+            assert_eq!(last_cluster(&element(CLUSTER, element(first, [1]))), Some(0), "{first:x}");
+        }
+        // In a frame: of another kind, of a length that none of these has, of none.
+        for first in [element(SIMPLE_BLOCK, [1]), element(TIMESTAMP, [0; 97]), endless(TIMESTAMP, [1])] {
+            let frame = element(SIMPLE_BLOCK, element(CLUSTER, first));
+            assert_eq!(last_cluster(&[real.clone(), frame].concat()), Some(0));
+        }
+    }
+
+    #[test]
     fn nonsense_has_no_blocks() {
         assert!(blocks(&[0; 100]).is_empty());
         assert!(blocks(&element(CLUSTER, element(SIMPLE_BLOCK, [0x81, 0]))).is_empty());

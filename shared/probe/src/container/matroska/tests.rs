@@ -146,6 +146,30 @@ fn a_live_recording_ends_with_its_last_block() {
 }
 
 #[test]
+fn the_last_block_lasts_as_long_as_it_says_or_as_is_usual_in_its_track() {
+    let film = |last: Vec<u8>| {
+        let usual = |number: u64, nanoseconds: u64| {
+            let entry = [
+                unsigned(0xd7, number),
+                unsigned(0x83, 1),
+                element(0x86, b"V_VP8"),
+                element(0xe0, []),
+                unsigned(0x23_e383, nanoseconds),
+            ];
+            element(0xae, entry.concat())
+        };
+        // Of two tracks with one number the first counts.
+        let tracks = element(TRACKS, [usual(1, 40_000_000), usual(1, 9_000_000_000)].concat());
+        let clusters = [endless(CLUSTER, blocks(0, 50)), endless(CLUSTER, [blocks(2000, 20), last].concat())];
+        endless(SEGMENT, [info(None), tracks, clusters.concat()].concat())
+    };
+    let duration = |last: Vec<u8>| probe(file(film(last))).0.unwrap().duration_seconds;
+    assert!((duration(Vec::new()) - 2.8).abs() < 1e-9);
+    let group = [element(0xa1, [0x81, 0x03, 0xe8, 0, b'F']), unsigned(0x9b, 500)].concat();
+    assert!((duration(element(0xa0, group)) - 3.5).abs() < 1e-9);
+}
+
+#[test]
 fn without_a_last_cluster_the_cues_tell() {
     let cues = |count: u64| {
         let points = (0..count).map(|point| element(CUE_POINT, unsigned(CUE_TIME, point * 1000)));
