@@ -135,6 +135,22 @@ async fn a_stream_that_begins_late_is_described_by_its_end() {
 }
 
 #[tokio::test]
+async fn tables_that_come_late_are_looked_for() {
+    let metadata = read([frames(0, 60), tables(), frames(60 * 3600, 240)].concat()).await;
+    assert_eq!((metadata.video.len(), metadata.audio.len(), metadata.subtitles.len()), (1, 1, 1));
+    assert_eq!(metadata.audio[0].language.as_deref(), Some("deu"));
+
+    // A second programme, whose map is not beside the first one.
+    let programmes = section(0, 0, 1, &[0, 1, 0xf0, 0x00, 0, 2, 0xf0, 0x01]);
+    let map = section(PMT_PID + 1, 2, 2, &[0xe1, 0x11, 0xf0, 0x00, 0x03, 0xe1, 0x11, 0xf0, 0x00]);
+    let second = |index: u64| pes(0x111, 0xc0, index * 3600, &audio_frame());
+    let both = |index: u64| [frames(index * 3600, 1), second(index)].concat();
+    let both: Vec<u8> = (60..300).flat_map(both).collect();
+    let metadata = read([programmes, tables(), frames(0, 60), map, both].concat()).await;
+    assert_eq!((metadata.video.len(), metadata.audio.len()), (1, 2));
+}
+
+#[tokio::test]
 async fn a_stretch_of_a_stream_is_enough() {
     let whole = [tables(), frames(0, 50), tables(), frames(50 * 3600, 50)].concat();
     let metadata = read(whole[188 * 9 + 77..whole.len() - 33].to_vec()).await;
