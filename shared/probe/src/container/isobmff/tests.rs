@@ -190,6 +190,15 @@ fn chapters_and_data_are_not_listed_and_tracks_are_bounded() {
 }
 
 #[test]
+fn subtitles_may_hang_over_a_little() {
+    for (milliseconds, seconds) in [(500, 1.0), (1999, 1.999), (2000, 1.0), (60_000, 1.0)] {
+        let text = track(2, *b"text", &boxed(*b"text", [0; 16]), milliseconds, &[]);
+        let metadata = probe(&file(moov(&[video_track(1, 25, 100), text]), [])).unwrap();
+        assert!((metadata.duration_seconds - seconds).abs() < 1e-9, "{milliseconds}: {metadata:?}");
+    }
+}
+
+#[test]
 fn images_of_the_family_are_named() {
     let image = [boxed(*b"ftyp", b"heic\0\0\0\0mif1heic"), full(*b"meta", 0, 0, b"")].concat();
     let refused = probe(&Sparse::of(&[Part::Bytes(image)]));

@@ -289,6 +289,23 @@ mod tests {
     }
 
     #[test]
+    fn of_header_and_time_table_the_shorter_counts() {
+        let duration = |header: Option<u64>, table: Option<u64>| {
+            let samples = SampleTable { duration: table, ..SampleTable::default() };
+            let track = Track { media_duration: header, samples, ..track(100, 0, &[]) };
+            (track.sample_duration(), track.table_duration())
+        };
+        assert_eq!(duration(Some(900), Some(1000)), (900, 1000));
+        assert_eq!(duration(Some(1000), Some(900)), (900, 900));
+        for (header, table) in
+            [(Some(900), None), (Some(900), Some(0)), (None, Some(900)), (Some(0), Some(900))]
+        {
+            assert_eq!(duration(header, table), (900, 900), "{header:?} {table:?}");
+        }
+        assert_eq!(duration(None, Some(0)), (0, 0));
+    }
+
+    #[test]
     fn edits_cut_and_delay() {
         // Samples of 10 s; the movie counts in milliseconds.
         let shown = |edits: &[(u64, i64)]| track(100, 1000, edits).presentation(1000).unwrap();

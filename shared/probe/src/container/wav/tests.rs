@@ -61,6 +61,19 @@ async fn long_sizes_replace_those_that_do_not_fit() {
 }
 
 #[tokio::test]
+async fn a_size_beyond_reason_is_as_good_as_none() {
+    let film = |size: u64| {
+        let ds64 = chunk(*b"ds64", [0, size, 2000, 0].map(u64::to_le_bytes).concat());
+        file(*b"RF64", &[ds64, chunk(*b"fmt ", PCM), data(u32::MAX, 8000)])
+    };
+    // Then the number of samples counts, which the size would else belie.
+    for size in [1 << 60, u64::MAX] {
+        check(&read(film(size)).await.unwrap(), "pcm_s16le", 8000, 0.25);
+    }
+    check(&read(film(u64::MAX / 16)).await.unwrap(), "pcm_s16le", 8000, 0.5);
+}
+
+#[tokio::test]
 async fn rifx_has_its_numbers_the_other_way_round() {
     let mut format = little_endian_format(PCM);
     format[15] = 16;
