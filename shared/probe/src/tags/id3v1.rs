@@ -60,4 +60,20 @@ mod tests {
         assert!(parse(&tag[..127]).is_none());
         assert!(parse(&[0; 128]).is_none());
     }
+
+    #[test]
+    fn a_long_comment_has_no_track() {
+        let with_comment = |comment: &[u8]| {
+            let mut tag = vec![0; TAG_BYTES];
+            tag[..3].copy_from_slice(b"TAG");
+            tag[97..97 + comment.len()].copy_from_slice(comment);
+            parse(&tag).unwrap().into_map()
+        };
+        let map = with_comment(b"A comment of thirty characters");
+        assert_eq!(map["comment"], "A comment of thirty characters");
+        assert!(!map.contains_key("track"));
+        let map = with_comment(b"One character fewer than that");
+        assert_eq!((&*map["comment"], map.get("track")), ("One character fewer than that", None));
+        assert!(!with_comment(b"Short").contains_key("track"));
+    }
 }
