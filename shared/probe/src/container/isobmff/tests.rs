@@ -196,6 +196,16 @@ fn subtitles_may_hang_over_a_little() {
         let metadata = probe(&file(moov(&[video_track(1, 25, 100), text]), [])).unwrap();
         assert!((metadata.duration_seconds - seconds).abs() < 1e-9, "{milliseconds}: {metadata:?}");
     }
+    // Those that end early take nothing off a film that waits three seconds.
+    let mut video = video_track(1, 25, 100);
+    let wait = full(*b"elst", 0, 0, words(&[2, 3000, u32::MAX, 0x1_0000, 1000, 0, 0x1_0000]));
+    video.extend(boxed(*b"edts", wait));
+    let size = u32::try_from(video.len()).unwrap();
+    video[..4].copy_from_slice(&size.to_be_bytes());
+    let sound = video_track(2, 25, 100);
+    let text = track(3, *b"text", &boxed(*b"text", [0; 16]), 500, &[]);
+    let metadata = probe(&file(moov(&[video, sound, text]), [])).unwrap();
+    assert!((metadata.duration_seconds - 4.0).abs() < 1e-9, "{metadata:?}");
 }
 
 #[test]
