@@ -6,6 +6,9 @@
 use crate::bits::Bits;
 use crate::metadata::AudioTrack;
 
+/// The core of SBR runs at half the rate that is heard, which is 48 kHz at most.
+pub(crate) const MAX_SBR_CORE_RATE: u32 = 24_000;
+
 const LC: u32 = 2;
 const SBR: u32 = 5;
 const PS: u32 = 29;
@@ -130,10 +133,14 @@ impl AudioSpecificConfig {
         Some(())
     }
 
+    /// Whether there may be SBR that only the stream itself, or the container, tells.
+    pub(crate) fn may_conceal_sbr(&self) -> bool {
+        self.core_type == LC && !self.tells_sbr && self.sample_rate <= MAX_SBR_CORE_RATE
+    }
+
     /// Takes the rate that the container says for SBR that is signalled nowhere: it must be just double.
     pub(crate) fn infer_sbr(&mut self, container_sample_rate: u32) {
-        let doubles = self.sample_rate <= 24_000 && self.sample_rate * 2 == container_sample_rate;
-        if self.core_type == LC && !self.tells_sbr && doubles {
+        if self.may_conceal_sbr() && self.sample_rate * 2 == container_sample_rate {
             self.has_sbr = true;
             self.sample_rate = container_sample_rate;
         }

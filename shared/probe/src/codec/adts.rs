@@ -1,7 +1,10 @@
 //! ADTS, the frame header that carries AAC in streams: ISO/IEC 14496-3 clause 1.A.2.2.
 
-use super::aac::{AudioSpecificConfig, channels_of, program_config_channels, sample_rate_of};
+use super::aac::{
+    AudioSpecificConfig, MAX_SBR_CORE_RATE, channels_of, program_config_channels, sample_rate_of,
+};
 use super::frame::Frame;
+use super::sbr::carry_sbr;
 use crate::bits::Bits;
 
 /// Bytes of a frame header without its checksum.
@@ -9,15 +12,7 @@ pub(crate) const HEADER_BYTES: usize = 7;
 /// Samples per channel in a raw data block.
 const BLOCK_SAMPLES: u32 = 1024;
 
-/// The core runs at half the rate that is heard, which is 48 kHz at most.
-const MAX_SBR_CORE_RATE: u32 = 24_000;
 const PROGRAM_CONFIG_ELEMENT: u32 = 5;
-const FILL_ELEMENT: u32 = 6;
-const END_ELEMENT: u32 = 7;
-const MAX_FILL_BYTES: usize = 269;
-/// Frames that are looked at for SBR, and the fewest that decide.
-const SBR_FRAMES: u32 = 24;
-const MIN_SBR_FRAMES: u32 = 4;
 
 /// What the header of a frame says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +94,7 @@ pub(crate) fn config(frame: &FrameHeader, stream: &[u8]) -> AudioSpecificConfig 
     if config.channels.is_none() {
         config.channels = program_config_element(frame, stream);
     }
-    if frame.sample_rate <= MAX_SBR_CORE_RATE && has_sbr(stream) {
+    if frame.sample_rate <= MAX_SBR_CORE_RATE && carry_sbr(frames(stream)) {
         config.add_implicit_sbr();
     }
     config
@@ -111,68 +106,15 @@ fn program_config_element(frame: &FrameHeader, stream: &[u8]) -> Option<u32> {
     if bits.bits(3)? == PROGRAM_CONFIG_ELEMENT { program_config_channels(&mut bits) } else { None }
 }
 
-/// Whether the frames that `stream` starts with carry spectral band replication, which their headers conceal.
-///
-/// It is in a fill element near the end of a frame. To get there one would have to decode the frame, so it is looked
-/// for from the end: where such an element would end with the frame, or where another fill element begins that does.
-/// Chance hits one frame in ten or so, never most of a row.
-fn has_sbr(stream: &[u8]) -> bool {
-    let (mut position, mut frames, mut with_sbr) = (0_usize, 0, 0);
-    while frames < SBR_FRAMES {
-        let Some(rest) = stream.get(position..) else { break };
-        let Some(header) = FrameHeader::parse(rest) else { break };
-        let Some(frame) = rest.get(header.header_bytes..header.frame_bytes) else { break };
-        frames += 1;
-        with_sbr += u32::from(ends_with_sbr(frame));
-        position = position.saturating_add(header.frame_bytes);
-    }
-    frames >= MIN_SBR_FRAMES && with_sbr * 4 >= frames * 3
-}
-
-/// What could be a fill element, by bits from the start of the frame.
-struct FillElement {
-    start: usize,
-    end: usize,
-    extension: u32,
-}
-
-/// Whether a fill element with SBR data, and the mark of the end behind it, fit the end of a raw data block.
-fn ends_with_sbr(frame: &[u8]) -> bool {
-    let bits = frame.len() * 8;
-    // The longest has 269 bytes; an encoder that pads has two of them.
-    let earliest = bits.saturating_sub(2 * (MAX_FILL_BYTES + 2) * 8 + 16);
-    let elements: Vec<_> = (earliest..bits).filter_map(|start| fill_element(frame, start)).collect();
-    let is_sbr = |element: &FillElement| matches!(element.extension, 13 | 14);
-    // The end mark takes three bits, and is padded to the byte.
-    let at_end = elements.iter().filter(|element| {
-        (element.end + 3).div_ceil(8) * 8 == bits && bits_at(frame, element.end, 3) == Some(END_ELEMENT)
-    });
-    at_end.into_iter().any(|last| {
-        let before = || elements.iter().any(|element| element.end == last.start && is_sbr(element));
-        is_sbr(last) || (matches!(last.extension, 0 | 1) && before())
+/// The raw data of the frames that `stream` starts with, one behind the other.
+fn frames(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = stream;
+    std::iter::from_fn(move || {
+        let header = FrameHeader::parse(rest)?;
+        let frame = rest.get(header.header_bytes..header.frame_bytes)?;
+        rest = &rest[header.frame_bytes..];
+        Some(frame)
     })
-}
-
-fn fill_element(frame: &[u8], start: usize) -> Option<FillElement> {
-    let mut bits = Bits::new(frame);
-    bits.skip(start)?;
-    if bits.bits(3)? != FILL_ELEMENT {
-        return None;
-    }
-    let mut bytes = bits.bits(4)? as usize;
-    let mut data = start + 7;
-    if bytes == 15 {
-        bytes = (bytes + bits.bits(8)? as usize).saturating_sub(1);
-        data += 8;
-    }
-    let end = data + bytes * 8;
-    (bytes > 0 && end <= frame.len() * 8).then_some(FillElement { start, end, extension: bits.bits(4)? })
-}
-
-fn bits_at(frame: &[u8], start: usize, count: u32) -> Option<u32> {
-    let mut bits = Bits::new(frame);
-    bits.skip(start)?;
-    bits.bits(count)
 }
 
 #[cfg(test)]

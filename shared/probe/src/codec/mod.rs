@@ -24,6 +24,7 @@ pub(crate) mod mpeg_video;
 pub(crate) mod nal;
 pub(crate) mod pcm;
 pub(crate) mod quicktime;
+pub(crate) mod sbr;
 pub(crate) mod vp9;
 pub(crate) mod wave_format;
 

@@ -296,9 +296,10 @@ impl<S: ByteSource> Walk<'_, '_, S> {
             let seconds = ticks.at(last.saturating_sub(first));
             self.seconds_per_byte = seconds / float(bytes.len() as u64);
         }
-        let by_track = by_track(&blocks);
+        let mut by_track = by_track(&blocks);
         for track in tracks {
-            let own = by_track.get(&track.number).map(Vec::as_slice).unwrap_or_default();
+            // Of tracks with one number the first has them.
+            let own = by_track.remove(&track.number).unwrap_or_default();
             if let Media::Video(video) = &mut track.media {
                 let rate = if let Some(nanoseconds) = track.default_duration {
                     1e9 / float(nanoseconds)
@@ -312,11 +313,7 @@ impl<S: ByteSource> Walk<'_, '_, S> {
                 };
                 video.track.frame_rate = round_frame_rate(rate);
             }
-            if let Some(frame) = own.first().and_then(|block| block.frame())
-                && track.has_plain_frames
-            {
-                track.media.apply_first_frame(frame);
-            }
+            track.apply_first_frames(&own);
         }
         Ok(())
     }

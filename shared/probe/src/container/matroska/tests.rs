@@ -258,6 +258,38 @@ fn shape_colours_and_roll_are_in_the_track() {
 }
 
 #[test]
+fn replication_that_nothing_tells_is_found_in_the_frames() {
+    use crate::bits::tests::packed;
+    let film = |sampling: &[u8], encodings: &[u8], frame: &str| {
+        // Low complexity, 24 kHz, one channel.
+        let config = element(0x63a2, packed("00010 0110 0001 000"));
+        let audio = element(0xe1, [&element(0xb5, 24_000.0_f64.to_be_bytes()), sampling].concat());
+        let entry = [
+            unsigned(0xd7, 1),
+            unsigned(0x83, 2),
+            element(0x86, b"A_AAC"),
+            config,
+            audio,
+            encodings.to_vec(),
+        ];
+        let block = element(0xa3, [&[0x81, 0, 0, 0x80][..], &packed(frame)].concat());
+        let cluster = element(CLUSTER, [unsigned(0xe7, 0), block.repeat(8)].concat());
+        let segment = [info(Some(1000.0)), element(TRACKS, element(0xae, entry.concat())), cluster].concat();
+        let metadata = probe(file(element(SEGMENT, segment))).0.unwrap();
+        let track = metadata.audio[0].clone();
+        (track.profile.unwrap_or_default(), track.sample_rate, track.channels)
+    };
+    let (core, sbr) = ("000 0000 1 01100110 01010101 0011", "110 0010 1101 0000 11110000");
+    let with = format!("{core} {sbr} 111");
+    assert_eq!(film(&[], &[], &with), ("HE-AACv2".to_owned(), 48_000, 2));
+    assert_eq!(film(&[], &[], &format!("{core} 111")), ("LC".to_owned(), 24_000, 1));
+    // The container tells, or the frames are not to be seen.
+    let heard = element(0x78b5, 48_000.0_f64.to_be_bytes());
+    assert_eq!(film(&heard, &[], &with), ("HE-AAC".to_owned(), 48_000, 1));
+    assert_eq!(film(&[], &element(0x6d80, [0]), &with), ("LC".to_owned(), 24_000, 1));
+}
+
+#[test]
 fn dates_count_from_2001() {
     assert_eq!(created_at(&0_i64.to_be_bytes()).as_deref(), Some("2001-01-01T00:00:00Z"));
     assert_eq!(created_at(&(-1_i64).to_be_bytes()).as_deref(), Some("2000-12-31T23:59:59Z"));

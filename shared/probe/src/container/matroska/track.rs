@@ -1,9 +1,12 @@
 //! Track entries (RFC 9559 clause 5.1.4).
 
+use super::cluster::Block;
 use super::codec;
 use super::ebml::{child, child_float, child_text, child_unsigned, children, unsigned};
 use super::video::Video;
+use crate::codec::aac::AudioSpecificConfig;
 use crate::codec::flac::StreamInfo;
+use crate::codec::sbr::carry_sbr;
 use crate::codec::wave_format::WaveFormat;
 use crate::codec::{AudioConfig, UNKNOWN, aac, codec_string, dts_profile, headers};
 use crate::metadata::{AudioTrack, SubtitleTrack};
@@ -43,8 +46,10 @@ pub(super) struct Track {
     /// Nanoseconds of a frame.
     pub(super) default_duration: Option<u64>,
     /// Whether frames are as they are, neither compressed nor encrypted.
-    pub(super) has_plain_frames: bool,
+    has_plain_frames: bool,
     pub(super) media: Media,
+    /// The configuration of AAC that does not say whether there is spectral band replication.
+    core: Option<AudioSpecificConfig>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -55,8 +60,7 @@ pub(super) enum Media {
 }
 
 impl Media {
-    /// Takes in what only the track's first frame says.
-    pub(super) fn apply_first_frame(&mut self, frame: &[u8]) {
+    fn apply_first_frame(&mut self, frame: &[u8]) {
         match self {
             Self::Video(video) => video.apply_first_frame(frame),
             Self::Audio(audio) if audio.codec == "dts" => {
@@ -88,13 +92,38 @@ impl Track {
             }),
             _ => return None,
         };
+        let core = match &media {
+            Media::Audio(track) if codec::name(&codec_id) == "aac" => {
+                let config = AudioSpecificConfig::parse(codec_private);
+                // Where the container says the rate that is heard, nothing is left to be found.
+                config.filter(|core| core.may_conceal_sbr() && core.sample_rate == track.sample_rate)
+            }
+            _ => None,
+        };
         Some(Self {
             number: child_unsigned(entry, TRACK_NUMBER).unwrap_or_default(),
             uid: child_unsigned(entry, TRACK_UID).unwrap_or_default(),
             default_duration: child_unsigned(entry, DEFAULT_DURATION).filter(|nanoseconds| *nanoseconds > 0),
             has_plain_frames: child(entry, CONTENT_ENCODINGS).is_none(),
             media,
+            core,
         })
+    }
+
+    /// Takes in what only the track's first frames say, which are in `blocks`.
+    pub(super) fn apply_first_frames(&mut self, blocks: &[&Block<'_>]) {
+        if !self.has_plain_frames {
+            return;
+        }
+        if let Some(frame) = blocks.first().and_then(|block| block.frame()) {
+            self.media.apply_first_frame(frame);
+        }
+        if let (Media::Audio(track), Some(mut config)) = (&mut self.media, self.core.take())
+            && carry_sbr(blocks.iter().filter_map(|block| block.frame()))
+        {
+            config.add_implicit_sbr();
+            config.apply_to(track);
+        }
     }
 }
 
