@@ -7,10 +7,13 @@
 mod checksum;
 mod content_type;
 mod id;
+mod idempotency;
 mod job;
 mod limits;
 mod media;
+mod miniature;
 mod object;
+mod part;
 mod permission;
 mod texts;
 mod timestamp;
@@ -21,14 +24,23 @@ mod work;
 pub use checksum::{ChecksumAlgorithm, Crc64NvmeChecksum, Sha256Checksum};
 pub use content_type::{AllowedContentTypes, ContentType, MediaKind};
 pub use id::{MediaId, SessionId, UploadId, UserId};
+pub use idempotency::{IdempotencyKey, IdempotentRequest};
 pub use job::{Job, JobStatus, JobType};
-pub use limits::{EXPIRES_IN_SECONDS, MAX_PUT_SIZE_BYTES, MAX_TAGS, SizeBytes};
+pub use limits::{
+    AUTO_MULTIPART_FROM_BYTES, EXPIRES_IN_SECONDS, MAX_BULK_FILES, MAX_OBJECT_SIZE_BYTES, MAX_PUT_SIZE_BYTES,
+    MAX_SIGNED_PARTS, MAX_TAGS, SizeBytes,
+};
 pub use media::{Arrival, Failure, Measurement, Media, PublishedObject, State, Status, Visibility};
+pub use miniature::{AllowedImageTypes, ImageType, Miniature, MiniatureState, ThumbnailKey};
 pub use object::{ObjectVersion, Slot, SourceKey};
-pub use permission::{Caller, Decision, may_upload, may_view};
+pub use part::{ETag, MAX_PARTS, PART_SIZE_BYTES, Part, PartNumber, PartPlan, UploadedPart};
+pub use permission::{Caller, Decision, may_upload, may_use_upload, may_view};
 pub use texts::{Description, DisplayName, Filename, Tag, ThumbnailUrl, Title};
 pub use timestamp::Timestamp;
-pub use upload::{ObjectHead, Upload, UploadMethod, UploadState};
+pub use upload::{
+    MethodError, ObjectHead, PlannedMethod, RequestedMethod, Upload, UploadContentType, UploadMethod,
+    UploadState,
+};
 pub use user::{Email, Role, Session, User};
 pub use work::{Work, WorkKind};
 

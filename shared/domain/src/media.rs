@@ -1,24 +1,30 @@
 //! Media: the record, and the machine of its states.
 //!
 //! ```text
-//! awaiting_upload ─→ (completing ─→) processing ─→ ready
-//!        │                             │  ↑ └────→ rejected   the object broke a rule
-//!        ↓                             ↓  │
-//!     expired                         failed                  ours to fix; a redrive processes it again
+//! awaiting_upload ←─→ completing
+//!        │      └──────────┐ │
+//!        │      ┌──────────┼─┘
+//!        ↓      ↓          ↓
+//!        expired       processing ─→ ready
+//!                          │  ↑ └──→ rejected   the object broke a rule
+//!                          ↓  │
+//!                         failed                ours to fix; a redrive processes it again
 //! ```
 //!
 //! Every change is a pure function from one record to the next with `version` one higher, and is written on condition
 //! that the stored record still has the version that was read. So a step that runs twice, late or out of order finds
 //! that the record has moved on, and decides again from what it is now.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChecksumAlgorithm, ContentType, Crc64NvmeChecksum, Description, Filename, JobType, MediaId, MediaKind,
+    ChecksumAlgorithm, ContentType, Crc64NvmeChecksum, Description, Filename, MediaId, MediaKind, Miniature,
     ObjectVersion, Sha256Checksum, SizeBytes, Tag, ThumbnailUrl, Timestamp, Title, UploadId, UserId, Work,
 };
+
+mod steps;
+
+pub use steps::{Arrival, Measurement};
 
 /// Who may see a media.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +74,9 @@ pub enum State {
     Processing {
         /// The accepted object.
         source: ObjectVersion,
+        /// S3's id of the multipart upload that a large file is being published by. Whoever goes on, goes on with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        copy_upload_id: Option<String>,
     },
     /// It can be played.
     Ready {
@@ -153,12 +162,15 @@ pub struct Media {
     /// Its state.
     #[serde(flatten)]
     pub state: State,
-    /// How long it plays, once measured.
+    /// How long it plays: as a form may have declared it, and once processed as measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<f64>,
     /// The client's own thumbnail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thumbnail_url: Option<ThumbnailUrl>,
+    /// The thumbnail that was announced with it. Once published it is shown instead of the client's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub miniature: Option<Miniature>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -172,173 +184,13 @@ pub struct Media {
     pub work: Option<Work>,
     /// What counts against its owner's quota.
     pub reserved_bytes: SizeBytes,
+    /// Whether it is the one that its owner's uploads of the same SHA-256 and size are duplicates of.
+    #[serde(default)]
+    pub claims_digest: bool,
     /// How often its metadata extraction was begun.
     pub extract_metadata_attempts: u32,
     /// How often its publishing was begun.
     pub upload_to_cdn_attempts: u32,
-}
-
-/// What was measured of an accepted object.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Measurement {
-    /// How long it plays.
-    pub duration_seconds: f64,
-    /// Its size.
-    pub size_bytes: SizeBytes,
-    /// S3's CRC-64/NVME of it.
-    pub checksum_crc64nvme: Option<Crc64NvmeChecksum>,
-    /// The declared checksum that was compared.
-    pub checksum_verified: Option<ChecksumAlgorithm>,
-}
-
-/// What to do about an object that arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arrival {
-    /// The first one: accept it and process it. Also: the accepted one, whose processing has not ended.
-    Process,
-    /// The accepted one, dealt with already: nothing.
-    Settled,
-    /// Not the accepted one: delete this version. The first accepted object wins.
-    Discard,
-}
-
-impl Media {
-    /// The name of its state.
-    pub fn status(&self) -> Status {
-        match self.state {
-            State::AwaitingUpload => Status::AwaitingUpload,
-            State::Completing => Status::Completing,
-            State::Processing { .. } => Status::Processing,
-            State::Ready { .. } => Status::Ready,
-            State::Rejected { .. } => Status::Rejected,
-            State::Failed { .. } => Status::Failed,
-            State::Expired => Status::Expired,
-            State::Deleting => Status::Deleting,
-        }
-    }
-
-    /// Why it is not to be had, if that is so.
-    pub fn failure(&self) -> Option<&Failure> {
-        match &self.state {
-            State::Rejected { failure, .. } | State::Failed { failure, .. } => Some(failure),
-            _ => None,
-        }
-    }
-
-    /// What to do about an object that arrived under its source key.
-    pub fn on_arrival(&self, object: &ObjectVersion) -> Arrival {
-        match &self.state {
-            State::AwaitingUpload | State::Completing => Arrival::Process,
-            State::Processing { source } | State::Failed { source, .. } if source.is_same_version(object) => {
-                Arrival::Process
-            }
-            State::Ready { source, .. } | State::Rejected { source, .. }
-                if source.is_same_version(object) =>
-            {
-                Arrival::Settled
-            }
-            _ => Arrival::Discard,
-        }
-    }
-
-    /// Whether `object` is the accepted one and its processing has not ended: the condition under which a step of that
-    /// processing may still change the record.
-    pub fn is_processing(&self, object: &ObjectVersion) -> bool {
-        matches!(&self.state, State::Processing { source } if source.is_same_version(object))
-    }
-
-    /// An attempt at processing `source` begins; the sweep looks after it at `work.due`.
-    #[must_use]
-    pub fn begin_processing(&self, source: ObjectVersion, work: Work, now: Timestamp) -> Self {
-        Self {
-            extract_metadata_attempts: self.extract_metadata_attempts.saturating_add(1),
-            work: Some(work),
-            ..self.changed(State::Processing { source }, now)
-        }
-    }
-
-    /// The metadata is read, and publishing begins.
-    #[must_use]
-    pub fn begin_publishing(&self, now: Timestamp) -> Self {
-        let upload_to_cdn_attempts = self.upload_to_cdn_attempts.saturating_add(1);
-        Self { upload_to_cdn_attempts, ..self.changed(self.state.clone(), now) }
-    }
-
-    /// It is published: ready.
-    #[must_use]
-    pub fn publish(
-        &self,
-        source: ObjectVersion,
-        published: PublishedObject,
-        measurement: Measurement,
-        now: Timestamp,
-    ) -> Self {
-        Self {
-            duration_seconds: Some(measurement.duration_seconds),
-            size_bytes: measurement.size_bytes,
-            checksum_crc64nvme: measurement.checksum_crc64nvme,
-            checksum_verified: measurement.checksum_verified,
-            reserved_bytes: measurement.size_bytes,
-            work: None,
-            ..self.changed(State::Ready { source, published }, now)
-        }
-    }
-
-    /// The object broke a rule. What it reserved is released.
-    #[must_use]
-    pub fn reject(&self, source: ObjectVersion, failure: Failure, now: Timestamp) -> Self {
-        Self { reserved_bytes: 0, work: None, ..self.changed(State::Rejected { source, failure }, now) }
-    }
-
-    /// Processing failed as often as it is tried by itself. The object is kept for a redrive.
-    #[must_use]
-    pub fn fail(&self, source: ObjectVersion, failure: Failure, now: Timestamp) -> Self {
-        Self { work: None, ..self.changed(State::Failed { source, failure }, now) }
-    }
-
-    /// Only a job of it changed.
-    #[must_use]
-    pub fn noted(&self, now: Timestamp) -> Self {
-        self.changed(self.state.clone(), now)
-    }
-
-    /// Whether what was found in the file is what was announced, and within `max_duration`.
-    pub fn judge(
-        &self,
-        kind: MediaKind,
-        container: &str,
-        duration_seconds: f64,
-        max_duration: Duration,
-    ) -> Result<(), Failure> {
-        if kind != self.kind {
-            let detail =
-                format!("A {} file was announced, but this is {kind}. Upload it as {kind}/….", self.kind);
-            return Err(Failure::new("kind_mismatch", detail));
-        }
-        if !self.content_type.admits(container) {
-            let detail =
-                format!("The file was announced as {}, but its content is {container}.", self.content_type);
-            return Err(Failure::new("content_type_mismatch", detail));
-        }
-        if duration_seconds > max_duration.as_secs_f64() {
-            let longest = max_duration.as_secs();
-            let detail = format!("The file plays {duration_seconds:.0} seconds; {longest} are allowed here.");
-            return Err(Failure::new("too_long", detail));
-        }
-        Ok(())
-    }
-
-    /// Which attempt at this type of job is the latest begun.
-    pub fn attempt(&self, job_type: JobType) -> u32 {
-        match job_type {
-            JobType::ExtractMetadata => self.extract_metadata_attempts,
-            JobType::UploadToCdn => self.upload_to_cdn_attempts,
-        }
-    }
-
-    fn changed(&self, state: State, now: Timestamp) -> Self {
-        Self { state, updated_at: now, version: self.version + 1, ..self.clone() }
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Who may do what to which media.
 
-use crate::{Media, Role, Status, UserId, Visibility};
+use crate::{Media, Role, Status, Upload, UserId, Visibility};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,11 @@ pub enum Decision {
 /// Whether a user with this role may upload.
 pub fn may_upload(role: Role) -> Decision {
     if role >= Role::Operator { Decision::Allowed } else { Decision::Forbidden }
+}
+
+/// Whether the caller may sign, list, complete and abort this upload. To anyone but its owner it does not exist.
+pub fn may_use_upload(caller: &Caller, upload: &Upload) -> Decision {
+    if caller.user_id == upload.owner_id { may_upload(caller.role) } else { Decision::Hidden }
 }
 
 /// Whether the caller may see and play this media. A media that is not `ready`, or is private, exists only for its

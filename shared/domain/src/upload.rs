@@ -1,21 +1,147 @@
 //! Uploads: one client's right to send bytes for one slot of one media, and what those bytes have to be.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChecksumAlgorithm, ContentType, Crc64NvmeChecksum, Failure, MediaId, Sha256Checksum, SizeBytes, Slot,
-    Timestamp, UploadId, UserId,
+    AUTO_MULTIPART_FROM_BYTES, ChecksumAlgorithm, ContentType, Crc64NvmeChecksum, Failure, ImageType,
+    Invalid, MAX_PUT_SIZE_BYTES, MediaId, PartPlan, Sha256Checksum, SizeBytes, Slot, SourceKey, Timestamp,
+    UploadId, UserId, serde_as_text,
 };
 
+/// How a client asks to send the bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RequestedMethod {
+    /// As suits the size: in parts from 64 MiB up, by one PUT below.
+    #[default]
+    Auto,
+    /// By one presigned PUT.
+    Put,
+    /// By a browser's form.
+    Post,
+    /// In parts.
+    Multipart,
+}
+
+impl FromStr for RequestedMethod {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "put" => Ok(Self::Put),
+            "post" => Ok(Self::Post),
+            "multipart" => Ok(Self::Multipart),
+            _ => Err(Invalid::new("must be auto, put, post or multipart")),
+        }
+    }
+}
+
+/// How the bytes will be sent, before S3 has been told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlannedMethod {
+    /// By one presigned PUT.
+    Put,
+    /// By a browser's form.
+    Post,
+    /// In these parts.
+    Multipart(PartPlan),
+}
+
+impl PlannedMethod {
+    /// What a client's wish comes to for a file of this size, with parts of `part_size_bytes` if they chose one.
+    pub fn of(
+        requested: RequestedMethod,
+        size_bytes: SizeBytes,
+        part_size_bytes: Option<SizeBytes>,
+    ) -> Result<Self, MethodError> {
+        let is_multipart = match requested {
+            RequestedMethod::Auto => part_size_bytes.is_some() || size_bytes >= AUTO_MULTIPART_FROM_BYTES,
+            RequestedMethod::Put | RequestedMethod::Post => false,
+            RequestedMethod::Multipart => true,
+        };
+        if !is_multipart && size_bytes > MAX_PUT_SIZE_BYTES {
+            return Err(MethodError::Method(Invalid::new(format!(
+                "takes files up to {MAX_PUT_SIZE_BYTES} bytes; ask for multipart"
+            ))));
+        }
+        match (requested, part_size_bytes) {
+            (RequestedMethod::Put | RequestedMethod::Post, Some(_)) => {
+                Err(MethodError::PartSize(Invalid::new("goes with upload_method multipart or auto only")))
+            }
+            (RequestedMethod::Post, None) => Ok(Self::Post),
+            (_, Some(part_size_bytes)) => PartPlan::with_part_size(size_bytes, part_size_bytes)
+                .map(Self::Multipart)
+                .map_err(MethodError::PartSize),
+            (_, None) if is_multipart => Ok(Self::Multipart(PartPlan::of(size_bytes))),
+            (_, None) => Ok(Self::Put),
+        }
+    }
+}
+
+/// Why a file cannot be sent as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MethodError {
+    /// The method does not take such a file.
+    Method(Invalid),
+    /// The part size does not fit.
+    PartSize(Invalid),
+}
+
 /// How the bytes are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "method", rename_all = "lowercase")]
 pub enum UploadMethod {
     /// One presigned PUT.
     Put,
+    /// A browser's form, by a POST policy.
+    Post,
+    /// Parts, each a presigned PUT.
+    Multipart {
+        /// S3's own id of the multipart upload. Never shown to a client.
+        s3_upload_id: String,
+        /// How long every part but the last is.
+        part_size_bytes: SizeBytes,
+    },
 }
+
+/// The media type that an upload was declared with: of the media, or of its miniature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UploadContentType {
+    /// `video/…` or `audio/…`.
+    Media(ContentType),
+    /// `image/…`.
+    Image(ImageType),
+}
+
+impl UploadContentType {
+    /// As a `Content-Type`.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Media(content_type) => content_type.as_str(),
+            Self::Image(image_type) => image_type.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for UploadContentType {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for UploadContentType {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        text.parse().map(Self::Image).or_else(|_| text.parse().map(Self::Media))
+    }
+}
+
+serde_as_text!(UploadContentType);
 
 /// Where an upload stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,14 +169,15 @@ pub struct Upload {
     /// What the object is to the media.
     pub slot: Slot,
     /// How the bytes are sent.
+    #[serde(flatten)]
     pub method: UploadMethod,
     /// Where it stands.
     pub state: UploadState,
     /// The declared media type.
-    pub content_type: ContentType,
+    pub content_type: UploadContentType,
     /// The declared size.
     pub size_bytes: SizeBytes,
-    /// The declared SHA-256, enforced by S3.
+    /// The declared SHA-256, enforced by S3 where the object comes in one piece.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum_sha256: Option<Sha256Checksum>,
     /// The declared CRC-64/NVME, compared with S3's own; only if no SHA-256 was declared, see [`Self::verify`].
@@ -73,15 +200,30 @@ pub struct ObjectHead {
     /// Its `Content-Type`.
     pub content_type: Option<String>,
     /// Its SHA-256, where the client sent one.
-    pub checksum_sha256: Option<String>,
+    pub checksum_sha256: Option<Sha256Checksum>,
     /// Its CRC-64/NVME over the full object.
-    pub checksum_crc64nvme: Option<String>,
+    pub checksum_crc64nvme: Option<Crc64NvmeChecksum>,
 }
 
 /// How long the record of an ended upload is kept, for clients that ask again.
 const KEPT_AFTER_END: Duration = Duration::from_hours(24 * 7);
 
 impl Upload {
+    /// Under which key its object is stored.
+    pub fn key(&self) -> SourceKey {
+        SourceKey { media_id: self.media_id, slot: self.slot }
+    }
+
+    /// How its file is cut, if it comes in parts.
+    pub fn part_plan(&self) -> Option<PartPlan> {
+        match self.method {
+            UploadMethod::Multipart { part_size_bytes, .. } => {
+                Some(PartPlan::recorded(self.size_bytes, part_size_bytes))
+            }
+            UploadMethod::Put | UploadMethod::Post => None,
+        }
+    }
+
     /// Compares what arrived with what was declared. Returns the checksum that was compared, if one was declared.
     ///
     /// S3 has enforced size, type and SHA-256 through the signature already; this is the second look, at the object
@@ -101,13 +243,17 @@ impl Upload {
             return Err(Failure::new("content_type_mismatch", detail));
         }
         // S3 keeps one checksum of an object: the one that came with it, and a CRC-64/NVME of its own only if none did.
-        match (&self.checksum_sha256, &self.checksum_crc64nvme) {
+        // Of an object that came in parts it knows no SHA-256.
+        let sha256 = self.checksum_sha256.as_ref().filter(|_| self.part_plan().is_none());
+        match (sha256, &self.checksum_crc64nvme) {
             (Some(declared), _) => {
-                same_checksum(declared.as_str(), head.checksum_sha256.as_deref(), "SHA-256")?;
+                let arrived = head.checksum_sha256.as_ref().map(Sha256Checksum::as_str);
+                same_checksum(declared.as_str(), arrived, "SHA-256")?;
                 Ok(Some(ChecksumAlgorithm::Sha256))
             }
             (None, Some(declared)) => {
-                same_checksum(declared.as_str(), head.checksum_crc64nvme.as_deref(), "CRC-64/NVME")?;
+                let arrived = head.checksum_crc64nvme.as_ref().map(Crc64NvmeChecksum::as_str);
+                same_checksum(declared.as_str(), arrived, "CRC-64/NVME")?;
                 Ok(Some(ChecksumAlgorithm::Crc64nvme))
             }
             (None, None) => Ok(None),
@@ -161,7 +307,7 @@ mod tests {
             size_bytes: 10,
             content_type: Some("video/mp4".to_owned()),
             checksum_sha256: None,
-            checksum_crc64nvme: Some("rosUhgp5mIg=".to_owned()),
+            checksum_crc64nvme: Some("rosUhgp5mIg=".parse().unwrap()),
         }
     }
 
@@ -186,9 +332,48 @@ mod tests {
         let sha256: Sha256Checksum = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".parse().unwrap();
         let declared = Upload { checksum_sha256: Some(sha256.clone()), ..declared };
         assert_eq!(code(&declared, &head()), "checksum_mismatch");
-        let head =
-            ObjectHead { checksum_sha256: Some(sha256.to_string()), checksum_crc64nvme: None, ..head() };
+        let head = ObjectHead { checksum_sha256: Some(sha256), checksum_crc64nvme: None, ..head() };
         assert_eq!(declared.verify(&head), Ok(Some(ChecksumAlgorithm::Sha256)));
+    }
+
+    #[test]
+    fn of_parts_only_the_crc64nvme_is_known() {
+        let sha256: Sha256Checksum = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".parse().unwrap();
+        let method = UploadMethod::Multipart { s3_upload_id: "u".to_owned(), part_size_bytes: 5 << 20 };
+        let declared = Upload { method, checksum_sha256: Some(sha256), ..upload() };
+        assert_eq!(declared.verify(&head()), Ok(None));
+        let declared = Upload { checksum_crc64nvme: Some("rosUhgp5mIg=".parse().unwrap()), ..declared };
+        assert_eq!(declared.verify(&head()), Ok(Some(ChecksumAlgorithm::Crc64nvme)));
+    }
+
+    #[test]
+    fn the_method_follows_from_wish_and_size() {
+        use RequestedMethod::{Auto, Multipart, Post, Put};
+        let planned = |requested, size_bytes| PlannedMethod::of(requested, size_bytes, None);
+        let parts = |size_bytes| PlannedMethod::Multipart(PartPlan::of(size_bytes));
+        assert_eq!(planned(Auto, AUTO_MULTIPART_FROM_BYTES - 1), Ok(PlannedMethod::Put));
+        assert_eq!(planned(Auto, AUTO_MULTIPART_FROM_BYTES), Ok(parts(AUTO_MULTIPART_FROM_BYTES)));
+        assert_eq!(planned(Multipart, 1), Ok(parts(1)));
+        assert_eq!(planned(Put, MAX_PUT_SIZE_BYTES), Ok(PlannedMethod::Put));
+        assert_eq!(planned(Post, 1), Ok(PlannedMethod::Post));
+        for requested in [Put, Post] {
+            assert!(matches!(planned(requested, MAX_PUT_SIZE_BYTES + 1), Err(MethodError::Method(_))));
+            let parted = PlannedMethod::of(requested, 1, Some(5 << 20));
+            assert!(matches!(parted, Err(MethodError::PartSize(_))));
+        }
+        // Who names a part size wants parts.
+        assert!(matches!(PlannedMethod::of(Auto, 1, Some(5 << 20)), Ok(PlannedMethod::Multipart(_))));
+        assert!(matches!(PlannedMethod::of(Multipart, 1, Some(1)), Err(MethodError::PartSize(_))));
+    }
+
+    #[test]
+    fn how_it_is_sent_is_stored_with_the_upload() {
+        let method = UploadMethod::Multipart { s3_upload_id: "u".to_owned(), part_size_bytes: 5 << 20 };
+        for upload in [upload(), Upload { method, ..upload() }] {
+            let stored = serde_json::to_value(&upload).unwrap();
+            assert!(stored["method"].is_string(), "{stored}");
+            assert_eq!(serde_json::from_value::<Upload>(stored).unwrap(), upload);
+        }
     }
 
     #[test]

@@ -12,8 +12,12 @@ use crate::Timestamp;
 pub enum WorkKind {
     /// An upload is open: at its deadline it is finished if the object is there, and expired otherwise.
     Upload,
+    /// A miniature is awaited, the same.
+    Miniature,
     /// A media is in processing: an event that got lost is made up for.
     Processing,
+    /// An upload ended without being published: its parts and objects are to go, once no signed URL can bring new ones.
+    Leftovers,
     /// A media is being deleted.
     MediaDeletion,
     /// A user is being deleted.
@@ -25,7 +29,9 @@ impl WorkKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Upload => "upload",
+            Self::Miniature => "miniature",
             Self::Processing => "processing",
+            Self::Leftovers => "leftovers",
             Self::MediaDeletion => "media_deletion",
             Self::UserDeletion => "user_deletion",
         }

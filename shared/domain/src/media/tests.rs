@@ -1,7 +1,9 @@
 //! The machine of a media's states, by example and by property.
 
+use std::time::Duration;
+
 use super::*;
-use crate::WorkKind;
+use crate::{JobType, WorkKind};
 use uuid::Uuid;
 
 const NOW: i64 = 1_000;
@@ -16,6 +18,10 @@ fn object(version_id: &str) -> ObjectVersion {
 
 fn work() -> Work {
     Work { kind: WorkKind::Upload, due: now() }
+}
+
+fn owed(kind: WorkKind, after: Duration) -> Work {
+    Work { kind, due: now().plus(after) }
 }
 
 fn media(state: State) -> Media {
@@ -36,12 +42,14 @@ fn media(state: State) -> Media {
         state,
         duration_seconds: None,
         thumbnail_url: None,
+        miniature: None,
         created_at: now(),
         updated_at: now(),
         version: 1,
         upload_id: UploadId::new(Uuid::from_u128(3)),
         work: Some(work()),
         reserved_bytes: 10,
+        claims_digest: true,
         extract_metadata_attempts: 0,
         upload_to_cdn_attempts: 0,
     }
@@ -53,7 +61,7 @@ fn every_state(source: &ObjectVersion) -> Vec<State> {
     vec![
         State::AwaitingUpload,
         State::Completing,
-        State::Processing { source: source.clone() },
+        State::Processing { source: source.clone(), copy_upload_id: None },
         State::Ready { source: source.clone(), published },
         State::Rejected { source: source.clone(), failure: failure.clone() },
         State::Failed { source: source.clone(), failure },
@@ -97,10 +105,48 @@ fn each_step_raises_the_version_and_settles_what_is_owed() {
     assert_eq!((ready.size_bytes, ready.reserved_bytes), (12, 12));
 
     let rejected = processing.reject(source.clone(), Failure::new("c", "d"), now());
-    assert_eq!((rejected.status(), rejected.work, rejected.reserved_bytes), (Status::Rejected, None, 0));
+    assert_eq!(
+        (rejected.status(), rejected.reserved_bytes, rejected.claims_digest),
+        (Status::Rejected, 10, false)
+    );
+    // What was rejected is kept, and counts, until the sweep removes it.
+    assert_eq!(rejected.work, Some(owed(WorkKind::Leftovers, Duration::from_hours(24 * 7))));
+    let removed = rejected.without_leftovers(now());
+    assert_eq!((removed.status(), removed.reserved_bytes, removed.work), (Status::Rejected, 0, None));
     // What failed is kept for a redrive, and still counts.
     let failed = processing.fail(source, Failure::new("c", "d"), now());
     assert_eq!((failed.status(), failed.work, failed.reserved_bytes), (Status::Failed, None, 10));
+}
+
+#[test]
+fn an_upload_is_completed_reopened_or_given_up() {
+    let awaited = media(State::AwaitingUpload);
+    let completing = awaited.complete(now());
+    assert_eq!((completing.version, completing.status()), (2, Status::Completing));
+    assert_eq!(completing.work, Some(owed(WorkKind::Upload, Duration::from_mins(15))));
+
+    let deadline = now().plus(Duration::from_hours(1));
+    let reopened = completing.reopen(deadline, now());
+    assert_eq!((reopened.status(), reopened.claims_digest), (Status::AwaitingUpload, true));
+    assert_eq!(reopened.work, Some(owed(WorkKind::Upload, Duration::from_hours(1))));
+
+    for given_up in [awaited.expire(now()), completing.expire(now())] {
+        assert_eq!((given_up.status(), given_up.reserved_bytes), (Status::Expired, 0));
+        assert!(!given_up.claims_digest);
+        // Later than the last URL that may have been signed for it.
+        assert_eq!(given_up.work, Some(owed(WorkKind::Leftovers, Duration::from_hours(2))));
+    }
+}
+
+#[test]
+fn whoever_goes_on_goes_on_with_the_copy() {
+    let source = object("1");
+    let copying = State::Processing { source: source.clone(), copy_upload_id: Some("u".to_owned()) };
+    let again = media(copying.clone()).begin_processing(source, work(), now());
+    assert_eq!(again.state, copying);
+    let failed = State::Failed { source: object("1"), failure: Failure::new("c", "d") };
+    let redriven = media(failed).begin_processing(object("1"), work(), now());
+    assert_eq!(redriven.state, State::Processing { source: object("1"), copy_upload_id: None });
 }
 
 #[test]
@@ -133,6 +179,9 @@ enum Happening {
     Publish(u8),
     Reject(u8),
     Fail(u8),
+    Complete,
+    Reopen,
+    Expire,
 }
 
 fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {
@@ -142,15 +191,26 @@ fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {
         (0..3_u8).prop_map(Happening::Publish),
         (0..3_u8).prop_map(Happening::Reject),
         (0..3_u8).prop_map(Happening::Fail),
+        Just(Happening::Complete),
+        Just(Happening::Reopen),
+        Just(Happening::Expire),
     ]
 }
 
-/// What a step writes: only while its object is the one in processing, as `extract-metadata` does.
+/// What a step writes: only while its object is the one in processing, as `extract-metadata` does, and only while the
+/// object is awaited, as the functions of an upload do.
 fn next(media: &Media, happening: &Happening) -> Option<Media> {
-    let (Happening::Arrival(number)
-    | Happening::Publish(number)
-    | Happening::Reject(number)
-    | Happening::Fail(number)) = happening;
+    let number = match happening {
+        Happening::Arrival(number)
+        | Happening::Publish(number)
+        | Happening::Reject(number)
+        | Happening::Fail(number) => number,
+        Happening::Complete => return media.is_awaited().then(|| media.complete(now())),
+        Happening::Reopen => {
+            return (media.status() == Status::Completing).then(|| media.reopen(now(), now()));
+        }
+        Happening::Expire => return media.is_awaited().then(|| media.expire(now())),
+    };
     let source = object(&number.to_string());
     if matches!(happening, Happening::Arrival(_)) {
         let is_processed = media.on_arrival(&source) == Arrival::Process;
@@ -178,7 +238,7 @@ fn next(media: &Media, happening: &Happening) -> Option<Media> {
 
 fn accepted(media: &Media) -> Option<&ObjectVersion> {
     match &media.state {
-        State::Processing { source }
+        State::Processing { source, .. }
         | State::Ready { source, .. }
         | State::Rejected { source, .. }
         | State::Failed { source, .. } => Some(source),
@@ -198,10 +258,13 @@ proptest::proptest! {
             if let Some(first) = accepted(&media) {
                 proptest::prop_assert_eq!(accepted(&changed), Some(first));
             }
-            let was_at_an_end = matches!(media.status(), Status::Ready | Status::Rejected);
+            let was_at_an_end = matches!(media.status(), Status::Ready | Status::Rejected | Status::Expired);
             proptest::prop_assert!(!was_at_an_end, "{:?} became {:?}", media.status(), changed.status());
-            let is_owed = changed.status() == Status::Processing;
-            proptest::prop_assert_eq!(changed.work.is_some(), is_owed);
+            let is_settled = matches!(changed.status(), Status::Ready | Status::Failed);
+            proptest::prop_assert_eq!(changed.work.is_none(), is_settled);
+            // Whatever is not there to be played or tried again lets its owner upload the same file again.
+            let is_given_up = matches!(changed.status(), Status::Rejected | Status::Expired);
+            proptest::prop_assert_eq!(changed.claims_digest, !is_given_up);
             media = changed;
         }
     }
