@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Arrival, Failure, Invalid, ObjectVersion, UploadId, Work, serde_as_text, text};
+use crate::{Arrival, Failure, Invalid, ObjectVersion, SizeBytes, UploadId, Work, serde_as_text, text};
 
 /// The format of a miniature: what browsers show and `probe` tells apart by content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +127,8 @@ pub enum MiniatureState {
 pub struct Miniature {
     /// Its upload.
     pub upload_id: UploadId,
+    /// Its size, as declared.
+    pub size_bytes: SizeBytes,
     /// What its address ends in. Chosen before it is published, so that publishing it twice makes one object.
     pub key: ThumbnailKey,
     /// Where it stands.
@@ -143,8 +145,16 @@ impl Miniature {
         matches!(self.state, MiniatureState::Published { .. })
     }
 
-    /// What to do about an object that arrived in its slot.
-    pub fn on_arrival(&self, object: &ObjectVersion) -> Arrival {
+    /// What of it counts against the quota of the media's owner.
+    pub fn reserved_bytes(&self) -> SizeBytes {
+        match self.state {
+            MiniatureState::AwaitingUpload | MiniatureState::Published { .. } => self.size_bytes,
+            MiniatureState::Rejected { .. } | MiniatureState::Expired => 0,
+        }
+    }
+
+    /// What to do about an object that arrived in its slot, as far as its media is there to be shown.
+    pub(crate) fn on_arrival(&self, object: &ObjectVersion) -> Arrival {
         match &self.state {
             MiniatureState::AwaitingUpload => Arrival::Process,
             MiniatureState::Published { source } | MiniatureState::Rejected { source, .. }
@@ -192,6 +202,7 @@ mod tests {
     fn the_first_accepted_object_wins() {
         let miniature = Miniature {
             upload_id: UploadId::new(Uuid::nil()),
+            size_bytes: 5,
             key: ThumbnailKey::new(1),
             state: MiniatureState::AwaitingUpload,
             work: None,

@@ -1,9 +1,13 @@
 //! The keys of the table: every partition key, sort key and index key is spelled here and nowhere else.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Email, JobType, Media, MediaId, SessionId, Status, UploadId, UserId, Visibility, Work};
+use domain::{
+    Email, IdempotentRequest, JobType, Media, MediaId, SessionId, Sha256Checksum, SizeBytes, Status,
+    Timestamp, UploadId, UserId, Visibility, Work,
+};
 use uuid::Uuid;
 
 /// Name of the partition key.
@@ -72,12 +76,24 @@ impl Key {
         Self::new(format!("UPLOAD#{id}"), "UPLOAD")
     }
 
-    /// Work is sorted by when it is due.
+    /// Work is sorted by when it is due. `id` is a miniature's upload, and for all other work the media.
     pub(crate) fn work(work: Work, id: Uuid) -> Self {
-        Self::new(
-            format!("WORK#{}", shard(id, WORK_SHARDS)),
-            format!("{}#{}#{id}", work.due, work.kind.as_str()),
-        )
+        let shard = shard(id, WORK_SHARDS);
+        Self::new(work_partition(shard), format!("{}#{}#{id}", work.due, work.kind.as_str()))
+    }
+
+    /// Of an owner's uploads with the same digest and size, one holds this.
+    pub(crate) fn digest(owner_id: UserId, sha256: &Sha256Checksum, size_bytes: SizeBytes) -> Self {
+        Self::new(format!("OWNER#{owner_id}"), format!("DIGEST#{sha256}#{size_bytes}"))
+    }
+
+    /// A client's key is the partition's last part, so that whatever it contains reads as nothing else.
+    pub(crate) fn idempotency(user_id: UserId, request: &IdempotentRequest) -> Self {
+        let sort = match request.file_index {
+            None => "REQUEST".to_owned(),
+            Some(index) => format!("FILE#{index:03}"),
+        };
+        Self::new(format!("IDEMPOTENCY#{user_id}#{}", request.key), sort)
     }
 
     /// An item that is never there.
@@ -92,6 +108,21 @@ impl Key {
             (SORT.to_owned(), AttributeValue::S(self.sort.clone())),
         ])
     }
+}
+
+/// The partition of one shard of the work.
+fn work_partition(shard: u8) -> String {
+    format!("WORK#{shard}")
+}
+
+/// The partitions of all work.
+pub(crate) fn work_partitions() -> impl Iterator<Item = String> {
+    (0..WORK_SHARDS).map(work_partition)
+}
+
+/// What all work sorts before that is due later than `now`.
+pub(crate) fn work_due_after(now: Timestamp) -> String {
+    now.plus(Duration::from_secs(1)).to_string()
 }
 
 /// The index attributes of an item.
@@ -122,7 +153,7 @@ fn shard(id: Uuid, shards: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{Timestamp, WorkKind};
+    use domain::WorkKind;
 
     fn uuid() -> Uuid {
         "019a9f3e-7c00-7abc-8def-0123456789ab".parse().unwrap()
@@ -146,6 +177,29 @@ mod tests {
         );
         let work = Work { kind: WorkKind::Upload, due: Timestamp::from_unix_seconds(1_795_162_530) };
         assert_eq!(spelled(Key::work(work, id)), format!("WORK#3 2026-11-20T08:15:30Z#upload#{id}"));
+        let sha256 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+        assert_eq!(
+            spelled(Key::digest(UserId::new(id), &sha256.parse().unwrap(), 10)),
+            format!("OWNER#{id} DIGEST#{sha256}#10")
+        );
+        let mut request = IdempotentRequest {
+            key: "a#b".parse().unwrap(),
+            file_index: None,
+            request_sha256: String::new(),
+        };
+        let idempotency = |request: &IdempotentRequest| spelled(Key::idempotency(UserId::new(id), request));
+        assert_eq!(idempotency(&request), format!("IDEMPOTENCY#{id}#a#b REQUEST"));
+        request.file_index = Some(7);
+        assert_eq!(idempotency(&request), format!("IDEMPOTENCY#{id}#a#b FILE#007"));
+    }
+
+    #[test]
+    fn work_is_due_from_its_second_on() {
+        let due = Timestamp::from_unix_seconds(1_795_162_530);
+        let key = Key::work(Work { kind: WorkKind::Upload, due }, uuid());
+        assert!(key.sort < work_due_after(due));
+        assert!(key.sort > work_due_after(Timestamp::from_unix_seconds(due.unix_seconds() - 1)));
+        assert!(work_partitions().any(|partition| partition == key.partition));
     }
 
     #[test]

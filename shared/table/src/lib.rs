@@ -4,8 +4,10 @@
 //!
 //! - A record that changes carries `version`, and is written on condition that the stored one still has the version
 //!   that was read ([`ChangeError::Outdated`] otherwise): no step overwrites what it has not seen.
-//! - What belongs together is one transaction: a media with its upload, its owner's usage and the work still owed; a
-//!   user with their e-mail.
+//! - What belongs together is one transaction: a media with its uploads, its digest, its owner's usage and the work still
+//!   owed; a user with their e-mail.
+//! - Of several requests under one idempotency key, and of several media with one digest, one is recorded; the others are
+//!   told of it.
 //! - An item whose `expires_at` has passed is not there, whether DynamoDB has deleted it yet or not.
 //!
 //! # How it fails
@@ -20,10 +22,12 @@
 //! | verb | actions, on the table's ARN |
 //! |---|---|
 //! | `user`, `user_id_by_email`, `media`, `upload`, `open_for_users`, `open_for_media`, `check` | `dynamodb:GetItem` |
-//! | `media_with_metadata`, `open_for_metadata` | `dynamodb:Query` |
+//! | `upload_and_user`, `open_for_uploads` | `dynamodb:BatchGetItem` |
+//! | `media_with_metadata`, `open_for_metadata`, `due_work` | `dynamodb:Query` |
 //! | `create_user`, `put_session` | `dynamodb:PutItem`, and for an admin `dynamodb:UpdateItem` |
 //! | `change_user` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
-//! | `create_media` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
+//! | `announce` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
+//! | `forget_work` | `dynamodb:DeleteItem` |
 //! | `change_media` | `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem` |
 
 mod error;
@@ -31,15 +35,19 @@ mod item;
 mod keys;
 mod media;
 mod transaction;
+mod uploads;
 mod users;
+mod work;
 
 use aws_sdk_dynamodb::Client;
 use aws_types::SdkConfig;
-use domain::{MediaId, Timestamp, UserId};
+use domain::{MediaId, Timestamp, UploadId, UserId};
 use uuid::Uuid;
 
 pub use error::{ChangeError, CreateUserError, TableError};
 pub use media::{MediaChange, Record};
+pub use uploads::{Announced, Announcement};
+pub use work::DueWork;
 
 /// The table.
 #[derive(Clone, Debug)]
@@ -62,6 +70,12 @@ impl Table {
     /// Opens a connection, by reading a media that is never there. Needs what [`Self::media`] needs.
     pub async fn open_for_media(&self) -> Result<(), TableError> {
         self.get(&keys::Key::media(MediaId::new(Uuid::nil()))).await.map(drop)
+    }
+
+    /// Opens a connection, by reading an upload that is never there. Needs what [`Self::upload_and_user`] needs.
+    pub async fn open_for_uploads(&self) -> Result<(), TableError> {
+        let (nothing, long_ago) = (Uuid::nil(), Timestamp::from_unix_seconds(0));
+        self.upload_and_user(UploadId::new(nothing), UserId::new(nothing), long_ago).await.map(drop)
     }
 
     /// Opens a connection, by querying a media that is never there. Needs what [`Self::media_with_metadata`] needs.

@@ -1,7 +1,7 @@
-//! Media with what belongs to them: technical metadata, jobs, uploads, the owner's usage, and the work still owed.
+//! Media with what belongs to them: technical metadata, jobs, the owner's usage, and the work still owed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Job, Media, MediaId, Timestamp, Upload, UploadId, UserId, Work};
+use domain::{Job, Media, MediaId, Timestamp, Upload, UserId};
 use probe::Metadata;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,8 @@ use crate::Table;
 use crate::error::{ChangeError, TableError};
 use crate::item::{Item, from_item, to_item};
 use crate::keys::{Key, MEDIA_METADATA, MEDIA_RECORD, SORT, media_index};
-use crate::transaction::{Committed, Condition, Transaction};
+use crate::transaction::{Committed, Condition};
+use crate::work::replace_work;
 
 /// What is stored under a media's id.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,12 +31,19 @@ pub enum Record {
 pub struct MediaChange {
     /// The media as it becomes.
     pub media: Media,
-    /// Its upload, where it changes too.
-    pub upload: Option<Upload>,
+    /// Those of its uploads that change too.
+    pub uploads: Vec<Upload>,
     /// Job attempts that begin or end.
     pub jobs: Vec<Job>,
     /// Its technical metadata, where they are new.
     pub metadata: Option<Metadata>,
+}
+
+impl MediaChange {
+    /// A change of the record alone.
+    pub fn of(media: Media) -> Self {
+        Self { media, uploads: Vec::new(), jobs: Vec::new(), metadata: None }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,13 +62,6 @@ enum StoredRecord {
         expires_at: i64,
     },
     Media(Box<Media>),
-}
-
-#[derive(Serialize)]
-struct StoredWork {
-    kind: domain::WorkKind,
-    media_id: MediaId,
-    upload_id: UploadId,
 }
 
 impl Table {
@@ -100,31 +101,14 @@ impl Table {
         Ok((record, metadata))
     }
 
-    /// The upload with this id, unless its record has expired.
-    pub async fn upload(&self, id: UploadId, now: Timestamp) -> Result<Option<Upload>, TableError> {
-        let upload: Option<Upload> = self.get_value(&Key::upload(id)).await?;
-        Ok(upload.filter(|upload| upload.expires_at.is_none_or(|expires_at| expires_at > now.unix_seconds())))
-    }
-
-    /// Creates a media with its upload, reserves its bytes, and notes the work that it makes.
-    pub async fn create_media(&self, media: &Media, upload: &Upload) -> Result<(), ChangeError> {
-        let transaction = self
-            .transaction()
-            .put(to_item(&Key::media(media.id), media_index(media), media)?, &Condition::Absent)
-            .put(to_item(&Key::upload(upload.id), Vec::new(), upload)?, &Condition::Absent);
-        let transaction = add_usage(transaction, media.owner_id, i128::from(media.reserved_bytes));
-        let transaction = replace_work(transaction, media, None)?;
-        self.commit_change(transaction).await
-    }
-
-    /// Replaces a media by what one step makes of it. The work item and the owner's usage follow from the difference,
-    /// so each is made and released exactly once, however often the step is tried.
+    /// Replaces a media by what one step makes of it. Work items, the claim to a digest and the owner's usage follow from
+    /// the difference, so each is made and released exactly once, however often the step is tried.
     pub async fn change_media(&self, previous: &Media, change: &MediaChange) -> Result<(), ChangeError> {
         let media = &change.media;
         let condition = Condition::Version(previous.version);
         let mut transaction =
             self.transaction().put(to_item(&Key::media(media.id), media_index(media), media)?, &condition);
-        if let Some(upload) = &change.upload {
+        for upload in &change.uploads {
             let item = to_item(&Key::upload(upload.id), Vec::new(), upload)?;
             transaction = transaction.put(item, &Condition::Always);
         }
@@ -138,15 +122,16 @@ impl Table {
                 transaction.put(to_item(&Key::metadata(media.id), Vec::new(), &stored)?, &Condition::Always);
         }
         let usage = i128::from(media.reserved_bytes) - i128::from(previous.reserved_bytes);
-        let transaction = add_usage(transaction, media.owner_id, usage);
-        let transaction = replace_work(transaction, media, previous.work)?;
-        self.commit_change(transaction).await
-    }
-
-    async fn commit_change(&self, transaction: Transaction) -> Result<(), ChangeError> {
+        if usage != 0 {
+            transaction = transaction.add(&Key::usage(media.owner_id), "size_bytes", usage);
+        }
+        if let Some(digest) = digest_key(previous).filter(|_| !media.claims_digest) {
+            transaction = transaction.delete(&digest);
+        }
+        let transaction = replace_work(transaction, previous, media)?;
         match self.commit(transaction).await? {
             Committed::Yes => Ok(()),
-            Committed::ConditionFailed(_) => Err(ChangeError::Outdated),
+            Committed::ConditionsFailed(_) => Err(ChangeError::Outdated),
         }
     }
 }
@@ -159,26 +144,8 @@ fn read_record(item: Item, now: Timestamp) -> Result<Record, TableError> {
     })
 }
 
-fn add_usage(transaction: Transaction, owner_id: UserId, bytes: i128) -> Transaction {
-    if bytes == 0 { transaction } else { transaction.add(&Key::usage(owner_id), "size_bytes", bytes) }
-}
-
-fn replace_work(
-    transaction: Transaction,
-    media: &Media,
-    previous: Option<Work>,
-) -> Result<Transaction, TableError> {
-    if media.work == previous {
-        return Ok(transaction);
-    }
-    let mut transaction = transaction;
-    if let Some(previous) = previous {
-        transaction = transaction.delete(&Key::work(previous, media.id.uuid()));
-    }
-    if let Some(work) = media.work {
-        let stored = StoredWork { kind: work.kind, media_id: media.id, upload_id: media.upload_id };
-        let item = to_item(&Key::work(work, media.id.uuid()), Vec::new(), &stored)?;
-        transaction = transaction.put(item, &Condition::Always);
-    }
-    Ok(transaction)
+/// The digest that a media holds, if it holds one.
+pub(crate) fn digest_key(media: &Media) -> Option<Key> {
+    let sha256 = media.checksum_sha256.as_ref().filter(|_| media.claims_digest)?;
+    Some(Key::digest(media.owner_id, sha256, media.size_bytes))
 }

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use domain::Timestamp;
 
 use crate::Table;
 use crate::error::TableError;
@@ -23,17 +27,28 @@ pub(crate) enum Condition {
     Always,
     /// Nothing is there.
     Absent,
+    /// Nothing is there, or what has expired by now.
+    AbsentOrExpired(Timestamp),
     /// The record that is there has this version.
     Version(u64),
 }
 
 /// How a transaction ended, short of an error.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Committed {
     /// All of it is written.
     Yes,
-    /// None of it is: the condition of the write at this place was not met.
-    ConditionFailed(usize),
+    /// None of it is: these writes' conditions were not met. At least one, in the order of the writes.
+    ConditionsFailed(Vec<FailedCondition>),
+}
+
+/// A write whose condition was not met.
+#[derive(Debug, PartialEq)]
+pub(crate) struct FailedCondition {
+    /// Its place in the transaction.
+    pub(crate) index: usize,
+    /// What is there, if the write was to be told.
+    pub(crate) item: Option<Item>,
 }
 
 /// Writes that happen together or not at all. At most 100, and each to an item of its own.
@@ -47,7 +62,14 @@ impl Transaction {
         let put = Put::builder().table_name(&self.table_name).set_item(Some(item));
         let put = match condition {
             Condition::Always => put,
-            Condition::Absent => put.condition_expression("attribute_not_exists(PK)"),
+            // What is there is told with the refusal, so that finding out who was first takes no read.
+            Condition::Absent => put
+                .condition_expression("attribute_not_exists(PK)")
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld),
+            Condition::AbsentOrExpired(now) => put
+                .condition_expression("attribute_not_exists(PK) OR expires_at <= :now")
+                .expression_attribute_values(":now", AttributeValue::N(now.unix_seconds().to_string()))
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld),
             Condition::Version(version) => put
                 .condition_expression("version = :version")
                 .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
@@ -63,16 +85,42 @@ impl Transaction {
     }
 
     /// Adds to a number that starts at zero.
-    pub(crate) fn add(mut self, key: &Key, attribute: &str, amount: i128) -> Self {
-        let update = Update::builder()
-            .table_name(&self.table_name)
+    pub(crate) fn add(self, key: &Key, attribute: &str, amount: i128) -> Self {
+        self.update(Self::addition(key, attribute, amount))
+    }
+
+    /// Adds to a number that starts at zero, unless that makes it larger than `limit`.
+    pub(crate) fn add_within(self, key: &Key, attribute: &str, amount: u64, limit: u64) -> Self {
+        let room = i128::from(limit) - i128::from(amount);
+        // Where nothing is there, the number is zero; the comparison alone would be false.
+        let condition = if room >= 0 {
+            "attribute_not_exists(#attribute) OR #attribute <= :room"
+        } else {
+            "#attribute <= :room"
+        };
+        let addition = Self::addition(key, attribute, i128::from(amount))
+            .condition_expression(condition)
+            .expression_attribute_values(":room", AttributeValue::N(room.to_string()));
+        self.update(addition)
+    }
+
+    fn update(mut self, update: UpdateBuilder) -> Self {
+        let update = update.table_name(&self.table_name).build();
+        self.writes.push(update.map(|update| TransactWriteItem::builder().update(update).build()));
+        self
+    }
+
+    fn addition(key: &Key, attribute: &str, amount: i128) -> UpdateBuilder {
+        Update::builder()
             .set_key(Some(key.attributes()))
             .update_expression("ADD #attribute :amount")
             .expression_attribute_names("#attribute", attribute)
             .expression_attribute_values(":amount", AttributeValue::N(amount.to_string()))
-            .build();
-        self.writes.push(update.map(|update| TransactWriteItem::builder().update(update).build()));
-        self
+    }
+
+    /// How many writes there are by now.
+    pub(crate) fn len(&self) -> usize {
+        self.writes.len()
     }
 }
 
@@ -92,16 +140,21 @@ impl Table {
             let result =
                 self.client.transact_write_items().set_transact_items(Some(writes.clone())).send().await;
             let Err(error) = result else { return Ok(Committed::Yes) };
-            let reasons = match error.as_service_error() {
-                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled
-                    .cancellation_reasons()
-                    .iter()
-                    .map(|reason| reason.code().unwrap_or("None"))
-                    .collect(),
-                _ => Vec::new(),
+            let cancelled = match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    cancelled.cancellation_reasons()
+                }
+                _ => &[],
             };
+            let reasons: Vec<&str> = cancelled.iter().map(|reason| reason.code().unwrap_or("None")).collect();
             match outcome(&reasons) {
-                Outcome::ConditionFailed(index) => return Ok(Committed::ConditionFailed(index)),
+                Outcome::ConditionsFailed(indexes) => {
+                    let failed = |index: usize| {
+                        let item = cancelled.get(index).and_then(|reason| reason.item().cloned());
+                        FailedCondition { index, item: item.filter(|item| !item.is_empty()) }
+                    };
+                    return Ok(Committed::ConditionsFailed(indexes.into_iter().map(failed).collect()));
+                }
                 Outcome::Passing if attempt < ATTEMPTS => {}
                 Outcome::Passing => {
                     let reason = format!("cancelled {ATTEMPTS} times: {reasons:?}");
@@ -118,7 +171,7 @@ impl Table {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
-    ConditionFailed(usize),
+    ConditionsFailed(Vec<usize>),
     Passing,
     Final,
 }
@@ -126,8 +179,10 @@ enum Outcome {
 /// What the cancellation reasons of a transaction, one for each write, amount to.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
 fn outcome(reasons: &[&str]) -> Outcome {
-    if let Some(index) = reasons.iter().position(|reason| *reason == "ConditionalCheckFailed") {
-        return Outcome::ConditionFailed(index);
+    let failed: Vec<usize> =
+        (0..reasons.len()).filter(|index| reasons.get(*index) == Some(&"ConditionalCheckFailed")).collect();
+    if !failed.is_empty() {
+        return Outcome::ConditionsFailed(failed);
     }
     let is_passing = |reason: &&str| {
         matches!(*reason, "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
@@ -141,9 +196,10 @@ mod tests {
 
     #[test]
     fn reasons_are_told_apart() {
-        assert_eq!(outcome(&["None", "ConditionalCheckFailed"]), Outcome::ConditionFailed(1));
+        assert_eq!(outcome(&["None", "ConditionalCheckFailed"]), Outcome::ConditionsFailed(vec![1]));
         // A failed condition stays failed, whatever else happened.
-        assert_eq!(outcome(&["TransactionConflict", "ConditionalCheckFailed"]), Outcome::ConditionFailed(1));
+        let failed = ["ConditionalCheckFailed", "TransactionConflict", "ConditionalCheckFailed"];
+        assert_eq!(outcome(&failed), Outcome::ConditionsFailed(vec![0, 2]));
         assert_eq!(outcome(&["TransactionConflict", "None"]), Outcome::Passing);
         assert_eq!(outcome(&["ThrottlingError"]), Outcome::Passing);
         assert_eq!(outcome(&["ValidationError"]), Outcome::Final);

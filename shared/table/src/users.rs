@@ -39,7 +39,7 @@ impl Table {
         }
         match self.commit(transaction).await? {
             Committed::Yes => Ok(()),
-            Committed::ConditionFailed(_) => Err(CreateUserError::EmailTaken),
+            Committed::ConditionsFailed(_) => Err(CreateUserError::EmailTaken),
         }
     }
 
@@ -54,7 +54,7 @@ impl Table {
         }
         match self.commit(transaction).await? {
             Committed::Yes => Ok(()),
-            Committed::ConditionFailed(_) => Err(ChangeError::Outdated),
+            Committed::ConditionsFailed(_) => Err(ChangeError::Outdated),
         }
     }
 

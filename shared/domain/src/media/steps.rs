@@ -134,10 +134,24 @@ impl Media {
         Self { work, ..self.changed(self.state.clone(), now) }
     }
 
+    /// What to do about an object that arrived under its miniature's key.
+    pub fn on_miniature_arrival(&self, object: &ObjectVersion) -> Arrival {
+        match (&self.state, &self.miniature) {
+            (State::Rejected { .. } | State::Expired | State::Deleting, _) | (_, None) => Arrival::Discard,
+            (_, Some(miniature)) => miniature.on_arrival(object),
+        }
+    }
+
     /// Its miniature becomes this.
     #[must_use]
     pub fn with_miniature(&self, miniature: Miniature, now: Timestamp) -> Self {
-        Self { miniature: Some(miniature), ..self.changed(self.state.clone(), now) }
+        let before = self.miniature.as_ref().map_or(0, Miniature::reserved_bytes);
+        let others = self.reserved_bytes.saturating_sub(before);
+        Self {
+            reserved_bytes: others.saturating_add(miniature.reserved_bytes()),
+            miniature: Some(miniature),
+            ..self.changed(self.state.clone(), now)
+        }
     }
 
     /// An attempt at processing `source` begins; the sweep looks after it at `work.due`.
@@ -177,7 +191,9 @@ impl Media {
             size_bytes: measurement.size_bytes,
             checksum_crc64nvme: measurement.checksum_crc64nvme,
             checksum_verified: measurement.checksum_verified,
-            reserved_bytes: measurement.size_bytes,
+            reserved_bytes: measurement
+                .size_bytes
+                .saturating_add(self.miniature.as_ref().map_or(0, Miniature::reserved_bytes)),
             work: None,
             ..self.changed(State::Ready { source, published }, now)
         }

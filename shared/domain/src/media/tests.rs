@@ -139,6 +139,30 @@ fn an_upload_is_completed_reopened_or_given_up() {
 }
 
 #[test]
+fn a_miniature_counts_while_it_is_there() {
+    use crate::{MiniatureState, ThumbnailKey};
+    let miniature = Miniature {
+        upload_id: UploadId::new(Uuid::nil()),
+        size_bytes: 5,
+        key: ThumbnailKey::new(1),
+        state: MiniatureState::AwaitingUpload,
+        work: None,
+    };
+    let awaited =
+        Media { miniature: Some(miniature.clone()), reserved_bytes: 15, ..media(State::AwaitingUpload) };
+    assert_eq!(awaited.on_miniature_arrival(&object("1")), Arrival::Process);
+    let published =
+        awaited.with_miniature(miniature.end(MiniatureState::Published { source: object("1") }), now());
+    assert_eq!((published.version, published.reserved_bytes), (2, 15));
+    assert_eq!(published.on_miniature_arrival(&object("2")), Arrival::Discard);
+    let never_sent = awaited.with_miniature(miniature.end(MiniatureState::Expired), now());
+    assert_eq!(never_sent.reserved_bytes, 10);
+    // Of a media that is not to be had, nothing is shown.
+    assert_eq!(awaited.expire(now()).on_miniature_arrival(&object("1")), Arrival::Discard);
+    assert_eq!(media(State::AwaitingUpload).on_miniature_arrival(&object("1")), Arrival::Discard);
+}
+
+#[test]
 fn whoever_goes_on_goes_on_with_the_copy() {
     let source = object("1");
     let copying = State::Processing { source: source.clone(), copy_upload_id: Some("u".to_owned()) };
