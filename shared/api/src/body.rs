@@ -1,7 +1,8 @@
 //! What clients get to see of a thing. The one spelling of each shape of the HTTP contract.
 
 use domain::{
-    ChecksumAlgorithm, Failure, Media, MediaKind, Role, Status, Timestamp, Upload, User, Visibility,
+    ChecksumAlgorithm, Failure, Media, MediaKind, PartNumber, Role, Status, Timestamp, Upload, User,
+    Visibility,
 };
 use probe::Metadata;
 use serde::Serialize;
@@ -111,8 +112,8 @@ pub struct MediaBody<'a> {
     /// How long it plays, once measured.
     pub duration_seconds: Option<f64>,
     /// Where its thumbnail is.
-    #[schema(value_type = Option<String>, format = "uri", max_length = 2048)]
-    pub thumbnail_url: Option<&'a domain::ThumbnailUrl>,
+    #[schema(format = "uri")]
+    pub thumbnail_url: Option<String>,
     /// What the file is, once read.
     pub metadata: Option<&'a Metadata>,
     /// When it was made.
@@ -126,8 +127,13 @@ pub struct MediaBody<'a> {
 }
 
 impl<'a> MediaBody<'a> {
-    /// Of a media and its technical metadata.
-    pub fn new(media: &'a Media, metadata: Option<&'a Metadata>) -> Self {
+    /// Of a media and its technical metadata, from the API at `api_url`. A miniature of the media's own is shown in place
+    /// of the thumbnail that the client named.
+    pub fn new(media: &'a Media, metadata: Option<&'a Metadata>, api_url: &str) -> Self {
+        let miniature = media.miniature.as_ref().filter(|miniature| miniature.is_published());
+        let thumbnail_url = miniature
+            .map(|miniature| format!("{api_url}/media/{}/thumbnail/{}", media.id, miniature.key))
+            .or_else(|| media.thumbnail_url.as_ref().map(ToString::to_string));
         Self {
             id: media.id,
             title: &media.title,
@@ -145,7 +151,7 @@ impl<'a> MediaBody<'a> {
             failure: media.failure().map(FailureBody::from),
             owner_id: media.owner_id,
             duration_seconds: media.duration_seconds,
-            thumbnail_url: media.thumbnail_url.as_ref(),
+            thumbnail_url,
             metadata,
             created_at: media.created_at,
             updated_at: media.updated_at,
@@ -173,16 +179,104 @@ pub enum UploadBody {
         #[schema(value_type = String, format = DateTime)]
         expires_at: Timestamp,
     },
+    /// One form to `url` as `multipart/form-data`: all `fields`, then the field `file` with the bytes.
+    Post {
+        /// The upload's id, a UUID of version 7.
+        #[schema(value_type = String, format = Uuid)]
+        upload_id: domain::UploadId,
+        /// Where to send the form.
+        #[schema(format = "uri")]
+        url: String,
+        /// What the form has in front of the file.
+        fields: BTreeMap<String, String>,
+        /// When the form ends.
+        #[schema(value_type = String, format = DateTime)]
+        expires_at: Timestamp,
+    },
+    /// A PUT for each part; then `complete_url`.
+    Multipart {
+        /// The upload's id, a UUID of version 7.
+        #[schema(value_type = String, format = Uuid)]
+        upload_id: domain::UploadId,
+        /// How long every part but the last is.
+        part_size_bytes: u64,
+        /// How many parts there are.
+        part_count: u16,
+        /// The first parts, signed; the others are signed on demand.
+        parts: Vec<PartBody>,
+        /// POST here when all parts are there.
+        #[schema(format = "uri")]
+        complete_url: String,
+        /// DELETE here to give the upload up.
+        #[schema(format = "uri")]
+        abort_url: String,
+        /// GET here to learn which parts are there and which are missing.
+        #[schema(format = "uri")]
+        list_parts_url: String,
+    },
+}
+
+/// A part to be sent: one PUT of just its bytes.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SignedPart)]
+pub struct PartBody {
+    /// Its number, from 1.
+    #[schema(value_type = u16, minimum = 1, maximum = 10000)]
+    pub part_number: PartNumber,
+    /// Where to send its bytes.
+    #[schema(format = "uri")]
+    pub url: String,
+    /// How many bytes it has; part `n` begins at `(n - 1) * part_size_bytes` of the file.
+    pub size_bytes: u64,
+    /// When `url` ends.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+impl From<buckets::SignedPart> for PartBody {
+    fn from(part: buckets::SignedPart) -> Self {
+        Self {
+            part_number: part.number,
+            url: part.url,
+            size_bytes: part.size_bytes,
+            expires_at: part.expires_at,
+        }
+    }
 }
 
 impl UploadBody {
     /// Of an upload by one PUT.
-    pub fn put(upload: &Upload, presigned: buckets::PresignedPut) -> Self {
+    pub(crate) fn put(upload: &Upload, presigned: buckets::PresignedPut) -> Self {
         Self::Put {
             upload_id: upload.id,
             url: presigned.url,
             headers: presigned.headers,
             expires_at: presigned.expires_at,
+        }
+    }
+
+    /// Of an upload by a form.
+    pub(crate) fn post(upload: &Upload, presigned: buckets::PresignedPost) -> Self {
+        Self::Post {
+            upload_id: upload.id,
+            url: presigned.url,
+            fields: presigned.fields.into_iter().collect(),
+            expires_at: presigned.expires_at,
+        }
+    }
+
+    /// Of an upload in parts, with some of them signed, to the API at `api_url`.
+    pub(crate) fn multipart(upload: &Upload, parts: Vec<buckets::SignedPart>, api_url: &str) -> Self {
+        let upload_url = format!("{api_url}/api/v1/{}", upload.id);
+        let plan = upload.part_plan();
+        Self::Multipart {
+            upload_id: upload.id,
+            part_size_bytes: plan.map_or(0, |plan| plan.part_size_bytes()),
+            part_count: plan.map_or(0, |plan| plan.part_count()),
+            parts: parts.into_iter().map(PartBody::from).collect(),
+            complete_url: format!("{upload_url}/complete"),
+            list_parts_url: format!("{upload_url}/parts"),
+            abort_url: upload_url,
         }
     }
 }

@@ -37,12 +37,20 @@ pub struct Fields {
     object: Map<String, Value>,
     unknown: UnknownFields,
     errors: Vec<FieldError>,
+    /// JSON pointer to the object in the body.
+    pointer: String,
 }
 
 impl Fields {
     /// Of this object.
     pub fn new(object: Map<String, Value>, unknown: UnknownFields) -> Self {
-        Self { object, unknown, errors: Vec::new() }
+        Self { object, unknown, errors: Vec::new(), pointer: String::new() }
+    }
+
+    /// The object is at this JSON pointer in the body.
+    #[must_use]
+    pub fn at(self, pointer: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), ..self }
     }
 
     /// Takes a field that has to be there. `None` is noted as an error, so that `finish` fails.
@@ -64,6 +72,26 @@ impl Fields {
         }
     }
 
+    /// Takes an object that may be missing or `null`, field by field.
+    pub fn nested<T>(&mut self, name: &str, take: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        let object = match self.object.remove(name) {
+            None | Some(Value::Null) => return None,
+            Some(Value::Object(object)) => object,
+            Some(_) => {
+                self.refuse(name, "must be an object");
+                return None;
+            }
+        };
+        let mut inner = Self::new(object, self.unknown).at(self.pointer_to(name));
+        let taken = take(&mut inner);
+        self.errors.extend(inner.into_errors());
+        taken
+    }
+
+    fn pointer_to(&self, name: &str) -> String {
+        format!("{}/{}", self.pointer, name.replace('~', "~0").replace('/', "~1"))
+    }
+
     fn parse<T>(
         &mut self,
         name: &str,
@@ -81,8 +109,7 @@ impl Fields {
 
     /// Notes an error in a field, e.g. one that depends on several.
     pub fn refuse(&mut self, name: &str, detail: impl Display) {
-        let escaped = name.replace('~', "~0").replace('/', "~1");
-        self.errors.push(FieldError { pointer: format!("/{escaped}"), detail: detail.to_string() });
+        self.errors.push(FieldError { pointer: self.pointer_to(name), detail: detail.to_string() });
     }
 
     /// The required fields together, or all that was wrong.
@@ -93,14 +120,19 @@ impl Fields {
     }
 
     /// Fails with all that was wrong.
-    pub fn finish(mut self) -> Result<(), Problem> {
+    pub fn finish(self) -> Result<(), Problem> {
+        let errors = self.into_errors();
+        if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
+    }
+
+    fn into_errors(mut self) -> Vec<FieldError> {
         if self.unknown == UnknownFields::Refused {
             let unknown: Vec<String> = self.object.keys().cloned().collect();
             for name in unknown {
                 self.refuse(&name, "is not a field of this request");
             }
         }
-        if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid(self.errors)) }
+        self.errors
     }
 }
 
@@ -135,4 +167,28 @@ pub fn list<T>(
     numbered
         .map(|(index, value)| item(value).map_err(|invalid| Invalid::new(format!("item {index} {invalid}"))))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn errors_inside_an_object_point_there() {
+        let Value::Object(object) = json!({"a/b": {"size_bytes": 0, "colour": "red"}, "c": 1}) else {
+            panic!()
+        };
+        let mut fields = Fields::new(object, UnknownFields::Refused).at("/files/3");
+        let nested = fields.nested("a/b", |fields| {
+            fields
+                .required("size_bytes", |value| integer(value, 1..=9))
+                .zip(fields.required("name", text::<String>))
+        });
+        assert_eq!((nested, fields.nested("c", |_| Some(()))), (None, None));
+        let pointers: Vec<String> = fields.into_errors().into_iter().map(|error| error.pointer).collect();
+        let expected =
+            ["/files/3/a~1b/size_bytes", "/files/3/a~1b/name", "/files/3/a~1b/colour", "/files/3/c"];
+        assert_eq!(pointers, expected);
+    }
 }

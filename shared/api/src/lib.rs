@@ -18,6 +18,7 @@ mod log;
 mod problem;
 mod queue;
 mod request;
+pub mod uploads;
 mod warm_up;
 
 pub use access::{Access, playable, visible_media};

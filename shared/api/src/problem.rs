@@ -6,7 +6,7 @@
 use std::fmt::Display;
 
 use buckets::BucketError;
-use domain::Decision;
+use domain::{Decision, PartNumber};
 use http::StatusCode;
 use serde::Serialize;
 use table::{ChangeError, TableError};
@@ -69,12 +69,24 @@ codes! {
     EmailTaken = "email_taken", CONFLICT, "E-mail taken";
     /// The media is not ready to be played.
     NotReady = "not_ready", CONFLICT, "Not ready";
+    /// The caller's files would take more than they may.
+    QuotaExceeded = "quota_exceeded", CONFLICT, "Quota exceeded";
+    /// Not all parts are there, or not as they should be; `missing` says which.
+    PartsIncomplete = "parts_incomplete", CONFLICT, "Parts incomplete";
+    /// The object was not sent.
+    ObjectMissing = "object_missing", CONFLICT, "Object missing";
+    /// The upload is not one in parts.
+    NotMultipart = "not_multipart", CONFLICT, "Not an upload in parts";
+    /// The upload has ended.
+    UploadEnded = "upload_ended", CONFLICT, "Upload ended";
     /// Too many changes at the same time.
     ChangedMeanwhile = "changed_meanwhile", CONFLICT, "Changed in the meantime";
     /// The body is too large.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
     /// The body has a media type that is not taken.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Media type not supported";
+    /// Another request was sent under the same `Idempotency-Key`.
+    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Idempotency key reused";
     /// Fields are wrong; `errors` has all of them.
     Invalid = "invalid", UNPROCESSABLE_ENTITY, "Not valid";
     /// A fault of ours.
@@ -86,7 +98,7 @@ codes! {
 /// One wrong field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// JSON pointer (RFC 6901) to the field in the body, or `?name` for a query parameter.
+    /// JSON pointer (RFC 6901) to the field in the body, `?name` for a query parameter, or a header's name.
     pub pointer: String,
     /// What is wrong with it.
     pub detail: String,
@@ -98,6 +110,7 @@ pub struct Problem {
     code: Code,
     detail: String,
     errors: Vec<FieldError>,
+    missing: Vec<PartNumber>,
     retry_after_seconds: Option<u32>,
     internal: Option<String>,
 }
@@ -123,12 +136,29 @@ pub struct ProblemBody<'a> {
     /// Every wrong field.
     #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
     errors: &'a [FieldError],
+    /// The parts that have to be sent, or sent again.
+    #[serde(skip_serializing_if = "<[PartNumber]>::is_empty")]
+    #[schema(value_type = Option<Vec<u16>>)]
+    missing: &'a [PartNumber],
 }
 
 impl Problem {
     /// A problem with this detail.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), retry_after_seconds: None, internal: None }
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            missing: Vec::new(),
+            retry_after_seconds: None,
+            internal: None,
+        }
+    }
+
+    /// Parts have to be sent, or sent again.
+    pub fn parts_incomplete(missing: Vec<PartNumber>) -> Self {
+        let detail = "Not all parts are there as they should be. Send those in missing, then complete again.";
+        Self { missing, ..Self::new(Code::PartsIncomplete, detail) }
     }
 
     /// Fields are wrong.
@@ -199,6 +229,7 @@ impl Problem {
             code: self.code.as_str(),
             request_id,
             errors: &self.errors,
+            missing: &self.missing,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use bytes::Bytes;
+use domain::{IdempotencyKey, Invalid};
 use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use lambda_http::request::{LambdaRequest, RequestContext};
@@ -11,6 +12,8 @@ use serde_json::{Map, Value};
 
 use crate::fields::{Fields, UnknownFields};
 use crate::problem::{Code, Problem};
+
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 /// The largest JSON body.
 const MAX_JSON_BYTES: usize = 1024 * 1024;
@@ -109,6 +112,14 @@ impl Request {
     pub fn bearer_token(&self) -> Option<&str> {
         let (scheme, token) = self.header(AUTHORIZATION)?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
+    /// The client's own name for this request, if it gave one.
+    pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
+        let Some(value) = self.inner.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
+        let text = value.to_str().unwrap_or_default();
+        let key = text.parse().map_err(|invalid: Invalid| Problem::invalid_field(IDEMPOTENCY_KEY, invalid));
+        key.map(Some)
     }
 
     /// The media type of the body, in lower case and without parameters.

@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// How a client asks to send the bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RequestedMethod {
     /// As suits the size: in parts from 64 MiB up, by one PUT below.
     #[default]

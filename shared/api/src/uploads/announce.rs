@@ -1,0 +1,325 @@
+//! Announcing files: from what a client asks for to media, uploads and signed requests.
+
+use aws_types::SdkConfig;
+use buckets::{IngestBucket, UploadSigner};
+use domain::{
+    Caller, IdempotencyKey, IdempotentRequest, Media, MediaId, Miniature, MiniatureState, PlannedMethod,
+    Slot, SourceKey, State, Status, ThumbnailKey, Timestamp, Upload, UploadContentType, UploadId,
+    UploadMethod, UploadState, Work, WorkKind,
+};
+use futures::stream::{self, StreamExt as _};
+use ring::rand::SystemRandom;
+use table::{Announced, Announcement, Record, Table};
+
+use crate::body::UploadBody;
+use crate::environment::{Clock, Environment, EnvironmentError};
+use crate::problem::{Code, Problem};
+use crate::uploads::{FileRequest, UploadLimits, sign_upload};
+use crate::warm_up::warm_up;
+
+/// How many files of one request are worked on at a time.
+const CONCURRENT_FILES: usize = 16;
+
+/// What announcing a file came to.
+#[derive(Debug)]
+pub struct Begun {
+    /// The media.
+    pub media: Media,
+    /// How to send its file, if that is awaited.
+    pub upload: Option<UploadBody>,
+    /// How to send its miniature, if that is awaited.
+    pub miniature_upload: Option<UploadBody>,
+    /// Whether its owner had announced the same bytes before.
+    pub is_known: bool,
+}
+
+/// Announces files.
+#[derive(Debug)]
+pub struct Uploads {
+    table: Table,
+    ingest: IngestBucket,
+    signer: UploadSigner,
+    clock: Clock,
+    limits: UploadLimits,
+}
+
+impl Uploads {
+    /// With `TABLE_NAME`, `INGEST_BUCKET`, `UPLOAD_ROLE_ARN` and the variables of [`UploadLimits::of`].
+    pub fn of(environment: &Environment, aws: &SdkConfig) -> Result<Self, EnvironmentError> {
+        Ok(Self {
+            table: environment.table(aws)?,
+            ingest: environment.ingest_bucket(aws)?,
+            signer: environment.upload_signer(aws)?,
+            clock: environment.clock(),
+            limits: UploadLimits::of(environment)?,
+        })
+    }
+
+    /// What the deployment allows.
+    pub fn limits(&self) -> &UploadLimits {
+        &self.limits
+    }
+
+    /// The table.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// The ingest bucket.
+    pub fn ingest(&self) -> &IngestBucket {
+        &self.ingest
+    }
+
+    /// Opens a connection to the table, and has credentials ready.
+    pub async fn warm_up(&self) {
+        tokio::join!(
+            warm_up("table", self.table.open_for_users()),
+            warm_up("credentials", self.signer.prepare()),
+        );
+    }
+
+    /// Announces one file. An upload in parts comes with the first `signed_parts` of them.
+    pub async fn begin(
+        &self,
+        caller: &Caller,
+        asked: FileRequest,
+        key: Option<IdempotencyKey>,
+        signed_parts: usize,
+        api_url: &str,
+    ) -> Result<Begun, Problem> {
+        let request = match key {
+            Some(key) => Some(IdempotentRequest { key, file_index: None, request_sha256: asked.sha256()? }),
+            None => None,
+        };
+        let mut begun = self.begin_all(caller, vec![(asked, request)], signed_parts, api_url).await?;
+        begun.pop().unwrap_or_else(|| Err(Problem::internal("a file was announced without an outcome")))
+    }
+
+    /// Announces files, and answers for each on its own, in their order: one that cannot be taken fails no other. If the
+    /// table fails halfway, some may be recorded; who sends the request again under its idempotency key gets those.
+    pub async fn begin_all(
+        &self,
+        caller: &Caller,
+        asked: Vec<(FileRequest, Option<IdempotentRequest>)>,
+        signed_parts: usize,
+        api_url: &str,
+    ) -> Result<Vec<Result<Begun, Problem>>, Problem> {
+        let now = self.clock.now();
+        // Before anything is recorded that could not be signed.
+        self.signer.prepare().await?;
+        let drafts: Vec<Result<Announcement, Problem>> = stream::iter(asked)
+            .map(|(asked, request)| self.draft(caller, asked, request, now))
+            .buffered(CONCURRENT_FILES)
+            .collect()
+            .await;
+        let announcements: Vec<Announcement> =
+            drafts.iter().filter_map(|draft| draft.as_ref().ok().cloned()).collect();
+        let mut outcomes =
+            self.table.announce(&announcements, self.limits.user_quota_bytes, now).await?.into_iter();
+        let outcomes = drafts.into_iter().map(|draft| {
+            let outcome = draft.is_ok().then(|| outcomes.next()).flatten();
+            async move {
+                let announcement = draft?;
+                let outcome = outcome.ok_or_else(|| Problem::internal("an announcement has no outcome"))?;
+                self.answer(announcement, outcome, signed_parts, api_url, now).await
+            }
+        });
+        Ok(stream::iter(outcomes).buffered(CONCURRENT_FILES).collect().await)
+    }
+
+    /// What is to be recorded. Of an upload in parts, S3 is told first.
+    async fn draft(
+        &self,
+        caller: &Caller,
+        asked: FileRequest,
+        request: Option<IdempotentRequest>,
+        now: Timestamp,
+    ) -> Result<Announcement, Problem> {
+        let media_id = MediaId::new(self.clock.new_id());
+        let deadline = now.plus(self.limits.deadline);
+        let content_type = UploadContentType::Media(asked.content_type.clone());
+        let method = match asked.method {
+            PlannedMethod::Put => UploadMethod::Put,
+            PlannedMethod::Post => UploadMethod::Post,
+            PlannedMethod::Multipart(plan) => {
+                let key = SourceKey { media_id, slot: Slot::Source };
+                let s3_upload_id = self.ingest.create_multipart(&key, &content_type).await?;
+                UploadMethod::Multipart { s3_upload_id, part_size_bytes: plan.part_size_bytes() }
+            }
+        };
+        let upload = Upload {
+            id: UploadId::new(self.clock.new_id()),
+            media_id,
+            owner_id: caller.user_id,
+            slot: Slot::Source,
+            method,
+            state: UploadState::Open,
+            content_type,
+            size_bytes: asked.size_bytes,
+            checksum_sha256: asked.checksum_sha256.clone(),
+            checksum_crc64nvme: asked.checksum_crc64nvme.clone(),
+            created_at: now,
+            deadline,
+            expires_at: None,
+        };
+        let miniature_upload = asked.miniature.as_ref().map(|miniature| Upload {
+            id: UploadId::new(self.clock.new_id()),
+            slot: Slot::Miniature,
+            method: if upload.method == UploadMethod::Post { UploadMethod::Post } else { UploadMethod::Put },
+            content_type: UploadContentType::Image(miniature.content_type),
+            size_bytes: miniature.size_bytes,
+            checksum_sha256: None,
+            checksum_crc64nvme: None,
+            ..upload.clone()
+        });
+        let miniature = miniature_upload.as_ref().map(awaited_miniature).transpose()?;
+        let media = announced_media(asked, &upload, miniature, now);
+        let uploads = [upload].into_iter().chain(miniature_upload).collect();
+        Ok(Announcement { media, uploads, request })
+    }
+
+    async fn answer(
+        &self,
+        announcement: Announcement,
+        outcome: Announced,
+        signed_parts: usize,
+        api_url: &str,
+        now: Timestamp,
+    ) -> Result<Begun, Problem> {
+        if outcome == Announced::Created {
+            let Announcement { media, uploads, .. } = announcement;
+            return self.sign(media, &uploads, signed_parts, api_url, now).await;
+        }
+        self.withdraw(&announcement).await;
+        match outcome {
+            Announced::Created | Announced::QuotaExceeded => Err(self.quota_exceeded()),
+            Announced::KeyReused => Err(Problem::new(
+                Code::IdempotencyKeyReused,
+                "This Idempotency-Key was used for another request. Use a fresh key for each request.",
+            )),
+            Announced::Repeated { media_id } => {
+                let known = self.known(media_id, signed_parts, api_url, now).await?;
+                known.ok_or_else(|| {
+                    Problem::new(
+                        Code::IdempotencyKeyReused,
+                        "What this Idempotency-Key created was deleted. Use a fresh key to create it again.",
+                    )
+                })
+            }
+            Announced::Duplicate { media_id } => {
+                let known = self.known(media_id, signed_parts, api_url, now).await?;
+                let known = known.ok_or_else(|| {
+                    Problem::new(Code::ChangedMeanwhile, "The same file was deleted just now. Try again.")
+                })?;
+                Ok(Begun { is_known: true, ..known })
+            }
+        }
+    }
+
+    /// Undoes what S3 was told of an upload that was not recorded.
+    async fn withdraw(&self, announcement: &Announcement) {
+        for upload in &announcement.uploads {
+            if let UploadMethod::Multipart { s3_upload_id, .. } = &upload.method
+                && let Err(error) = self.ingest.abort_multipart(&upload.key(), s3_upload_id).await
+            {
+                tracing::warn!(%error, "a multipart upload that was not needed is left to the lifecycle rule");
+            }
+        }
+    }
+
+    /// A media that was announced before, with its uploads signed again as far as they are awaited.
+    async fn known(
+        &self,
+        media_id: MediaId,
+        signed_parts: usize,
+        api_url: &str,
+        now: Timestamp,
+    ) -> Result<Option<Begun>, Problem> {
+        let media = match self.table.media(media_id, now).await? {
+            Record::Media(media) if media.status() != Status::Deleting => *media,
+            _ => return Ok(None),
+        };
+        let mut uploads = Vec::new();
+        if media.status() == Status::AwaitingUpload {
+            uploads.extend(self.table.upload(media.upload_id, now).await?);
+        }
+        if let Some(Miniature { upload_id, state: MiniatureState::AwaitingUpload, .. }) = &media.miniature {
+            uploads.extend(self.table.upload(*upload_id, now).await?);
+        }
+        self.sign(media, &uploads, signed_parts, api_url, now).await.map(Some)
+    }
+
+    async fn sign(
+        &self,
+        media: Media,
+        uploads: &[Upload],
+        signed_parts: usize,
+        api_url: &str,
+        now: Timestamp,
+    ) -> Result<Begun, Problem> {
+        let (mut source, mut miniature) = (None, None);
+        for upload in uploads {
+            let signed = sign_upload(&self.signer, upload, signed_parts, api_url, now).await?;
+            match upload.slot {
+                Slot::Source => source = Some(signed),
+                Slot::Miniature => miniature = Some(signed),
+            }
+        }
+        Ok(Begun { media, upload: source, miniature_upload: miniature, is_known: false })
+    }
+
+    fn quota_exceeded(&self) -> Problem {
+        let quota = self.limits.user_quota_bytes;
+        let detail = format!("Your files may take {quota} bytes in all. Delete some, or ask for more room.");
+        Problem::new(Code::QuotaExceeded, detail)
+    }
+}
+
+fn announced_media(
+    asked: FileRequest,
+    upload: &Upload,
+    miniature: Option<Miniature>,
+    now: Timestamp,
+) -> Media {
+    let miniature_bytes = miniature.as_ref().map_or(0, Miniature::reserved_bytes);
+    Media {
+        id: upload.media_id,
+        owner_id: upload.owner_id,
+        title: asked.title,
+        description: asked.description,
+        tags: asked.tags,
+        kind: asked.content_type.kind(),
+        content_type: asked.content_type,
+        filename: asked.filename,
+        size_bytes: asked.size_bytes,
+        claims_digest: asked.checksum_sha256.is_some(),
+        checksum_sha256: asked.checksum_sha256,
+        checksum_crc64nvme: asked.checksum_crc64nvme,
+        checksum_verified: None,
+        visibility: asked.visibility,
+        state: State::AwaitingUpload,
+        duration_seconds: asked.duration_seconds,
+        thumbnail_url: asked.thumbnail_url,
+        miniature,
+        created_at: now,
+        updated_at: now,
+        version: 1,
+        upload_id: upload.id,
+        work: Some(Work { kind: WorkKind::Upload, due: upload.deadline }),
+        reserved_bytes: asked.size_bytes.saturating_add(miniature_bytes),
+        extract_metadata_attempts: 0,
+        upload_to_cdn_attempts: 0,
+    }
+}
+
+fn awaited_miniature(upload: &Upload) -> Result<Miniature, Problem> {
+    let random: ring::rand::Random<[u8; 16]> = ring::rand::generate(&SystemRandom::new())
+        .map_err(|_| Problem::internal("the system has no randomness"))?;
+    Ok(Miniature {
+        upload_id: upload.id,
+        size_bytes: upload.size_bytes,
+        key: ThumbnailKey::new(u128::from_be_bytes(random.expose())),
+        state: MiniatureState::AwaitingUpload,
+        work: Some(Work { kind: WorkKind::Miniature, due: upload.deadline }),
+    })
+}

@@ -1,0 +1,20 @@
+//! Uploads, as the functions that begin and continue them have them in common: what a deployment allows, what a client may
+//! ask for, and how it is announced and signed.
+//!
+//! # What is guaranteed
+//!
+//! - A file is announced whole or not at all: media, uploads, digest, idempotency key, quota and work in one transaction.
+//! - A request that is sent again under its idempotency key, and a file that its owner has already, get the media that is
+//!   there; its upload is signed afresh as long as it is awaited.
+//! - S3's multipart uploads are begun before they are recorded. One whose record is not made is aborted; if that fails
+//!   too, nobody knows its id, and the bucket's lifecycle rule ends it.
+
+mod announce;
+mod file_request;
+mod limits;
+mod sign;
+
+pub use announce::{Begun, Uploads};
+pub use file_request::{FileRequest, MiniatureRequest};
+pub use limits::UploadLimits;
+pub use sign::sign_upload;
