@@ -8,6 +8,7 @@
 //!
 //! - A presigned PUT covers key, exact length, content type, the declared SHA-256 and `If-None-Match: *`: S3 refuses
 //!   anything else, and a second object under the same key.
+//! - A presigned part covers key, upload, part number and exact length.
 //! - A presigned POST pins key, content type and the declared SHA-256, and bounds the length.
 //! - `expires_at` of what is signed is never later than the end of the credentials that signed it.
 //! - What is read is pinned to one version of the object; publishing copies that version and no other, or nothing.
@@ -44,4 +45,4 @@ pub use error::BucketError;
 pub use ingest::{IngestBucket, S3Source};
 pub use media::MediaBucket;
 pub use playback::{PlaybackMethod, PlaybackSigner, SignedUrl};
-pub use upload::{PresignedPost, PresignedPut, UploadSigner};
+pub use upload::{PresignedPost, PresignedPut, SignedPart, UploadSigner};
