@@ -31,9 +31,18 @@ pub enum BucketError {
     },
 }
 
-/// Codes of throttling that come with a status of 4xx, as STS's does.
+/// Codes that come with a status of 4xx although it may work later: throttling, as STS tells it, and writes of one key
+/// that got in each other's way.
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
-const THROTTLING: [&str; 4] = ["RequestLimitExceeded", "SlowDown", "Throttling", "ThrottlingException"];
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
+const PASSING: [&str; 6] = [
+    "ConditionalRequestConflict",
+    "OperationAborted",
+    "RequestLimitExceeded",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+];
 
 impl BucketError {
     pub(crate) fn of<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
@@ -43,7 +52,7 @@ impl BucketError {
         let status = error.raw_response().map(|response| response.status().as_u16());
         let service = error.as_service_error();
         let code = service.and_then(|service| service.code());
-        let is_throttling = code.is_some_and(|code| THROTTLING.contains(&code));
+        let is_passing = code.is_some_and(|code| PASSING.contains(&code));
         let reason = match code {
             Some(code) => {
                 let message = service.and_then(|service| service.message()).unwrap_or_default();
@@ -53,11 +62,16 @@ impl BucketError {
         };
         match status {
             Some(404) => Self::Missing { operation },
-            Some(status @ 400..=499) if !is_throttling && status != 408 && status != 429 => {
+            Some(status @ 400..=499) if !is_passing && status != 408 && status != 429 => {
                 Self::Refused { operation, reason }
             }
             _ => Self::Unavailable { operation, reason },
         }
+    }
+
+    /// An answer without what it has to have.
+    pub(crate) fn unreadable(operation: &'static str, what: &str) -> Self {
+        Self::Unavailable { operation, reason: format!("the answer has no {what} that can be read") }
     }
 }
 
@@ -79,6 +93,7 @@ mod tests {
     fn what_passes_is_told_from_what_does_not() {
         assert!(matches!(of(400, "Throttling"), BucketError::Unavailable { .. }));
         assert!(matches!(of(503, "SlowDown"), BucketError::Unavailable { .. }));
+        assert!(matches!(of(409, "ConditionalRequestConflict"), BucketError::Unavailable { .. }));
         assert!(matches!(of(500, "SomethingNew"), BucketError::Unavailable { .. }));
         assert!(matches!(of(403, "AccessDenied"), BucketError::Refused { .. }));
         assert!(matches!(of(404, "NoSuchKey"), BucketError::Missing { .. }));

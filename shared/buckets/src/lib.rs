@@ -8,6 +8,7 @@
 //!
 //! - A presigned PUT covers key, exact length, content type, the declared SHA-256 and `If-None-Match: *`: S3 refuses
 //!   anything else, and a second object under the same key.
+//! - A presigned part covers key, upload, part number and exact length.
 //! - A presigned POST pins key, content type and the declared SHA-256, and bounds the length.
 //! - `expires_at` of what is signed is never later than the end of the credentials that signed it.
 //! - What is read is pinned to one version of the object; publishing copies that version and no other, or nothing.
@@ -22,7 +23,12 @@
 //! | verb | actions |
 //! |---|---|
 //! | `IngestBucket::head`, `source` | `s3:GetObjectVersion` on `uploads/*`, and `s3:ListBucket` so that a missing object is a 404 |
+//! | `IngestBucket::head_current` | `s3:GetObject` on `uploads/*`, and `s3:ListBucket` |
+//! | `IngestBucket::put`, `create_multipart`, `complete_multipart` | `s3:PutObject` on `uploads/*` |
+//! | `IngestBucket::list_parts` | `s3:ListMultipartUploadParts` on `uploads/*` |
+//! | `IngestBucket::abort_multipart` | `s3:AbortMultipartUpload` on `uploads/*` |
 //! | `IngestBucket::delete_version` | `s3:DeleteObjectVersion` on `uploads/*` |
+//! | `IngestBucket::delete_all` | what `head_current` and `delete_version` need |
 //! | `MediaBucket::publish` | `s3:GetObjectVersion` on the ingest bucket's `uploads/*`, `s3:PutObject` on the media bucket's `media/*` |
 //! | `IngestBucket::check`, `MediaBucket::check` | `s3:ListBucket` |
 //! | `UploadSigner` | `sts:AssumeRole` on a role with `s3:PutObject` on `uploads/*` |
@@ -32,6 +38,7 @@ mod assumed_role;
 mod error;
 mod ingest;
 mod media;
+mod multipart;
 mod playback;
 mod post_policy;
 mod presigning;
@@ -41,7 +48,8 @@ mod vectors;
 
 pub use assumed_role::AssumedRole;
 pub use error::BucketError;
-pub use ingest::{IngestBucket, S3Source};
+pub use ingest::{Deletion, IngestBucket, PutOutcome, S3Source};
 pub use media::MediaBucket;
+pub use multipart::Completed;
 pub use playback::{PlaybackMethod, PlaybackSigner, SignedUrl};
-pub use upload::{PresignedPost, PresignedPut, UploadSigner};
+pub use upload::{PresignedPost, PresignedPut, SignedPart, UploadSigner};

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use aws_sdk_s3::Client;
+use aws_sdk_s3::presigning::PresigningConfig;
 use aws_types::SdkConfig;
-use domain::{SizeBytes, SourceKey, Timestamp, Upload};
+use domain::{Part, PartNumber, SizeBytes, Timestamp, Upload, UploadMethod};
 
 use crate::assumed_role::AssumedRole;
 use crate::error::BucketError;
@@ -16,6 +18,8 @@ use crate::presigning::{
 
 /// How long an upload URL lives at most: as long as the credentials of a chained role.
 const LONGEST_LIFE: Duration = Duration::from_hours(1);
+
+const PRESIGNING_PART: &str = "presigning UploadPart";
 
 /// A presigned PUT.
 #[derive(Clone, Debug)]
@@ -37,6 +41,19 @@ pub struct PresignedPost {
     /// The form's fields, names and values, all of which are to be sent in front of the file.
     pub fields: Vec<(String, String)>,
     /// When the form ends.
+    pub expires_at: Timestamp,
+}
+
+/// A presigned PUT of one part. It takes no headers but those that every HTTP client sends by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedPart {
+    /// The part's number.
+    pub number: PartNumber,
+    /// Where to send its bytes.
+    pub url: String,
+    /// How many bytes have to come.
+    pub size_bytes: SizeBytes,
+    /// When the URL ends.
     pub expires_at: Timestamp,
 }
 
@@ -70,15 +87,11 @@ impl UploadSigner {
         const OPERATION: &str = "presigning PutObject";
         let session = self.role.session().await?;
         let (presigning, expires_at) = presigning(OPERATION, &session, LONGEST_LIFE, now)?;
-        let key = SourceKey { media_id: upload.media_id, slot: upload.slot };
-        let content_length = i64::try_from(upload.size_bytes).map_err(|_| BucketError::Refused {
-            operation: OPERATION,
-            reason: "the size is beyond what S3 takes".to_owned(),
-        })?;
+        let content_length = content_length(OPERATION, upload.size_bytes)?;
         let request = signing_client(&self.configuration, session)
             .put_object()
             .bucket(&self.bucket)
-            .key(key.to_string())
+            .key(upload.key().to_string())
             .content_length(content_length)
             .content_type(upload.content_type.as_str())
             .if_none_match("*")
@@ -96,6 +109,52 @@ impl UploadSigner {
         Ok(PresignedPut { url: presigned_url(&request), headers, expires_at })
     }
 
+    /// Signs the PUT of one part of an upload.
+    pub async fn presign_part(
+        &self,
+        upload: &Upload,
+        part: Part,
+        now: Timestamp,
+    ) -> Result<SignedPart, BucketError> {
+        self.part_signer(upload, now).await?.sign(part).await
+    }
+
+    /// Signs the PUTs of several parts of an upload, all with the same credentials.
+    pub async fn presign_parts(
+        &self,
+        upload: &Upload,
+        parts: impl Iterator<Item = Part>,
+        now: Timestamp,
+    ) -> Result<Vec<SignedPart>, BucketError> {
+        let signer = self.part_signer(upload, now).await?;
+        let mut presigned = Vec::with_capacity(parts.size_hint().0);
+        for part in parts {
+            presigned.push(signer.sign(part).await?);
+        }
+        Ok(presigned)
+    }
+
+    async fn part_signer<'a>(
+        &'a self,
+        upload: &'a Upload,
+        now: Timestamp,
+    ) -> Result<PartSigner<'a>, BucketError> {
+        let UploadMethod::Multipart { s3_upload_id, .. } = &upload.method else {
+            let reason = "the upload does not come in parts".to_owned();
+            return Err(BucketError::Refused { operation: PRESIGNING_PART, reason });
+        };
+        let session = self.role.session().await?;
+        let (presigning, expires_at) = presigning(PRESIGNING_PART, &session, LONGEST_LIFE, now)?;
+        Ok(PartSigner {
+            client: signing_client(&self.configuration, session),
+            bucket: &self.bucket,
+            key: upload.key().to_string(),
+            s3_upload_id,
+            presigning,
+            expires_at,
+        })
+    }
+
     /// Signs a form for an upload's object, of a file that is `size_bytes` long. Unlike a PUT it may come twice: S3 has
     /// no `If-None-Match` for forms.
     pub async fn presign_post(
@@ -107,7 +166,7 @@ impl UploadSigner {
         const OPERATION: &str = "presigning PostObject";
         let session = self.role.session().await?;
         let expires_at = now.plus(lifetime(&session, LONGEST_LIFE, now));
-        let key = SourceKey { media_id: upload.media_id, slot: upload.slot }.to_string();
+        let key = upload.key().to_string();
         let mut policy = PostPolicy::new().field("Content-Type", upload.content_type.as_str());
         if let Some(checksum) = &upload.checksum_sha256 {
             policy = policy.field("x-amz-checksum-sha256", checksum.to_string());
@@ -118,4 +177,39 @@ impl UploadSigner {
         let fields = policy.sign(object, &session.credentials, &place.region, now, expires_at);
         Ok(PresignedPost { url: place.url, fields, expires_at })
     }
+}
+
+/// Signs parts of one upload.
+struct PartSigner<'a> {
+    client: Client,
+    bucket: &'a str,
+    key: String,
+    s3_upload_id: &'a str,
+    presigning: PresigningConfig,
+    expires_at: Timestamp,
+}
+
+impl PartSigner<'_> {
+    async fn sign(&self, part: Part) -> Result<SignedPart, BucketError> {
+        let request = self
+            .client
+            .upload_part()
+            .bucket(self.bucket)
+            .key(&self.key)
+            .upload_id(self.s3_upload_id)
+            .part_number(u16::from(part.number).into())
+            .content_length(content_length(PRESIGNING_PART, part.size_bytes)?)
+            .presigned(self.presigning.clone())
+            .await
+            .map_err(|error| BucketError::of(PRESIGNING_PART, &error))?;
+        let Part { number, size_bytes } = part;
+        Ok(SignedPart { number, url: presigned_url(&request), size_bytes, expires_at: self.expires_at })
+    }
+}
+
+fn content_length(operation: &'static str, size_bytes: SizeBytes) -> Result<i64, BucketError> {
+    i64::try_from(size_bytes).map_err(|_| BucketError::Refused {
+        operation,
+        reason: "the size is beyond what S3 takes".to_owned(),
+    })
 }

@@ -10,14 +10,14 @@ use aws_types::SdkConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::{
-    PublishedObject, Sha256Checksum, SizeBytes, Timestamp, Upload, UploadId, UploadMethod, UploadState,
+    Part, PublishedObject, Sha256Checksum, SizeBytes, Timestamp, Upload, UploadId, UploadMethod, UploadState,
     UserId,
 };
 use serde_json::Value;
 
 use crate::assumed_role::{AssumedRole, Session};
 use crate::presigning::{presigned_url, presigning, signing_client, signing_configuration};
-use crate::{PlaybackMethod, PlaybackSigner, UploadSigner};
+use crate::{BucketError, PlaybackMethod, PlaybackSigner, UploadSigner};
 
 const VECTORS: &str = include_str!("../../../tests/local/conformance/vectors/presigned.json");
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
@@ -77,6 +77,13 @@ impl Vector {
         UploadSigner::new(&self.configuration, self.role(), self.text("bucket"))
     }
 
+    fn method(&self) -> UploadMethod {
+        match self.input["upload_id"].as_str() {
+            Some(id) => UploadMethod::Multipart { s3_upload_id: id.to_owned(), part_size_bytes: 5 << 20 },
+            None => UploadMethod::Put,
+        }
+    }
+
     /// The upload whose object has this vector's key.
     fn upload(&self) -> Upload {
         let key: domain::SourceKey = self.text("key").parse().unwrap();
@@ -86,9 +93,9 @@ impl Vector {
             media_id: key.media_id,
             owner_id: NOBODY.parse::<UserId>().unwrap(),
             slot: key.slot,
-            method: UploadMethod::Put,
+            method: self.method(),
             state: UploadState::Open,
-            content_type: self.text("content_type").parse().unwrap(),
+            content_type: self.input["content_type"].as_str().unwrap_or("video/mp4").parse().unwrap(),
             size_bytes: self.input["size_bytes"].as_u64().unwrap_or(0),
             checksum_sha256: checksum.map(|checksum| checksum.parse::<Sha256Checksum>().unwrap()),
             checksum_crc64nvme: None,
@@ -158,30 +165,59 @@ async fn a_presigned_playback_is_botocores() {
     }
 }
 
+#[tokio::test]
+async fn presigned_parts_are_botocores() {
+    for vector in Vector::all("upload_part") {
+        let number = u16::try_from(vector.input["part_number"].as_u64().unwrap()).unwrap();
+        let size_bytes = vector.input["size_bytes"].as_u64().unwrap();
+        let part = Part { number: number.try_into().unwrap(), size_bytes };
+        let (signer, upload) = (vector.upload_signer(), vector.upload());
+        let put = signer.presign_part(&upload, part, vector.now).await.unwrap();
+        assert_eq!(put.url, vector.text("url"));
+        assert_eq!((put.number, put.size_bytes), (part.number, size_bytes));
+        assert_eq!(put.expires_at, vector.now.plus(vector.life()));
+        let both = signer.presign_parts(&upload, [part, part].into_iter(), vector.now).await.unwrap();
+        assert_eq!(both, [put.clone(), put]);
+    }
+}
+
+#[tokio::test]
+async fn a_part_ends_with_the_credentials_that_signed_it() {
+    let vector = Vector::all("upload_part").remove(0);
+    let now = Timestamp::from(SystemTime::now());
+    let ends_at = now.plus(Duration::from_mins(30));
+    let session = Session { ends_at: ends_at.into(), ..vector.session.clone() };
+    let role = AssumedRole::assumed(&vector.configuration, session);
+    let signer = UploadSigner::new(&vector.configuration, role, "stack-ingest");
+    let part = Part { number: 1.try_into().unwrap(), size_bytes: 1 };
+    let put = signer.presign_part(&vector.upload(), part, now).await.unwrap();
+    assert_eq!(put.expires_at, ends_at);
+    let life = put.url.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Expires="));
+    assert_eq!(life, Some("1800"));
+}
+
+#[tokio::test]
+async fn only_an_upload_in_parts_has_parts_to_sign() {
+    let vector = Vector::all("put_object").remove(0);
+    let part = Part { number: 1.try_into().unwrap(), size_bytes: 1 };
+    let refused = vector.upload_signer().presign_part(&vector.upload(), part, vector.now).await;
+    assert!(matches!(refused, Err(BucketError::Refused { .. })));
+}
+
 /// The SDK writes the parameters of an operation in an order of its own, which the signature does not depend on.
 #[tokio::test]
-async fn presigned_parts_and_overrides_are_botocores_but_for_the_order() {
-    for operation in ["upload_part", "get_object_with_overrides"] {
-        for vector in Vector::all(operation) {
-            let client =
-                signing_client(&signing_configuration(&vector.configuration), vector.session.clone());
-            let (presigning, _) = presigning("test", &vector.session, vector.life(), vector.now).unwrap();
-            let (bucket, key) = (vector.text("bucket"), vector.text("key"));
-            let request = if operation == "upload_part" {
-                let part_number = i32::try_from(vector.input["part_number"].as_i64().unwrap()).unwrap();
-                let request = client.upload_part().bucket(bucket).key(key).part_number(part_number);
-                request.upload_id(vector.text("upload_id")).presigned(presigning).await.unwrap()
-            } else {
-                let overrides = &vector.input["overrides"];
-                let text = |name: &str| overrides[name].as_str().unwrap();
-                let request = client.get_object().bucket(bucket).key(key);
-                let request = request
-                    .response_content_type(text("ResponseContentType"))
-                    .response_content_disposition(text("ResponseContentDisposition"))
-                    .response_cache_control(text("ResponseCacheControl"));
-                request.presigned(presigning).await.unwrap()
-            };
-            assert_eq!(parts(&presigned_url(&request)), parts(vector.text("url")));
-        }
+async fn presigned_overrides_are_botocores_but_for_the_order() {
+    for vector in Vector::all("get_object_with_overrides") {
+        let client = signing_client(&signing_configuration(&vector.configuration), vector.session.clone());
+        let (presigning, _) = presigning("test", &vector.session, vector.life(), vector.now).unwrap();
+        let overrides = &vector.input["overrides"];
+        let text = |name: &str| overrides[name].as_str().unwrap();
+        let request = client.get_object().bucket(vector.text("bucket")).key(vector.text("key"));
+        let request = request
+            .response_content_type(text("ResponseContentType"))
+            .response_content_disposition(text("ResponseContentDisposition"))
+            .response_cache_control(text("ResponseCacheControl"));
+        let request = request.presigned(presigning).await.unwrap();
+        assert_eq!(parts(&presigned_url(&request)), parts(vector.text("url")));
     }
 }

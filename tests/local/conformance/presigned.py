@@ -143,10 +143,24 @@ def playback(signer, operation, bucket, key, expires_in, overrides=None):
     return vector(signer, f"{operation}_with_overrides", expires_in, {**more, "overrides": overrides})
 
 
-def upload_part(signer, bucket, key, upload_id, part_number):
-    parameters = {"Bucket": bucket, "Key": key, "UploadId": upload_id, "PartNumber": part_number}
+def upload_part(signer, bucket, key, upload_id, part_number, size_bytes):
+    # In the order in which they come, botocore writes them into the URL.
+    parameters = {
+        "Bucket": bucket,
+        "Key": key,
+        "PartNumber": part_number,
+        "UploadId": upload_id,
+        "ContentLength": size_bytes,
+    }
     url = client(signer).generate_presigned_url("upload_part", Params=parameters, ExpiresIn=UPLOAD_SECONDS)
-    more = {"bucket": bucket, "key": key, "upload_id": upload_id, "part_number": part_number, "url": url}
+    more = {
+        "bucket": bucket,
+        "key": key,
+        "upload_id": upload_id,
+        "part_number": part_number,
+        "size_bytes": size_bytes,
+        "url": url,
+    }
     return vector(signer, "upload_part", UPLOAD_SECONDS, more)
 
 
@@ -165,8 +179,8 @@ def vectors():
             "ResponseCacheControl": "no-store",
         }
         yield playback(signer, "get_object", "stack-media", PLAYBACK_KEYS[0], 604_800, overrides)
-        yield upload_part(signer, "stack-ingest", SOURCE_KEY, "VXBsb2FkIElE.a_b-c", 1)
-        yield upload_part(signer, "stack-ingest", SOURCE_KEY, "VXBsb2FkIElE.a_b-c", 10_000)
+        yield upload_part(signer, "stack-ingest", SOURCE_KEY, "VXBsb2FkIElE.a_b-c", 1, 5_242_880)
+        yield upload_part(signer, "stack-ingest", SOURCE_KEY, "VXBsb2FkIElE.a_b-c", 10_000, 7)
 
 
 def main():
