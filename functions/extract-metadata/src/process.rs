@@ -165,8 +165,7 @@ async fn give_up(state: &State, object: &ObjectCreated) -> Result<(), ProcessErr
 
 /// Writes a change of the record alone.
 async fn change(state: &State, previous: &Media, media: Media) -> Result<(), ProcessError> {
-    let change = MediaChange { media, upload: None, jobs: Vec::new(), metadata: None };
-    match state.table.change_media(previous, &change).await {
+    match state.table.change_media(previous, &MediaChange::of(media)).await {
         Ok(()) => Ok(()),
         Err(ChangeError::Outdated) => Err(ProcessError::Contended),
         Err(ChangeError::Table(error)) => Err(error.into()),

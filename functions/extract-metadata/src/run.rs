@@ -39,8 +39,7 @@ impl<'a> Run<'a> {
         let begun = media.begin_processing(object.version.clone(), work, now);
         let job_type = JobType::ExtractMetadata;
         let job = Job::start(state.clock.new_id(), job_type, begun.attempt(job_type), now);
-        let change =
-            MediaChange { media: begun.clone(), upload: None, jobs: vec![job.clone()], metadata: None };
+        let change = MediaChange { jobs: vec![job.clone()], ..MediaChange::of(begun.clone()) };
         match state.table.change_media(media, &change).await {
             Ok(()) => Ok(Some(Self { state, object, head, upload, media: begun, job })),
             Err(ChangeError::Outdated) => Ok(None),
@@ -83,7 +82,7 @@ impl<'a> Run<'a> {
         let measurement = Measurement {
             duration_seconds: metadata.duration_seconds,
             size_bytes: self.head.size_bytes,
-            checksum_crc64nvme: self.head.checksum_crc64nvme.as_deref().and_then(|text| text.parse().ok()),
+            checksum_crc64nvme: self.head.checksum_crc64nvme.clone(),
             checksum_verified,
         };
         self.begin_publishing(metadata).await?;
@@ -94,7 +93,7 @@ impl<'a> Run<'a> {
         let now = state.clock.now();
         let jobs = vec![self.job.clone().succeed(now)];
         let upload = self.upload.clone().end(UploadState::Completed, now);
-        self.write(jobs, Some(upload), None, |media| {
+        self.write(jobs, vec![upload], None, |media| {
             media.publish(object.version.clone(), published.clone(), measurement.clone(), now)
         })
         .await?;
@@ -110,7 +109,7 @@ impl<'a> Run<'a> {
         let attempt = self.media.begin_publishing(now).attempt(job_type);
         let next = Job::start(self.state.clock.new_id(), job_type, attempt, now);
         let done = self.job.clone().succeed(now);
-        self.write(vec![done, next.clone()], None, Some(metadata), |media| media.begin_publishing(now))
+        self.write(vec![done, next.clone()], Vec::new(), Some(metadata), |media| media.begin_publishing(now))
             .await?;
         self.job = next;
         Ok(())
@@ -122,7 +121,7 @@ impl<'a> Run<'a> {
         let upload = self.upload.clone().end(UploadState::Completed, now);
         let version = self.object.version.clone();
         // The object stays until the bucket's lifecycle rule ends it, unreadable for anyone, should the rule be wrong.
-        self.write(vec![job], Some(upload), None, |media| {
+        self.write(vec![job], vec![upload], None, |media| {
             media.reject(version.clone(), failure.clone(), now)
         })
         .await?;
@@ -133,7 +132,7 @@ impl<'a> Run<'a> {
         let now = self.state.clock.now();
         let detail = "The storage was not available. It is tried again by itself, for a while.";
         let job = self.job.clone().fail(detail, now);
-        self.write(vec![job], None, None, |media| media.noted(now)).await
+        self.write(vec![job], Vec::new(), None, |media| media.noted(now)).await
     }
 
     /// The published copy is what counts now; what stays behind, the bucket's lifecycle rule deletes.
@@ -148,11 +147,11 @@ impl<'a> Run<'a> {
     async fn write(
         &mut self,
         jobs: Vec<Job>,
-        upload: Option<Upload>,
+        uploads: Vec<Upload>,
         metadata: Option<Metadata>,
         step: impl Fn(&Media) -> Media,
     ) -> Result<(), ProcessError> {
-        let mut change = MediaChange { media: step(&self.media), upload, jobs, metadata };
+        let mut change = MediaChange { media: step(&self.media), uploads, jobs, metadata };
         for _ in 0..ATTEMPTS {
             match self.state.table.change_media(&self.media, &change).await {
                 Ok(()) => {

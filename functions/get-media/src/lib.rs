@@ -46,6 +46,6 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let media_id: MediaId = request.path_id("media_id", "media")?;
     let (record, metadata) = state.table.media_with_metadata(media_id, state.clock.now()).await?;
     let media = visible_media(record, &caller)?;
-    Answer::ok(&MediaBody::new(&media, metadata.as_ref()))?
+    Answer::ok(&MediaBody::new(&media, metadata.as_ref(), &request.api_url()))?
         .versioned(media.version, request.header("if-none-match"))
 }

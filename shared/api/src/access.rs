@@ -1,7 +1,7 @@
 //! Who asks: access tokens, and on routes that change something the account as it is now.
 
 use auth::{AccessClaims, TokenError, TokenVerifier};
-use domain::{Caller, Media, PublishedObject, State, may_view};
+use domain::{Caller, Media, PublishedObject, State, Upload, User, may_use_upload, may_view};
 use table::{Record, Table};
 
 use crate::environment::{Clock, Environment, EnvironmentError};
@@ -35,14 +35,31 @@ impl Access {
     /// Who is asking, with the role that they have now. One read of the table.
     pub async fn current_caller(&self, request: &Request, table: &Table) -> Result<Caller, Problem> {
         let caller = self.caller(request)?;
-        match table.user(caller.user_id).await? {
-            None => Err(Problem::new(Code::TokenInvalid, "The account of this token is gone.")),
-            Some(user) if user.disabled => Err(Problem::new(
-                Code::AccountDisabled,
-                "This account is disabled. Ask an admin to enable it.",
-            )),
-            Some(user) => Ok(Caller { role: user.role, ..caller }),
+        let user = table.user(caller.user_id).await?;
+        as_of_now(caller, user)
+    }
+
+    /// The upload that the path names, if it is the caller's own and their role, as of now, lets them use it. One read of
+    /// the table.
+    pub async fn own_upload(&self, request: &Request, table: &Table) -> Result<Upload, Problem> {
+        let caller = self.caller(request)?;
+        let upload_id = request.path_id("upload_id", "upload")?;
+        let (upload, user) = table.upload_and_user(upload_id, caller.user_id, self.clock.now()).await?;
+        let caller = as_of_now(caller, user)?;
+        let upload = upload.ok_or_else(|| Problem::not_found("upload"))?;
+        Problem::unless_allowed(may_use_upload(&caller, &upload), "upload")?;
+        Ok(upload)
+    }
+}
+
+/// The caller with the role that they have now.
+fn as_of_now(caller: Caller, user: Option<User>) -> Result<Caller, Problem> {
+    match user {
+        None => Err(Problem::new(Code::TokenInvalid, "The account of this token is gone.")),
+        Some(user) if user.disabled => {
+            Err(Problem::new(Code::AccountDisabled, "This account is disabled. Ask an admin to enable it."))
         }
+        Some(user) => Ok(Caller { role: user.role, ..caller }),
     }
 }
 

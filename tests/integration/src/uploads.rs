@@ -90,11 +90,11 @@ async fn limits_are_the_deployments(_shared: &Platform) {
     assert_eq!(pointers(&problem), ["/content_type", "/size_bytes"]);
     platform.shut_down().await;
 
-    // More than one PUT takes is refused at start, not quietly lowered.
+    // More than S3 takes is refused at start, not quietly lowered.
     let refused = Platform::try_start(|options| {
         options.template_edit = Some(Box::new(|template| {
             let function = &mut template["Resources"]["CreateMediaFunction"]["Properties"];
-            function["Environment"]["Variables"]["MAX_UPLOAD_BYTES"] = json!("5368709121");
+            function["Environment"]["Variables"]["MAX_UPLOAD_BYTES"] = json!("53687091200001");
         }));
     });
     let error = refused.await.err().expect("it does not start").to_string();
