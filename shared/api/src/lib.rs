@@ -19,6 +19,7 @@ mod log;
 mod problem;
 mod queue;
 mod request;
+mod stream_url;
 mod warm_up;
 
 pub use access::{Access, playable, visible_media};
@@ -32,4 +33,5 @@ pub use http_function::http_function;
 pub use problem::{Code, FieldError, Problem, ProblemBody};
 pub use queue::{Queue, QueueError};
 pub use request::Request;
+pub use stream_url::StreamUrlSigner;
 pub use warm_up::warm_up;
