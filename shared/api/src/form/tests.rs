@@ -1,3 +1,5 @@
+use futures::FutureExt as _;
+
 use super::*;
 use crate::{Fields, UnknownFields, text};
 
@@ -7,10 +9,10 @@ async fn read(content_type: &str, body: impl Into<Bytes>) -> Result<Fields, Prob
 }
 
 /// What a client sent, kept as it came: its `Content-Type`, an empty line, the body.
-async fn sent(request: &'static [u8]) -> Fields {
+fn sent(request: &'static [u8]) -> (&'static str, &'static [u8]) {
     let end = request.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
-    let content_type = std::str::from_utf8(&request[..end]).unwrap().strip_prefix("Content-Type: ").unwrap();
-    read(content_type, &request[end + 4..]).await.unwrap()
+    let head = std::str::from_utf8(&request[..end]).unwrap();
+    (head.strip_prefix("Content-Type: ").unwrap(), &request[end + 4..])
 }
 
 /// Parts between the boundary `b`.
@@ -44,7 +46,8 @@ async fn what_clients_send_is_read() {
         (include_bytes!("../../tests/forms/undici.form"), "Ein \"Film\"\r\nzwei", "Zürich \"1\"%.mp4"),
     ];
     for (request, title, filename) in clients {
-        let mut fields = sent(request).await;
+        let (content_type, body) = sent(request);
+        let mut fields = read(content_type, body).await.unwrap();
         assert_eq!(fields.required("title", text), Some(title.to_owned()));
         let file = fields.required_file("file").unwrap();
         assert_eq!((file.filename.as_str(), file.content_type.as_deref()), (filename, Some("video/mp4")));
@@ -176,6 +179,22 @@ async fn a_form_that_breaks_off_anywhere_is_malformed() {
     }
     let other_boundary = detail("multipart/form-data; boundary=c", whole).await;
     assert!(other_boundary.contains("does not have the boundary"), "{other_boundary}");
+}
+
+/// Nothing that a client can send is a fault of ours, or waits for more than there is.
+#[test]
+fn a_byte_that_is_wrong_anywhere_does_no_harm() {
+    let (content_type, whole) = sent(include_bytes!("../../tests/forms/chromium.form"));
+    for position in 0..whole.len() {
+        for byte in *b"\r\n-;=\"\\\xff\0" {
+            let mut body = whole.to_vec();
+            body[position] = byte;
+            let form = Form::read(content_type, Bytes::from(body)).now_or_never().expect("it does not wait");
+            if let Err(problem) = form {
+                assert_eq!(problem.code(), Code::MalformedForm, "{byte:#x} at {position}: {problem:?}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

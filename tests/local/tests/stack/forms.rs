@@ -39,7 +39,10 @@ async fn start_desk(max_form_bytes: usize) -> (LocalStack, Arc<Mutex<Vec<FormFil
     });
     let resources = json!({
         "Api": {"Type": "AWS::Serverless::HttpApi"},
-        "Form": function("form", &json!({"Timeout": 28, "Events": {"Post": route("POST", "/form")}})),
+        "Form": function("form", &json!({"Timeout": 28, "Events": {
+            "Canonical": route("POST", "/form"),
+            "Alias": route("POST", "/alias"),
+        }})),
     });
     (start(&resources, functions).await, files)
 }
@@ -88,6 +91,19 @@ async fn a_browsers_form_arrives_as_it_was_sent() {
     assert_eq!((reply.status, &reply.json()["code"]), (415, &json!("unsupported_media_type")));
     let reply = send(stack.api_url(), "POST /form", &[content_type], b"--no--").await;
     assert_eq!((reply.status, &reply.json()["code"]), (400, &json!("malformed_form")));
+    stack.shut_down().await;
+}
+
+#[tokio::test]
+async fn unknown_fields_are_refused_on_the_canonical_route_only() {
+    let (stack, _) = start_desk(4096).await;
+    let colour = "--b\r\nContent-Disposition: form-data; name=\"colour\"\r\n\r\nred\r\n".as_bytes();
+    let body = [colour, &form(1024)].concat();
+    let content_type = ["Content-Type: multipart/form-data; boundary=b"];
+    let reply = send(stack.api_url(), "POST /form", &content_type, &body).await;
+    assert_eq!((reply.status, &reply.json()["errors"][0]["pointer"]), (422, &json!("/colour")));
+    let reply = send(stack.api_url(), "POST /alias", &content_type, &body).await;
+    assert_eq!((reply.status, reply.json()), (200, json!({"title": "T"})));
     stack.shut_down().await;
 }
 
