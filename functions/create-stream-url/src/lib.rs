@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{
-    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, playable,
-    visible_media, warm_up,
+    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, StreamUrlSigner,
+    http_function, playable, visible_media, warm_up,
 };
-use auth::{StreamClaims, TokenSigner};
 use buckets::{PlaybackMethod, PlaybackSigner};
-use domain::{Caller, EXPIRES_IN_SECONDS, MediaId, Timestamp};
+use domain::{EXPIRES_IN_SECONDS, MediaId, Timestamp};
 use serde::Serialize;
 use table::Table;
 use utoipa::ToSchema;
@@ -25,7 +24,7 @@ struct State {
     access: Access,
     clock: Clock,
     playback: PlaybackSigner,
-    tokens: TokenSigner<StreamClaims>,
+    stream_urls: StreamUrlSigner,
 }
 
 /// What is answered.
@@ -62,13 +61,12 @@ struct S3Media {
 /// `MEDIA_BUCKET` and `PLAYBACK_ROLE_ARN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
-    let key = environment.signing_key(&aws, "CAPABILITY_KEYS_SECRET", "CAPABILITY_SIGNING_KID").await?;
     let state = State {
         table: environment.table(&aws)?,
         access: Access::of(&environment)?,
         clock: environment.clock(),
         playback: environment.playback_signer(&aws)?,
-        tokens: TokenSigner::new(environment.required("TOKEN_ISSUER")?, key),
+        stream_urls: StreamUrlSigner::of(&environment, &aws).await?,
     };
     tokio::join!(
         warm_up("table", state.table.open_for_media()),
@@ -103,11 +101,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let life = Duration::from_secs(expires_in);
     let signed = state.playback.presign(PlaybackMethod::Get, playable(&media)?, life, now).await?;
     let expires_at = now.plus(life);
-    let token = state
-        .tokens
-        .sign(claims(&caller, media_id, &state.clock, now, expires_at))
-        .map_err(Problem::internal)?;
-    let stream_url = format!("{}/media/stream/{media_id}?token={token}", request.api_url());
+    let stream_url = state.stream_urls.sign(&request, &caller, media_id, now, expires_at)?;
     if request.route() == S3_MEDIA_ALIAS {
         let signed_url = if signed.expires_at >= expires_at { signed.url } else { stream_url };
         return Answer::ok(&S3Media { success: true, media_id, signed_url, expires_in });
@@ -119,23 +113,6 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
         signed_url: signed.url,
         signed_url_expires_at: signed.expires_at,
     })
-}
-
-fn claims(
-    caller: &Caller,
-    media_id: MediaId,
-    clock: &Clock,
-    now: Timestamp,
-    expires_at: Timestamp,
-) -> StreamClaims {
-    StreamClaims {
-        sub: media_id,
-        viewer: caller.user_id,
-        viewer_role: caller.role,
-        iat: now.unix_seconds(),
-        exp: expires_at.unix_seconds(),
-        jti: clock.new_id(),
-    }
 }
 
 fn expires_in(request: &Request) -> Result<u64, Problem> {

@@ -1,4 +1,4 @@
-//! Taking a JSON object apart: every field is parsed into its type, and all that is wrong is told at once.
+//! Taking a JSON object or a form apart: every field is parsed into its type, and all that is wrong is told at once.
 //!
 //! ```
 //! # use api::{Fields, UnknownFields, integer, text};
@@ -13,6 +13,7 @@
 //! # assert!(title.is_none() && size_bytes.is_none());
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -20,6 +21,7 @@ use std::str::FromStr;
 use domain::Invalid;
 use serde_json::{Map, Value};
 
+use crate::form::{FilePart, Form, FormFile};
 use crate::problem::{FieldError, Problem};
 
 /// What becomes of fields that nobody took.
@@ -35,6 +37,7 @@ pub enum UnknownFields {
 #[derive(Debug)]
 pub struct Fields {
     object: Map<String, Value>,
+    files: BTreeMap<String, FilePart>,
     unknown: UnknownFields,
     errors: Vec<FieldError>,
     /// JSON pointer to the object in the body.
@@ -44,7 +47,12 @@ pub struct Fields {
 impl Fields {
     /// Of this object.
     pub fn new(object: Map<String, Value>, unknown: UnknownFields) -> Self {
-        Self { object, unknown, errors: Vec::new(), pointer: String::new() }
+        Self { object, files: BTreeMap::new(), unknown, errors: Vec::new(), pointer: String::new() }
+    }
+
+    /// Of this form: its texts, and its files.
+    pub(crate) fn of_form(form: Form, unknown: UnknownFields) -> Self {
+        Self { files: form.files, ..Self::new(form.texts, unknown) }
     }
 
     /// The object is at this JSON pointer in the body.
@@ -55,20 +63,26 @@ impl Fields {
 
     /// Takes a field that has to be there. `None` is noted as an error, so that `finish` fails.
     pub fn required<T>(&mut self, name: &str, parse: impl FnOnce(&Value) -> Result<T, Invalid>) -> Option<T> {
+        if self.refuse_file(name) {
+            return None;
+        }
         match self.object.remove(name) {
             None | Some(Value::Null) => {
                 self.refuse(name, "is required");
                 None
             }
-            Some(value) => self.parse(name, &value, parse),
+            Some(value) => self.note(name, parse(&value)),
         }
     }
 
     /// Takes a field that may be missing or `null`.
     pub fn optional<T>(&mut self, name: &str, parse: impl FnOnce(&Value) -> Result<T, Invalid>) -> Option<T> {
+        if self.refuse_file(name) {
+            return None;
+        }
         match self.object.remove(name) {
             None | Some(Value::Null) => None,
-            Some(value) => self.parse(name, &value, parse),
+            Some(value) => self.note(name, parse(&value)),
         }
     }
 
@@ -92,13 +106,50 @@ impl Fields {
         format!("{}/{}", self.pointer, name.replace('~', "~0").replace('/', "~1"))
     }
 
-    fn parse<T>(
-        &mut self,
-        name: &str,
-        value: &Value,
-        parse: impl FnOnce(&Value) -> Result<T, Invalid>,
-    ) -> Option<T> {
-        match parse(value) {
+    /// Takes a file that has to be there; only a form has files. `None` is noted as an error, so that `finish` fails.
+    pub fn required_file(&mut self, name: &str) -> Option<FormFile> {
+        if self.refuse_text(name) {
+            return None;
+        }
+        match self.files.remove(name) {
+            None => {
+                self.refuse(name, "is required");
+                None
+            }
+            Some(file) => self.note(name, file.parse()),
+        }
+    }
+
+    /// Takes a file that may be missing.
+    pub fn optional_file(&mut self, name: &str) -> Option<FormFile> {
+        if self.refuse_text(name) {
+            return None;
+        }
+        let file = self.files.remove(name)?;
+        self.note(name, file.parse())
+    }
+
+    /// Whether there is a file where a text belongs, which is noted.
+    fn refuse_file(&mut self, name: &str) -> bool {
+        let is_file = self.files.remove(name).is_some();
+        if is_file {
+            self.refuse(name, "must be a text, not a file");
+        }
+        is_file
+    }
+
+    /// Whether there is a text where a file belongs, which is noted.
+    fn refuse_text(&mut self, name: &str) -> bool {
+        let is_text = self.object.remove(name).is_some();
+        if is_text {
+            self.refuse(name, "must be a file, sent with a filename");
+        }
+        is_text
+    }
+
+    /// What was parsed, or `None`, with the reason noted.
+    fn note<T>(&mut self, name: &str, parsed: Result<T, Invalid>) -> Option<T> {
+        match parsed {
             Ok(parsed) => Some(parsed),
             Err(invalid) => {
                 self.refuse(name, invalid);
@@ -127,7 +178,7 @@ impl Fields {
 
     fn into_errors(mut self) -> Vec<FieldError> {
         if self.unknown == UnknownFields::Refused {
-            let unknown: Vec<String> = self.object.keys().cloned().collect();
+            let unknown: Vec<String> = self.object.keys().chain(self.files.keys()).cloned().collect();
             for name in unknown {
                 self.refuse(&name, "is not a field of this request");
             }

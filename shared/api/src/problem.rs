@@ -83,6 +83,8 @@ codes! {
     ChangedMeanwhile = "changed_meanwhile", CONFLICT, "Changed in the meantime";
     /// The body is too large.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
+    /// The form is larger than forms may be; there is another way for its file.
+    UseDirectUpload = "use_direct_upload", PAYLOAD_TOO_LARGE, "Too large for a form";
     /// The body has a media type that is not taken.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Media type not supported";
     /// Another request was sent under the same `Idempotency-Key`.

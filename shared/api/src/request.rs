@@ -11,6 +11,7 @@ use lambda_http::{Body, RequestExt as _};
 use serde_json::{Map, Value};
 
 use crate::fields::{Fields, UnknownFields};
+use crate::form::{FORM_CONTENT_TYPE, Form, essence, use_direct_upload};
 use crate::problem::{Code, Problem};
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -124,8 +125,7 @@ impl Request {
 
     /// The media type of the body, in lower case and without parameters.
     pub fn content_type(&self) -> Option<String> {
-        let value = self.header(CONTENT_TYPE)?;
-        Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+        self.header(CONTENT_TYPE).map(essence)
     }
 
     /// The body.
@@ -146,8 +146,31 @@ impl Request {
         if self.body().len() > MAX_JSON_BYTES {
             return Err(Problem::new(Code::BodyTooLarge, "A JSON body may be 1 MiB at most."));
         }
-        let unknown = if self.route == canonical { UnknownFields::Refused } else { UnknownFields::Ignored };
-        Ok(Fields::new(json_object(self.body())?, unknown))
+        Ok(Fields::new(json_object(self.body())?, self.unknown_fields(canonical)))
+    }
+
+    /// Whether the body is declared as a form with files, `multipart/form-data`.
+    pub fn is_form(&self) -> bool {
+        self.content_type().as_deref() == Some(FORM_CONTENT_TYPE)
+    }
+
+    /// The form of the body, to be taken apart field by field and file by file. The whole body may have
+    /// `max_form_bytes`; beyond it the client is told how to upload without a form. Fields that nobody takes are treated
+    /// as those of JSON.
+    pub async fn form_fields(&self, canonical: &str, max_form_bytes: usize) -> Result<Fields, Problem> {
+        let content_type = self.header(CONTENT_TYPE).filter(|_| self.is_form()).ok_or_else(|| {
+            Problem::new(Code::UnsupportedMediaType, "Send the body as multipart/form-data.")
+        })?;
+        let body = self.body();
+        if body.len() > max_form_bytes {
+            return Err(use_direct_upload(body.len(), max_form_bytes));
+        }
+        let form = Form::read(content_type, body.clone()).await?;
+        Ok(Fields::of_form(form, self.unknown_fields(canonical)))
+    }
+
+    fn unknown_fields(&self, canonical: &str) -> UnknownFields {
+        if self.route == canonical { UnknownFields::Refused } else { UnknownFields::Ignored }
     }
 }
 

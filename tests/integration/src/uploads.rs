@@ -19,7 +19,6 @@ crate::tests![
 ];
 
 async fn announcing_a_file_answers_how_to_upload_it(platform: &Platform) {
-    let user = platform.sign_up().await;
     let file = File::video();
     let mut body = file.announcement();
     body["description"] = json!("Two\nlines");
@@ -29,6 +28,7 @@ async fn announcing_a_file_answers_how_to_upload_it(platform: &Platform) {
     body["checksum_sha256"] = json!(file.sha256());
     body["upload_method"] = json!("auto");
     for path in ["/media", "/content"] {
+        let user = platform.sign_up().await;
         let answer = platform.post_as(&user, path, &body).await;
         let location = answer.headers()["location"].to_str().unwrap().to_owned();
         let created = expect(answer, StatusCode::CREATED).await;

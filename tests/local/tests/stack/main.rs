@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod custom_resources;
+mod forms;
 mod gateway;
 mod http;
 mod mappings;

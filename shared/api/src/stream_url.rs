@@ -1,0 +1,52 @@
+//! Stream URLs: they lead through this API, which signs afresh at each use, so they live as long as asked.
+//!
+//! The stream token in the query tells who plays what; a `<video>` tag can carry it.
+
+use auth::{StreamClaims, TokenSigner};
+use aws_types::SdkConfig;
+use domain::{Caller, MediaId, Timestamp};
+
+use crate::environment::{Clock, Environment};
+use crate::function::StartError;
+use crate::problem::Problem;
+use crate::request::Request;
+
+/// Signs stream URLs.
+#[derive(Debug)]
+pub struct StreamUrlSigner {
+    tokens: TokenSigner<StreamClaims>,
+    clock: Clock,
+}
+
+impl StreamUrlSigner {
+    /// With the key `CAPABILITY_SIGNING_KID` of the secret `CAPABILITY_KEYS_SECRET`, as `TOKEN_ISSUER`.
+    ///
+    /// Needs `secretsmanager:GetSecretValue` on that secret.
+    pub async fn of(environment: &Environment, aws: &SdkConfig) -> Result<Self, StartError> {
+        let key = environment.signing_key(aws, "CAPABILITY_KEYS_SECRET", "CAPABILITY_SIGNING_KID").await?;
+        let tokens = TokenSigner::new(environment.required("TOKEN_ISSUER")?, key);
+        Ok(Self { tokens, clock: environment.clock() })
+    }
+
+    /// A URL at which `viewer` plays the media until `expires_at`, on the API that `request` came to. Whether they may
+    /// see it is asked at each use.
+    pub fn sign(
+        &self,
+        request: &Request,
+        viewer: &Caller,
+        media_id: MediaId,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<String, Problem> {
+        let claims = StreamClaims {
+            sub: media_id,
+            viewer: viewer.user_id,
+            viewer_role: viewer.role,
+            iat: now.unix_seconds(),
+            exp: expires_at.unix_seconds(),
+            jti: self.clock.new_id(),
+        };
+        let token = self.tokens.sign(claims).map_err(Problem::internal)?;
+        Ok(format!("{}/media/stream/{media_id}?token={token}", request.api_url()))
+    }
+}
