@@ -10,11 +10,14 @@ mod id;
 mod idempotency;
 mod job;
 mod limits;
+mod listing;
 mod media;
 mod miniature;
 mod object;
+mod page;
 mod part;
 mod permission;
+mod search;
 mod texts;
 mod timestamp;
 mod upload;
@@ -30,11 +33,14 @@ pub use limits::{
     AUTO_MULTIPART_FROM_BYTES, EXPIRES_IN_SECONDS, MAX_BULK_FILES, MAX_OBJECT_SIZE_BYTES, MAX_PUT_SIZE_BYTES,
     MAX_SIGNED_PARTS, MAX_TAGS, SizeBytes,
 };
+pub use listing::{MediaFilter, Place};
 pub use media::{Arrival, Failure, Measurement, Media, PublishedObject, State, Status, Visibility};
 pub use miniature::{AllowedImageTypes, ImageType, Miniature, MiniatureState, ThumbnailKey};
 pub use object::{ObjectVersion, Slot, SourceKey};
+pub use page::{Page, Stretch};
 pub use part::{ETag, MAX_PARTS, PART_SIZE_BYTES, Part, PartNumber, PartPlan, UploadedPart};
-pub use permission::{Caller, Decision, may_upload, may_use_upload, may_view};
+pub use permission::{Caller, Decision, may_see_ready, may_upload, may_use_upload, may_view};
+pub use search::{MAX_WORDS, Query, Words};
 pub use texts::{Description, DisplayName, Filename, Tag, ThumbnailUrl, Title};
 pub use timestamp::Timestamp;
 pub use upload::{

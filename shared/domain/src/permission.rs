@@ -35,11 +35,19 @@ pub fn may_use_upload(caller: &Caller, upload: &Upload) -> Decision {
 /// Whether the caller may see and play this media. A media that is not `ready`, or is private, exists only for its
 /// owner and for admins; one that is being deleted exists for nobody.
 pub fn may_view(caller: &Caller, media: &Media) -> Decision {
-    let is_theirs = caller.role == Role::Admin || caller.user_id == media.owner_id;
-    let is_open = media.visibility == Visibility::Members && media.status() == Status::Ready;
-    if media.status() != Status::Deleting && (is_theirs || is_open) {
-        Decision::Allowed
-    } else {
-        Decision::Hidden
-    }
+    let is_visible = match media.status() {
+        Status::Ready => may_see_ready(caller, media.owner_id, media.visibility),
+        Status::Deleting => false,
+        _ => is_theirs(caller, media.owner_id),
+    };
+    if is_visible { Decision::Allowed } else { Decision::Hidden }
+}
+
+/// Whether the caller may see a ready media with this owner and this visibility.
+pub fn may_see_ready(caller: &Caller, owner_id: UserId, visibility: Visibility) -> bool {
+    visibility == Visibility::Members || is_theirs(caller, owner_id)
+}
+
+fn is_theirs(caller: &Caller, owner_id: UserId) -> bool {
+    caller.role == Role::Admin || caller.user_id == owner_id
 }

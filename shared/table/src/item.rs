@@ -2,13 +2,17 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Table;
 use crate::error::TableError;
 use crate::keys::{IndexAttributes, Key};
+use crate::transaction::FIRST_PAUSE;
+
+/// How often keys that DynamoDB did not get to are asked for again.
+const BATCH_ATTEMPTS: u32 = 6;
 
 /// An item as the client library has it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -43,6 +47,40 @@ impl Table {
             .await
             .map_err(|error| TableError::of("GetItem", &error))?;
         Ok(answer.item)
+    }
+
+    /// Items by their keys, at most 100, in any order, strongly consistent. Those that are not there are left out.
+    pub(crate) async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>, TableError> {
+        const OPERATION: &str = "BatchGetItem";
+        let incomplete = |reason: String| TableError::Unavailable { operation: OPERATION, reason };
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = KeysAndAttributes::builder()
+            .set_keys(Some(keys.iter().map(Key::attributes).collect()))
+            .consistent_read(true)
+            .build()
+            .map_err(|error| incomplete(error.to_string()))?;
+        let mut wanted = HashMap::from([(self.name.clone(), keys)]);
+        let mut found = Vec::new();
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..BATCH_ATTEMPTS {
+            let answer = self
+                .client
+                .batch_get_item()
+                .set_request_items(Some(wanted))
+                .send()
+                .await
+                .map_err(|error| TableError::of(OPERATION, &error))?;
+            found.extend(answer.responses.into_iter().flat_map(HashMap::into_values).flatten());
+            wanted = answer.unprocessed_keys.unwrap_or_default();
+            if wanted.is_empty() {
+                return Ok(found);
+            }
+            tokio::time::sleep(pause.mul_f64(fastrand::f64())).await;
+            pause *= 2;
+        }
+        Err(incomplete(format!("keys were left unprocessed {BATCH_ATTEMPTS} times")))
     }
 
     /// One item as a value, strongly consistent.

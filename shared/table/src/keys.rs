@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    Email, IdempotentRequest, JobType, Media, MediaId, SessionId, Sha256Checksum, SizeBytes, Status,
+    Email, IdempotentRequest, JobType, Media, MediaId, SessionId, Sha256Checksum, SizeBytes, Status, Tag,
     Timestamp, UploadId, UserId, Visibility, Work,
 };
 use uuid::Uuid;
@@ -84,7 +84,7 @@ impl Key {
 
     /// Of an owner's uploads with the same digest and size, one holds this.
     pub(crate) fn digest(owner_id: UserId, sha256: &Sha256Checksum, size_bytes: SizeBytes) -> Self {
-        Self::new(format!("OWNER#{owner_id}"), format!("DIGEST#{sha256}#{size_bytes}"))
+        Self::new(owner_partition(owner_id), format!("DIGEST#{sha256}#{size_bytes}"))
     }
 
     /// A client's key is the partition's last part, so that whatever it contains reads as nothing else.
@@ -94,6 +94,15 @@ impl Key {
             Some(index) => format!("FILE#{index:03}"),
         };
         Self::new(format!("IDEMPOTENCY#{user_id}#{}", request.key), sort)
+    }
+
+    /// A title's word. A partition has the words that begin with the same two letters.
+    pub(crate) fn word(word: &str, media_id: MediaId) -> Self {
+        Self::new(word_partition(word), format!("{word}#{media_id}"))
+    }
+
+    pub(crate) fn tag(tag: &Tag, media_id: MediaId) -> Self {
+        Self::new(tag_partition(tag), media_id.to_string())
     }
 
     /// An item that is never there.
@@ -108,6 +117,16 @@ impl Key {
             (SORT.to_owned(), AttributeValue::S(self.sort.clone())),
         ])
     }
+}
+
+/// Where words that begin as this one does are.
+pub(crate) fn word_partition(word: &str) -> String {
+    format!("WORD#{}", word.chars().take(2).collect::<String>())
+}
+
+/// Where the media with a tag are.
+pub(crate) fn tag_partition(tag: &Tag) -> String {
+    format!("TAG#{tag}")
 }
 
 /// The partition of one shard of the work.
@@ -133,16 +152,67 @@ pub(crate) fn user_index(id: UserId) -> IndexAttributes {
     vec![("GSI1PK", "USERS".to_owned()), ("GSI1SK", id.to_string())]
 }
 
+/// An index that lists media by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Index {
+    /// By whether they are listed to members.
+    Listing,
+    /// By owner.
+    Owner,
+}
+
+impl Index {
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Listing => "GSI1",
+            Self::Owner => "GSI2",
+        }
+    }
+
+    /// The names of its partition key and its sort key.
+    pub(crate) fn key_names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Listing => ("GSI1PK", "GSI1SK"),
+            Self::Owner => ("GSI2PK", "GSI2SK"),
+        }
+    }
+}
+
 /// A media is listed to members, or not; and always to its owner.
 pub(crate) fn media_index(media: &Media) -> IndexAttributes {
     let is_listed = media.visibility == Visibility::Members && media.status() == Status::Ready;
-    let listing = if is_listed { "LISTED" } else { "UNLISTED" };
+    let listing = if is_listed { LISTED } else { UNLISTED };
+    let (listing_partition, listing_sort) = Index::Listing.key_names();
+    let (owner_partition_name, owner_sort) = Index::Owner.key_names();
     vec![
-        ("GSI1PK", format!("{listing}#{}", shard(media.id.uuid(), LISTING_SHARDS))),
-        ("GSI1SK", media.id.to_string()),
-        ("GSI2PK", format!("OWNER#{}", media.owner_id)),
-        ("GSI2SK", media.id.to_string()),
+        (listing_partition, listing_shard(listing, shard(media.id.uuid(), LISTING_SHARDS))),
+        (listing_sort, media.id.to_string()),
+        (owner_partition_name, owner_partition(media.owner_id)),
+        (owner_sort, media.id.to_string()),
     ]
+}
+
+const LISTED: &str = "LISTED";
+const UNLISTED: &str = "UNLISTED";
+
+fn listing_shard(listing: &str, shard: u8) -> String {
+    format!("{listing}#{shard}")
+}
+
+/// The partitions of all that is listed to members.
+pub(crate) fn listed_partitions() -> Vec<String> {
+    (0..LISTING_SHARDS).map(|shard| listing_shard(LISTED, shard)).collect()
+}
+
+/// The partitions of all that is not.
+pub(crate) fn unlisted_partitions() -> Vec<String> {
+    (0..LISTING_SHARDS).map(|shard| listing_shard(UNLISTED, shard)).collect()
+}
+
+/// The partition of what a user owns.
+pub(crate) fn owner_partition(owner_id: UserId) -> String {
+    format!("OWNER#{owner_id}")
 }
 
 /// The last byte of a UUID of version 7 is random.

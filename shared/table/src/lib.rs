@@ -33,10 +33,12 @@
 mod error;
 mod item;
 mod keys;
+mod listing;
 mod media;
 mod transaction;
 mod uploads;
 mod users;
+mod words;
 mod work;
 
 use aws_sdk_dynamodb::Client;
@@ -45,6 +47,7 @@ use domain::{MediaId, Timestamp, UploadId, UserId};
 use uuid::Uuid;
 
 pub use error::{ChangeError, CreateUserError, TableError};
+pub use listing::Found;
 pub use media::{MediaChange, Record};
 pub use uploads::{Announced, Announcement};
 pub use work::DueWork;

@@ -10,6 +10,7 @@ use crate::error::{ChangeError, TableError};
 use crate::item::{Item, from_item, to_item};
 use crate::keys::{Key, MEDIA_METADATA, MEDIA_RECORD, SORT, media_index};
 use crate::transaction::{Committed, Condition};
+use crate::words::replace_entries;
 use crate::work::replace_work;
 
 /// What is stored under a media's id.
@@ -129,11 +130,20 @@ impl Table {
             transaction = transaction.delete(&digest);
         }
         let transaction = replace_work(transaction, previous, media)?;
+        let transaction = replace_entries(transaction, previous, media)?;
         match self.commit(transaction).await? {
             Committed::Yes => Ok(()),
             Committed::ConditionsFailed(_) => Err(ChangeError::Outdated),
         }
     }
+}
+
+/// A media, unless the item is a tombstone.
+pub(crate) fn read_media(item: Item) -> Result<Option<Media>, TableError> {
+    Ok(match from_item(item)? {
+        StoredRecord::Media(media) => Some(*media),
+        StoredRecord::Tombstone { .. } => None,
+    })
 }
 
 fn read_record(item: Item, now: Timestamp) -> Result<Record, TableError> {

@@ -19,7 +19,7 @@ use crate::keys::Key;
 const ATTEMPTS: u32 = 8;
 
 /// The longest pause before the second attempt; it doubles with each one.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
 /// Under which condition an item is written.
 pub(crate) enum Condition {

@@ -6,7 +6,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
 use domain::{IdempotentRequest, Media, MediaId, SizeBytes, Timestamp, Upload, UploadId, User, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -24,9 +23,6 @@ const MAX_WRITES: usize = 100;
 
 /// How long an idempotency key is remembered.
 const KEY_REMEMBERED: Duration = Duration::from_hours(24);
-
-/// How often keys that DynamoDB did not get to are asked for again.
-const READ_ATTEMPTS: u32 = 4;
 
 /// A media that is announced, with everything that goes with it.
 #[derive(Clone, Debug)]
@@ -168,42 +164,16 @@ impl Table {
         now: Timestamp,
     ) -> Result<(Option<Upload>, Option<User>), TableError> {
         let (upload_key, user_key) = (Key::upload(upload_id), Key::user(user_id));
-        let mut items = self.get_both(&upload_key, &user_key).await?;
-        let upload: Option<Upload> = items.remove(&upload_key.partition).map(from_item).transpose()?;
-        let user = items.remove(&user_key.partition).map(from_item).transpose()?;
-        Ok((upload.filter(|upload| is_kept(upload, now)), user))
-    }
-
-    /// Two items by their partition keys, strongly consistent.
-    async fn get_both(&self, first: &Key, second: &Key) -> Result<HashMap<String, Item>, TableError> {
-        const OPERATION: &str = "BatchGetItem";
-        let incomplete = |reason: String| TableError::Unavailable { operation: OPERATION, reason };
-        let keys = KeysAndAttributes::builder()
-            .keys(first.attributes())
-            .keys(second.attributes())
-            .consistent_read(true)
-            .build()
-            .map_err(|error| incomplete(error.to_string()))?;
-        let mut wanted = HashMap::from([(self.name.clone(), keys)]);
-        let mut found = HashMap::new();
-        for _ in 0..READ_ATTEMPTS {
-            let answer = self
-                .client
-                .batch_get_item()
-                .set_request_items(Some(wanted))
-                .send()
-                .await
-                .map_err(|error| TableError::of(OPERATION, &error))?;
-            for item in answer.responses.into_iter().flat_map(HashMap::into_values).flatten() {
-                let partition = item.get(PARTITION).and_then(|value| value.as_s().ok()).cloned();
-                found.extend(partition.map(|partition| (partition, item)));
-            }
-            wanted = answer.unprocessed_keys.unwrap_or_default();
-            if wanted.is_empty() {
-                return Ok(found);
+        let items = self.get_many(&[upload_key.clone(), user_key.clone()]).await?;
+        let (mut upload, mut user) = (None, None);
+        for item in items {
+            if is_at(&item, &upload_key) {
+                upload = Some(from_item(item)?);
+            } else if is_at(&item, &user_key) {
+                user = Some(from_item(item)?);
             }
         }
-        Err(incomplete(format!("keys were left unprocessed {READ_ATTEMPTS} times")))
+        Ok((upload.filter(|upload| is_kept(upload, now)), user))
     }
 }
 
@@ -250,6 +220,10 @@ impl Batch {
         self.members.push(index);
         Ok(Self { transaction, ..self })
     }
+}
+
+fn is_at(item: &Item, key: &Key) -> bool {
+    item.get(PARTITION).and_then(|value| value.as_s().ok()) == Some(&key.partition)
 }
 
 fn is_kept(upload: &Upload, now: Timestamp) -> bool {
