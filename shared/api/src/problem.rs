@@ -71,6 +71,8 @@ codes! {
     NotReady = "not_ready", CONFLICT, "Not ready";
     /// Too many changes at the same time.
     ChangedMeanwhile = "changed_meanwhile", CONFLICT, "Changed in the meantime";
+    /// It is not in the version that `If-Match` names.
+    PreconditionFailed = "precondition_failed", PRECONDITION_FAILED, "Precondition failed";
     /// The body is too large.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
     /// The body has a media type that is not taken.
