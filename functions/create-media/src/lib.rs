@@ -84,8 +84,16 @@ fn max_upload_bytes(environment: &Environment) -> Result<SizeBytes, EnvironmentE
     request_body = CreateMedia,
     responses(
         (status = 201, body = Created),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
-        (status = 403, description = "`role_insufficient`, `account_disabled`", body = api::ProblemBody),
+        (
+            status = 401,
+            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
+            body = api::ProblemBody,
+        ),
+        (
+            status = 403,
+            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
+            body = api::ProblemBody,
+        ),
         (status = 422, description = "`invalid`", body = api::ProblemBody),
     )
 )]

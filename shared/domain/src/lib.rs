@@ -1,4 +1,4 @@
-//! The nouns of the platform and their rules: media, upload, user, job. State machines, limits, permissions.
+//! The nouns of the platform and their rules: media, upload, user, session, job. State machines, limits, permissions.
 //!
 //! Pure: no AWS, no HTTP, no clock, no randomness. What comes from outside is parsed into these types once, at the
 //! edge, so that a value that exists is a value that is valid. What is decided here is carried out by `table` and
@@ -13,6 +13,7 @@ mod media;
 mod object;
 mod patch;
 mod permission;
+mod session;
 mod texts;
 mod timestamp;
 mod upload;
@@ -27,11 +28,12 @@ pub use limits::{EXPIRES_IN_SECONDS, MAX_PUT_SIZE_BYTES, MAX_TAGS, SizeBytes};
 pub use media::{Arrival, Failure, Measurement, Media, PublishedObject, State, Status, Visibility};
 pub use object::{ObjectVersion, Slot, SourceKey};
 pub use patch::Patch;
-pub use permission::{Caller, Decision, may_upload, may_view};
+pub use permission::{Caller, Decision, may_manage_users, may_upload, may_view};
+pub use session::{IssuedToken, REFRESH_TOKEN_GRACE, SESSION_LIFE, Session};
 pub use texts::{Description, DisplayName, Filename, Tag, ThumbnailUrl, Title};
 pub use timestamp::Timestamp;
 pub use upload::{ObjectHead, Upload, UploadMethod, UploadState};
-pub use user::{Email, Role, Session, User};
+pub use user::{Email, Role, User, UserPatch};
 pub use work::{Work, WorkKind};
 
 /// Why a text is not a valid value of a type: one sentence that says what would be.

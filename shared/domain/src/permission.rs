@@ -1,4 +1,4 @@
-//! Who may do what to which media.
+//! Who may do what to which media, and to accounts.
 
 use crate::{Media, Role, Status, UserId, Visibility};
 
@@ -25,6 +25,11 @@ pub enum Decision {
 /// Whether a user with this role may upload.
 pub fn may_upload(role: Role) -> Decision {
     if role >= Role::Operator { Decision::Allowed } else { Decision::Forbidden }
+}
+
+/// Whether a user with this role may see, make and change accounts.
+pub fn may_manage_users(role: Role) -> Decision {
+    if role == Role::Admin { Decision::Allowed } else { Decision::Forbidden }
 }
 
 /// Whether the caller may see and play this media. A media that is not `ready`, or is private, exists only for its

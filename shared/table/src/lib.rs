@@ -5,7 +5,7 @@
 //! - A record that changes carries `version`, and is written on condition that the stored one still has the version
 //!   that was read ([`ChangeError::Outdated`] otherwise): no step overwrites what it has not seen.
 //! - What belongs together is one transaction: a media with its upload, its owner's usage and the work still owed; a
-//!   user with their e-mail.
+//!   user with their e-mail and the count of admins, of whom one always stays.
 //! - An item whose `expires_at` has passed is not there, whether DynamoDB has deleted it yet or not.
 //!
 //! # How it fails
@@ -19,10 +19,14 @@
 //!
 //! | verb | actions, on the table's ARN |
 //! |---|---|
-//! | `user`, `user_id_by_email`, `media`, `upload`, `open_for_users`, `open_for_media`, `check` | `dynamodb:GetItem` |
+//! | `user`, `user_id_by_email`, `session`, `media`, `upload`, `open_for_users`, `open_for_media`, `check` | `dynamodb:GetItem` |
 //! | `media_with_metadata`, `open_for_metadata` | `dynamodb:Query` |
-//! | `create_user`, `put_session` | `dynamodb:PutItem`, and for an admin `dynamodb:UpdateItem` |
-//! | `change_user` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
+//! | `users` | `dynamodb:Query` on the index |
+//! | `put_session` | `dynamodb:PutItem` |
+//! | `create_user`, `change_user` | `dynamodb:PutItem`, and where an admin is made or unmade `dynamodb:UpdateItem` |
+//! | `change_user_as` | the same and `dynamodb:ConditionCheckItem` |
+//! | `rotate_refresh_token` | `dynamodb:UpdateItem` |
+//! | `end_session` | `dynamodb:DeleteItem` |
 //! | `create_media` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
 //! | `change_media` | `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem` |
 
@@ -30,6 +34,7 @@ mod error;
 mod item;
 mod keys;
 mod media;
+mod sessions;
 mod transaction;
 mod users;
 
@@ -38,7 +43,7 @@ use aws_types::SdkConfig;
 use domain::{MediaId, Timestamp, UserId};
 use uuid::Uuid;
 
-pub use error::{ChangeError, CreateUserError, TableError};
+pub use error::{ChangeError, ChangeUserError, CreateUserError, TableError};
 pub use media::{MediaChange, Record};
 
 /// The table.
