@@ -11,10 +11,10 @@ use std::sync::Arc;
 use api::body::UserBody;
 use api::{Clock, Environment, Fields, Function, Problem, StartError, UnknownFields, event_function, text};
 use auth::{NewPassword, PasswordCheck, check_password};
-use domain::{DisplayName, Email, Invalid, Role, User, UserId};
+use domain::{DisplayName, Email, Invalid, Role, User, UserId, UserPatch};
 use lambda_runtime::Error;
 use serde_json::Value;
-use table::{ChangeError, CreateUserError, Table};
+use table::{ChangeUserError, CreateUserError, Table};
 
 /// Somebody else may change the account at the same time; then it is read again.
 const ATTEMPTS: usize = 5;
@@ -86,41 +86,28 @@ async fn try_once(state: &State, asked: &CreateAdmin) -> Result<Option<User>, Cr
     };
     match existing {
         Some(user) if !asked.knows_password_of(&user) => Err(CreateAdminError::PasswordWrong),
-        Some(user) if user.role == Role::Admin && !user.disabled => Ok(Some(user)),
+        Some(user) if user.is_active_admin() => Ok(Some(user)),
         Some(user) => promote(state, user).await,
         None => create(state, asked).await,
     }
 }
 
 async fn promote(state: &State, user: User) -> Result<Option<User>, CreateAdminError> {
-    let admin = User {
-        role: Role::Admin,
-        disabled: false,
-        updated_at: state.clock.now(),
-        version: user.version + 1,
-        ..user.clone()
-    };
+    let patch = UserPatch { role: Some(Role::Admin), disabled: Some(false), ..UserPatch::default() };
+    let admin = user.patched(patch, None, state.clock.now());
     match state.table.change_user(&user, &admin).await {
         Ok(()) => Ok(Some(admin)),
-        Err(ChangeError::Outdated) => Ok(None),
-        Err(ChangeError::Table(error)) => Err(CreateAdminError::Failed(error.to_string())),
+        Err(ChangeUserError::Outdated) => Ok(None),
+        Err(error) => Err(CreateAdminError::Failed(error.to_string())),
     }
 }
 
 async fn create(state: &State, asked: &CreateAdmin) -> Result<Option<User>, CreateAdminError> {
     let (password, _) = asked.password.as_ref().ok_or(CreateAdminError::PasswordMissing)?;
-    let now = state.clock.now();
-    let admin = User {
-        id: UserId::new(state.clock.new_id()),
-        email: asked.email.clone(),
-        display_name: asked.display_name.clone(),
-        role: Role::Admin,
-        disabled: false,
-        password_hash: password.hash().map_err(|error| CreateAdminError::Failed(error.to_string()))?,
-        created_at: now,
-        updated_at: now,
-        version: 1,
-    };
+    let password_hash = password.hash().map_err(|error| CreateAdminError::Failed(error.to_string()))?;
+    let id = UserId::new(state.clock.new_id());
+    let (email, display_name) = (asked.email.clone(), asked.display_name.clone());
+    let admin = User::new(id, email, display_name, Role::Admin, password_hash, state.clock.now());
     match state.table.create_user(&admin).await {
         Ok(()) => Ok(Some(admin)),
         Err(CreateUserError::EmailTaken) => Ok(None),

@@ -55,8 +55,16 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     responses(
         (status = 201, body = Created),
         (status = 200, description = "The caller has announced the same SHA-256 and size before.", body = Created),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
-        (status = 403, description = "`role_insufficient`, `account_disabled`", body = api::ProblemBody),
+        (
+            status = 401,
+            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
+            body = api::ProblemBody,
+        ),
+        (
+            status = 403,
+            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
+            body = api::ProblemBody,
+        ),
         (status = 409, description = "`quota_exceeded`, `changed_meanwhile`", body = api::ProblemBody),
         (status = 422, description = "`invalid`, `idempotency_key_reused`", body = api::ProblemBody),
     )

@@ -3,31 +3,24 @@
 //! A wrong password and an unknown e-mail are answered alike, with the same reads and the same hashing before it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use api::{
-    Answer, Clock, Code, Environment, Fields, Function, Problem, Request, StartError, UnknownFields,
-    http_function, text, warm_up,
+    Answer, Clock, Code, Environment, Fields, Function, Problem, Request, StartError, TokenIssuer,
+    TokensBody, UnknownFields, http_function, text, warm_up,
 };
-use auth::{
-    ACCESS_TOKEN_LIFE, AccessClaims, PasswordCheck, RefreshToken, TokenSigner, UNKNOWN_USER_HASH,
-    check_password,
-};
-use domain::{Email, Session, SessionId, Timestamp, User, UserId};
-use serde::Serialize;
+use auth::{PasswordCheck, RefreshToken, UNKNOWN_USER_HASH, check_password, needs_rehash, rehash};
+use domain::{Email, IssuedToken, SESSION_LIFE, Session, SessionId, User, UserId};
 use serde_json::Value;
-use table::Table;
+use table::{ChangeUserError, Table};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 const CANONICAL: &str = "POST /auth/login";
 
-const SESSION_LIFE: Duration = Duration::from_hours(30 * 24);
-
 struct State {
     table: Table,
     clock: Clock,
-    signer: TokenSigner<AccessClaims>,
+    tokens: TokenIssuer,
 }
 
 /// What is asked for. As an OAuth 2.0 form: `grant_type=password`, `username` and `password`.
@@ -39,40 +32,26 @@ struct LogIn {
     password: String,
 }
 
-/// What is answered (RFC 6749, section 5.1).
-#[derive(Serialize, ToSchema)]
-struct Tokens {
-    /// A JWT, to be sent as `Authorization: Bearer …`.
-    access_token: String,
-    #[schema(example = "bearer")]
-    token_type: &'static str,
-    /// How long the access token lives, in seconds.
-    expires_in: u64,
-    /// Opaque; good for 30 days, once.
-    refresh_token: String,
-}
-
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_KEYS_SECRET` and `ACCESS_SIGNING_KID`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
-    let key = environment.signing_key(&aws, "ACCESS_KEYS_SECRET", "ACCESS_SIGNING_KID").await?;
     let state = State {
         table: environment.table(&aws)?,
         clock: environment.clock(),
-        signer: TokenSigner::new(environment.required("TOKEN_ISSUER")?, key),
+        tokens: TokenIssuer::of(&environment, &aws).await?,
     };
     warm_up("table", state.table.open_for_users()).await;
     Ok(http_function(state, handle))
 }
 
-/// Logs in.
+/// Logs in. The refresh token is good for 30 days from now; an access token for 30 minutes.
 #[utoipa::path(
     post,
     path = "/auth/login",
     tag = "accounts",
     request_body = LogIn,
     responses(
-        (status = 200, body = Tokens),
+        (status = 200, body = TokensBody),
         (status = 401, description = "`credentials_invalid`", body = api::ProblemBody),
         (status = 403, description = "`account_disabled`", body = api::ProblemBody),
         (status = 422, description = "`invalid`", body = api::ProblemBody),
@@ -82,13 +61,10 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let asked = parse(&request)?;
     let user = user_with_password(&state.table, &asked).await?;
     if user.disabled {
-        return Err(Problem::new(
-            Code::AccountDisabled,
-            "This account is disabled. Ask an admin to enable it.",
-        ));
+        return Err(Problem::account_disabled());
     }
-    let tokens = begin_session(&state, &user).await?;
-    Answer::ok(&tokens)
+    keep_hash_current(&state, &user, &asked.password).await?;
+    Answer::ok(&begin_session(&state, &user).await?)
 }
 
 async fn user_with_password(table: &Table, asked: &LogIn) -> Result<User, Problem> {
@@ -102,36 +78,36 @@ async fn user_with_password(table: &Table, asked: &LogIn) -> Result<User, Proble
     }
 }
 
-async fn begin_session(state: &State, user: &User) -> Result<Tokens, Problem> {
+/// Hashes the password anew if the deployment's parameters have been raised since it was hashed.
+async fn keep_hash_current(state: &State, user: &User, password: &str) -> Result<(), Problem> {
+    if !needs_rehash(&user.password_hash) {
+        return Ok(());
+    }
+    let password_hash = rehash(password).map_err(Problem::internal)?;
+    let rehashed = user.with_rehashed_password(password_hash, state.clock.now());
+    match state.table.change_user(user, &rehashed).await {
+        // Somebody else changed the user: the next log-in hashes what is there then.
+        Ok(()) | Err(ChangeUserError::Outdated) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// If the password has been changed since it was checked, the session is of an earlier generation and over at once.
+async fn begin_session(state: &State, user: &User) -> Result<TokensBody, Problem> {
     let now = state.clock.now();
     let session_id = SessionId::new(state.clock.new_id());
     let refresh_token = RefreshToken::generate(user.id, session_id).map_err(Problem::internal)?;
     let session = Session {
         id: session_id,
         user_id: user.id,
-        refresh_token_sha256: refresh_token.sha256(),
+        generation: user.session_generation,
+        family_sha256: refresh_token.family_sha256(),
+        refresh_tokens: [(refresh_token.sha256(), IssuedToken::new(now))].into(),
         created_at: now,
         expires_at: now.plus(SESSION_LIFE).unix_seconds(),
     };
     state.table.put_session(&session).await?;
-    let access_token = state.signer.sign(claims(user, session_id, state.clock.new_id(), now));
-    Ok(Tokens {
-        access_token: access_token.map_err(Problem::internal)?,
-        token_type: "bearer",
-        expires_in: ACCESS_TOKEN_LIFE.as_secs(),
-        refresh_token: refresh_token.to_text(),
-    })
-}
-
-fn claims(user: &User, session_id: SessionId, token_id: Uuid, now: Timestamp) -> AccessClaims {
-    AccessClaims {
-        sub: user.id,
-        role: user.role,
-        sid: session_id,
-        iat: now.unix_seconds(),
-        exp: now.plus(ACCESS_TOKEN_LIFE).unix_seconds(),
-        jti: token_id,
-    }
+    state.tokens.issue(user, &session, &refresh_token, now)
 }
 
 fn parse(request: &Request) -> Result<LogIn, Problem> {

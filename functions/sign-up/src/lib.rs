@@ -6,7 +6,7 @@ use api::body::UserBody;
 use api::{Answer, Clock, Code, Environment, Function, Problem, Request, StartError, http_function, text};
 use auth::NewPassword;
 use domain::{DisplayName, Email, Invalid, Role, User, UserId};
-use table::{CreateUserError, Table};
+use table::Table;
 use utoipa::ToSchema;
 
 const CANONICAL: &str = "POST /auth/signup";
@@ -60,26 +60,11 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
         return Err(Problem::new(Code::SignUpClosed, "Accounts are made by an admin here. Ask one."));
     }
     let asked = parse(&request)?;
-    let now = state.clock.now();
-    let user = User {
-        id: UserId::new(state.clock.new_id()),
-        email: asked.email,
-        display_name: asked.display_name,
-        role: state.role,
-        disabled: false,
-        password_hash: asked.password.hash().map_err(Problem::internal)?,
-        created_at: now,
-        updated_at: now,
-        version: 1,
-    };
-    match state.table.create_user(&user).await {
-        Ok(()) => Answer::created("/users/me", &UserBody::from(&user)),
-        Err(CreateUserError::EmailTaken) => Err(Problem::new(
-            Code::EmailTaken,
-            "There is an account with this e-mail. Log in, or use another e-mail.",
-        )),
-        Err(CreateUserError::Table(error)) => Err(error.into()),
-    }
+    let password_hash = asked.password.hash().map_err(Problem::internal)?;
+    let id = UserId::new(state.clock.new_id());
+    let user = User::new(id, asked.email, asked.display_name, state.role, password_hash, state.clock.now());
+    state.table.create_user(&user).await?;
+    Answer::created("/users/me", &UserBody::from(&user))
 }
 
 fn parse(request: &Request) -> Result<SignUp, Problem> {

@@ -1,7 +1,7 @@
 //! Who asks: access tokens, and on routes that change something the account as it is now.
 
 use auth::{AccessClaims, TokenError, TokenVerifier};
-use domain::{Caller, Media, PublishedObject, State, Upload, User, may_use_upload, may_view};
+use domain::{Caller, Media, PublishedObject, SessionId, State, Upload, User, may_use_upload, may_view};
 use table::{Record, Table};
 
 use crate::environment::{Clock, Environment, EnvironmentError};
@@ -23,43 +23,77 @@ impl Access {
         Ok(Self { verifier, clock: environment.clock() })
     }
 
-    /// Who the token says is asking. A demotion or a disabled account shows when the token ends.
+    /// Who the token says is asking. A demotion, a disabled account or an ended session shows when the token ends.
     pub fn caller(&self, request: &Request) -> Result<Caller, Problem> {
-        let token = request.bearer_token().ok_or_else(|| {
-            Problem::new(Code::TokenMissing, "Log in, and send the access token as Authorization: Bearer ….")
-        })?;
-        let claims = self.verifier.verify(token, self.clock.now()).map_err(token_problem)?;
+        let claims = self.claims(request)?;
         Ok(Caller { user_id: claims.sub, role: claims.role })
     }
 
-    /// Who is asking, with the role that they have now. One read of the table.
+    /// Who is asking, with the role that they have now, if their account and their session allow changes. One read of the
+    /// table.
     pub async fn current_caller(&self, request: &Request, table: &Table) -> Result<Caller, Problem> {
-        let caller = self.caller(request)?;
-        let user = table.user(caller.user_id).await?;
-        as_of_now(caller, user)
+        self.signed_in(request, table).await?.caller()
     }
 
-    /// The upload that the path names, if it is the caller's own and their role, as of now, lets them use it. One read of
+    /// The account that is asking as it is now, if it is not shut out and the session goes on. One read of the table: no
+    /// session is read, because the user says which are over.
+    pub async fn signed_in(&self, request: &Request, table: &Table) -> Result<SignedIn, Problem> {
+        let claims = self.claims(request)?;
+        let user = table.user(claims.sub).await?;
+        as_of_now(&claims, user)
+    }
+
+    /// The upload that the path names, if it is the caller's own and their account and session allow changes. One read of
     /// the table.
     pub async fn own_upload(&self, request: &Request, table: &Table) -> Result<Upload, Problem> {
-        let caller = self.caller(request)?;
+        let claims = self.claims(request)?;
         let upload_id = request.path_id("upload_id", "upload")?;
-        let (upload, user) = table.upload_and_user(upload_id, caller.user_id, self.clock.now()).await?;
-        let caller = as_of_now(caller, user)?;
+        let (upload, user) = table.upload_and_user(upload_id, claims.sub, self.clock.now()).await?;
+        let caller = as_of_now(&claims, user)?.caller()?;
         let upload = upload.ok_or_else(|| Problem::not_found("upload"))?;
         Problem::unless_allowed(may_use_upload(&caller, &upload), "upload")?;
         Ok(upload)
     }
+
+    fn claims(&self, request: &Request) -> Result<AccessClaims, Problem> {
+        let token = request.bearer_token().ok_or_else(|| {
+            Problem::new(Code::TokenMissing, "Log in, and send the access token as Authorization: Bearer ….")
+        })?;
+        self.verifier.verify(token, self.clock.now()).map_err(token_problem)
+    }
 }
 
-/// The caller with the role that they have now.
-fn as_of_now(caller: Caller, user: Option<User>) -> Result<Caller, Problem> {
-    match user {
-        None => Err(Problem::new(Code::TokenInvalid, "The account of this token is gone.")),
-        Some(user) if user.disabled => {
-            Err(Problem::new(Code::AccountDisabled, "This account is disabled. Ask an admin to enable it."))
+/// The account of a token, if it is not shut out and the token's session goes on.
+fn as_of_now(claims: &AccessClaims, user: Option<User>) -> Result<SignedIn, Problem> {
+    let user = user.ok_or_else(|| Problem::new(Code::TokenInvalid, "The account of this token is gone."))?;
+    if user.disabled {
+        return Err(Problem::account_disabled());
+    }
+    if !user.keeps_session(claims.sid, claims.session_generation) {
+        return Err(Problem::session_ended());
+    }
+    Ok(SignedIn { user, session_id: claims.sid })
+}
+
+/// An account that is asking, as it is now, and the session that it asks in.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// The account.
+    pub user: User,
+    /// The session.
+    pub session_id: SessionId,
+}
+
+impl SignedIn {
+    /// As a caller who may change things: not with a password that somebody else chose.
+    pub fn caller(&self) -> Result<Caller, Problem> {
+        if self.user.password_change_required {
+            return Err(Problem::new(
+                Code::PasswordChangeRequired,
+                "Your password was set by an admin. Change it first, with POST /users/me/password.",
+            ));
         }
-        Some(user) => Ok(Caller { role: user.role, ..caller }),
+        Ok(Caller { user_id: self.user.id, role: self.user.role })
     }
 }
 

@@ -27,6 +27,10 @@ pub struct UserBody<'a> {
     pub role: Role,
     /// Whether they are shut out.
     pub disabled: bool,
+    /// `true` where an admin chose their password and they have not changed it since; absent otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub password_change_required: bool,
     /// When the account was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -40,6 +44,7 @@ impl<'a> From<&'a User> for UserBody<'a> {
             display_name: user.display_name.as_ref(),
             role: user.role,
             disabled: user.disabled,
+            password_change_required: user.password_change_required,
             created_at: user.created_at,
         }
     }

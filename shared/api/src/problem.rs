@@ -9,7 +9,7 @@ use buckets::BucketError;
 use domain::{Decision, PartNumber};
 use http::StatusCode;
 use serde::Serialize;
-use table::{ChangeError, TableError};
+use table::{ChangeError, ChangeUserError, CreateUserError, TableError};
 use utoipa::ToSchema;
 
 macro_rules! codes {
@@ -53,12 +53,18 @@ codes! {
     TokenInvalid = "token_invalid", UNAUTHORIZED, "Token not valid";
     /// The token was good once.
     TokenExpired = "token_expired", UNAUTHORIZED, "Token expired";
+    /// The session is over.
+    SessionEnded = "session_ended", UNAUTHORIZED, "Session ended";
+    /// The refresh token was used before.
+    TokenReused = "token_reused", UNAUTHORIZED, "Token used before";
     /// E-mail or password is wrong.
     CredentialsInvalid = "credentials_invalid", UNAUTHORIZED, "Wrong e-mail or password";
     /// The account is shut out.
     AccountDisabled = "account_disabled", FORBIDDEN, "Account disabled";
     /// The role does not suffice.
     RoleInsufficient = "role_insufficient", FORBIDDEN, "Not allowed";
+    /// The password was chosen by somebody else, and has to be changed first.
+    PasswordChangeRequired = "password_change_required", FORBIDDEN, "Password change required";
     /// Sign-up is closed.
     SignUpClosed = "sign_up_closed", FORBIDDEN, "Sign-up closed";
     /// There is no such route.
@@ -67,6 +73,8 @@ codes! {
     NotFound = "not_found", NOT_FOUND, "Not found";
     /// Another user has this e-mail.
     EmailTaken = "email_taken", CONFLICT, "E-mail taken";
+    /// No admin would be left.
+    LastAdmin = "last_admin", CONFLICT, "Last admin";
     /// The media is not ready to be played.
     NotReady = "not_ready", CONFLICT, "Not ready";
     /// The caller's files would take more than they may.
@@ -81,6 +89,8 @@ codes! {
     UploadEnded = "upload_ended", CONFLICT, "Upload ended";
     /// Too many changes at the same time.
     ChangedMeanwhile = "changed_meanwhile", CONFLICT, "Changed in the meantime";
+    /// It is not in the version that `If-Match` names.
+    PreconditionFailed = "precondition_failed", PRECONDITION_FAILED, "Precondition failed";
     /// The body is too large.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
     /// The form is larger than forms may be; there is another way for its file.
@@ -182,6 +192,21 @@ impl Problem {
         Self::new(Code::NotFound, format!("There is no such {what}, or you may not see it."))
     }
 
+    /// The account is shut out.
+    pub fn account_disabled() -> Self {
+        Self::new(Code::AccountDisabled, "This account is disabled. Ask an admin to enable it.")
+    }
+
+    /// The caller's role does not suffice.
+    pub fn role_insufficient() -> Self {
+        Self::new(Code::RoleInsufficient, "Your role does not allow this. Ask an admin for another role.")
+    }
+
+    /// The session is over: logged out, expired, or ended by what changed about the account.
+    pub fn session_ended() -> Self {
+        Self::new(Code::SessionEnded, "This session has ended. Log in again.")
+    }
+
     /// A fault of ours; `internal` is for the log.
     pub fn internal(internal: impl Display) -> Self {
         let detail = "Something went wrong on our side. Quote request_id when you report it.";
@@ -257,6 +282,31 @@ impl From<ChangeError> for Problem {
     }
 }
 
+impl From<CreateUserError> for Problem {
+    fn from(error: CreateUserError) -> Self {
+        match error {
+            CreateUserError::EmailTaken => Self::new(
+                Code::EmailTaken,
+                "There is an account with this e-mail. Log in, or use another e-mail.",
+            ),
+            CreateUserError::Table(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangeUserError> for Problem {
+    fn from(error: ChangeUserError) -> Self {
+        match error {
+            ChangeUserError::Outdated => ChangeError::Outdated.into(),
+            ChangeUserError::NotAdmin => Self::role_insufficient(),
+            ChangeUserError::LastAdmin => {
+                Self::new(Code::LastAdmin, "This is the last admin. Make another user admin first.")
+            }
+            ChangeUserError::Table(error) => error.into(),
+        }
+    }
+}
+
 impl From<BucketError> for Problem {
     fn from(error: BucketError) -> Self {
         match error {
@@ -271,10 +321,7 @@ impl Problem {
     pub fn unless_allowed(decision: Decision, what: &str) -> Result<(), Self> {
         match decision {
             Decision::Allowed => Ok(()),
-            Decision::Forbidden => Err(Self::new(
-                Code::RoleInsufficient,
-                "Your role does not allow this. Ask an admin for another role.",
-            )),
+            Decision::Forbidden => Err(Self::role_insufficient()),
             Decision::Hidden => Err(Self::not_found(what)),
         }
     }

@@ -212,13 +212,16 @@ impl PublicKeys {
 impl std::str::FromStr for PublicKeys {
     type Err = KeyError;
 
-    /// From a JWK set.
+    /// From a JWK set. One with a private key in it is refused: it is where it should never have come.
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let set: JwkSet =
             serde_json::from_str(text).map_err(|error| KeyError::Malformed(error.to_string()))?;
         let mut keys = BTreeMap::new();
         for key in set.keys {
             key.check()?;
+            if key.d.is_some() {
+                return Err(KeyError::Malformed(format!("key {} is private", key.kid)));
+            }
             keys.insert(key.kid.clone(), DecodingKey::from_ed_der(&bytes32(&key.x)?));
         }
         if keys.is_empty() {
@@ -274,6 +277,7 @@ mod tests {
         let public = ring.public_set(1).unwrap();
         assert!(!public.contains("\"d\""), "{public}");
         assert!(public.parse::<PublicKeys>().is_ok());
+        assert!(ring.to_secret().unwrap().parse::<PublicKeys>().is_err());
         assert!(!format!("{ring:?}").contains(ring.0[&1].d.as_deref().unwrap()));
     }
 

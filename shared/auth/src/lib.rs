@@ -13,7 +13,7 @@ mod token;
 pub use keys::{KeyError, KeyRing, PublicKeys, SigningKey};
 #[cfg(feature = "password-strength")]
 pub use password::NewPassword;
-pub use password::{PasswordCheck, UNKNOWN_USER_HASH, check_password};
+pub use password::{HashError, PasswordCheck, UNKNOWN_USER_HASH, check_password, needs_rehash, rehash};
 pub use refresh_token::RefreshToken;
 pub use token::{
     ACCESS_TOKEN_LIFE, AccessClaims, Audience, StreamClaims, TokenError, TokenSigner, TokenVerifier,

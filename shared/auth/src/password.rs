@@ -1,8 +1,8 @@
 //! Passwords: judged by strength (NIST SP 800-63B: length and guessability, no composition rules), hashed with
 //! Argon2id at OWASP's parameters, compared in constant time.
 
-use argon2::password_hash::{PasswordVerifier as _, phc::PasswordHash};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, Version};
 use unicode_normalization::UnicodeNormalization;
 
 /// OWASP Password Storage Cheat Sheet: 19 MiB, two passes, one lane.
@@ -51,20 +51,44 @@ pub fn check_password(password: &str, password_hash: &str) -> PasswordCheck {
     if is_right && password.len() <= MAX_PASSWORD_BYTES { PasswordCheck::Right } else { PasswordCheck::Wrong }
 }
 
+/// Whether a hash was made with other parameters than those of now, so that it should be made anew when the password is
+/// at hand.
+pub fn needs_rehash(password_hash: &str) -> bool {
+    let is_current = PasswordHash::new(password_hash).is_ok_and(|hash| {
+        let made_so = hash.algorithm == ARGON2ID_IDENT && hash.version == Some(Version::V0x13.into());
+        let params = Params::try_from(&hash);
+        made_so
+            && params.is_ok_and(|params| {
+                (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, LANES)
+            })
+    });
+    !is_current
+}
+
+/// Hashes a password that was checked already with the parameters of now.
+pub fn rehash(password: &str) -> Result<String, HashError> {
+    hash(&normalised(password))
+}
+
+/// The hash could not be made: no randomness for the salt, or no memory.
+#[derive(Debug, thiserror::Error)]
+#[error("the password could not be hashed: {0}")]
+pub struct HashError(String);
+
+/// Hashes with a fresh salt into a PHC string.
+fn hash(normalised: &str) -> Result<String, HashError> {
+    let hash = argon2().hash_password(normalised.as_bytes()).map_err(|error| HashError(error.to_string()))?;
+    Ok(hash.to_string())
+}
+
 #[cfg(feature = "password-strength")]
 mod strength {
     use std::fmt;
 
-    use argon2::password_hash::PasswordHasher as _;
     use domain::{DisplayName, Email, Invalid};
     use zxcvbn::Score;
 
-    use super::{argon2, normalised};
-
-    /// The hash could not be made: no randomness for the salt, or no memory.
-    #[derive(Debug, thiserror::Error)]
-    #[error("the password could not be hashed: {0}")]
-    pub struct HashError(String);
+    use super::{HashError, normalised};
 
     /// A password that is good enough to be set: 12–128 characters, and not easy to guess.
     pub struct NewPassword(String);
@@ -101,9 +125,7 @@ mod strength {
 
         /// Hashes it with a fresh salt into a PHC string.
         pub fn hash(&self) -> Result<String, HashError> {
-            let hash =
-                argon2().hash_password(self.0.as_bytes()).map_err(|error| HashError(error.to_string()))?;
-            Ok(hash.to_string())
+            super::hash(&self.0)
         }
     }
 
@@ -137,6 +159,18 @@ mod tests {
         assert_eq!(check_password("correct horse battery stapl", &hash), PasswordCheck::Wrong);
         assert_eq!(check_password(&"x".repeat(MAX_PASSWORD_BYTES + 1), &hash), PasswordCheck::Wrong);
         assert_eq!(check_password("correct horse battery staple", "not a hash"), PasswordCheck::Wrong);
+    }
+
+    #[test]
+    fn a_hash_of_other_parameters_is_made_anew() {
+        assert!(!needs_rehash(UNKNOWN_USER_HASH));
+        assert!(!needs_rehash(&rehash("correct horse battery staple").unwrap()));
+        for (from, to) in
+            [("m=19456", "m=9728"), ("t=2", "t=1"), ("p=1", "p=2"), ("v=19", "v=16"), ("2id$", "2i$")]
+        {
+            assert!(needs_rehash(&UNKNOWN_USER_HASH.replace(from, to)), "{to}");
+        }
+        assert!(needs_rehash("not a hash"));
     }
 
     #[cfg(feature = "password-strength")]

@@ -1,7 +1,8 @@
-//! Refresh tokens: opaque to clients, they name the user and the session and carry a secret of 256 random bits, of
-//! which only the SHA-256 is stored.
+//! Refresh tokens: opaque to clients, they name the user and the session and carry two secrets: one that all tokens of
+//! the session share, which tells that a token was issued once, and one of its own. Only SHA-256 of each is stored.
 
 use std::fmt;
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -12,40 +13,52 @@ use uuid::Uuid;
 
 use crate::keys::KeyError;
 
+const FAMILY_BYTES: usize = 16;
 const SECRET_BYTES: usize = 32;
-const LENGTH: usize = 16 + 16 + SECRET_BYTES;
+
+// Where each part is.
+const USER_ID: Range<usize> = 0..16;
+const SESSION_ID: Range<usize> = 16..32;
+const FAMILY: Range<usize> = 32..32 + FAMILY_BYTES;
+const SECRET: Range<usize> = FAMILY.end..FAMILY.end + SECRET_BYTES;
 
 /// A refresh token.
 pub struct RefreshToken {
     user_id: UserId,
     session_id: SessionId,
+    family: [u8; FAMILY_BYTES],
     secret: [u8; SECRET_BYTES],
 }
 
 impl RefreshToken {
-    /// A fresh one.
+    /// The first one of a session.
     pub fn generate(user_id: UserId, session_id: SessionId) -> Result<Self, KeyError> {
-        let mut secret = [0; SECRET_BYTES];
-        SystemRandom::new().fill(&mut secret).map_err(|_| KeyError::Randomness)?;
-        Ok(Self { user_id, session_id, secret })
+        Ok(Self { user_id, session_id, family: random()?, secret: random()? })
+    }
+
+    /// Another one of the same session.
+    pub fn successor(&self) -> Result<Self, KeyError> {
+        Ok(Self { secret: random()?, ..*self })
     }
 
     /// From what a client sent; `None` if it is not one of ours by its form.
     pub fn parse(text: &str) -> Option<Self> {
-        let bytes: [u8; LENGTH] = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
-        let uuid = |range: std::ops::Range<usize>| Uuid::from_slice(&bytes[range]).ok();
+        let bytes: [u8; SECRET.end] = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+        let uuid = |range: Range<usize>| Uuid::from_slice(&bytes[range]).ok();
         Some(Self {
-            user_id: UserId::new(uuid(0..16)?),
-            session_id: SessionId::new(uuid(16..32)?),
-            secret: bytes[32..].try_into().ok()?,
+            user_id: UserId::new(uuid(USER_ID)?),
+            session_id: SessionId::new(uuid(SESSION_ID)?),
+            family: bytes[FAMILY].try_into().ok()?,
+            secret: bytes[SECRET].try_into().ok()?,
         })
     }
 
     /// The text for the client.
     pub fn to_text(&self) -> String {
-        let mut bytes = Vec::with_capacity(LENGTH);
+        let mut bytes = Vec::with_capacity(SECRET.end);
         bytes.extend_from_slice(self.user_id.uuid().as_bytes());
         bytes.extend_from_slice(self.session_id.uuid().as_bytes());
+        bytes.extend_from_slice(&self.family);
         bytes.extend_from_slice(&self.secret);
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -62,13 +75,28 @@ impl RefreshToken {
 
     /// What is stored of it.
     pub fn sha256(&self) -> String {
-        BASE64_STANDARD.encode(ring::digest::digest(&ring::digest::SHA256, &self.secret))
+        sha256(&self.secret)
     }
 
-    /// Whether this is the token of which `sha256` is stored. In constant time.
-    pub fn matches(&self, sha256: &str) -> bool {
-        self.sha256().as_bytes().ct_eq(sha256.as_bytes()).into()
+    /// What is stored of what it shares with the others of its session.
+    pub fn family_sha256(&self) -> String {
+        sha256(&self.family)
     }
+
+    /// Whether it is, or was, a token of the session of which `family_sha256` is stored. In constant time.
+    pub fn is_of_family(&self, family_sha256: &str) -> bool {
+        self.family_sha256().as_bytes().ct_eq(family_sha256.as_bytes()).into()
+    }
+}
+
+fn random<const BYTES: usize>() -> Result<[u8; BYTES], KeyError> {
+    let mut bytes = [0; BYTES];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| KeyError::Randomness)?;
+    Ok(bytes)
+}
+
+fn sha256(secret: &[u8]) -> String {
+    BASE64_STANDARD.encode(ring::digest::digest(&ring::digest::SHA256, secret))
 }
 
 impl fmt::Debug for RefreshToken {
@@ -82,14 +110,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_back_and_matches_only_its_own_digest() {
+    fn reads_back_and_is_known_by_its_digests() {
         let (user_id, session_id) = (UserId::new(Uuid::from_u128(1)), SessionId::new(Uuid::from_u128(2)));
         let token = RefreshToken::generate(user_id, session_id).unwrap();
         let parsed = RefreshToken::parse(&token.to_text()).unwrap();
         assert_eq!((parsed.user_id(), parsed.session_id()), (user_id, session_id));
-        assert!(parsed.matches(&token.sha256()));
+        assert_eq!(parsed.sha256(), token.sha256());
+        assert!(parsed.is_of_family(&token.family_sha256()));
+
+        let successor = parsed.successor().unwrap();
+        assert_eq!((successor.user_id(), successor.session_id()), (user_id, session_id));
+        assert!(successor.is_of_family(&token.family_sha256()));
+        assert_ne!(successor.sha256(), token.sha256());
+
         let other = RefreshToken::generate(user_id, session_id).unwrap();
-        assert!(!other.matches(&token.sha256()));
-        assert!(RefreshToken::parse("x").is_none());
+        assert!(!other.is_of_family(&token.family_sha256()));
+        assert_ne!(other.sha256(), token.sha256());
+    }
+
+    #[test]
+    fn what_has_another_form_is_none() {
+        let text =
+            RefreshToken::generate(UserId::new(Uuid::nil()), SessionId::new(Uuid::nil())).unwrap().to_text();
+        for other in ["", "x", &text[1..], &format!("{text}A"), &format!("{text}="), &format!(" {text}")] {
+            assert!(RefreshToken::parse(other).is_none(), "{other}");
+        }
     }
 }

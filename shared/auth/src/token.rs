@@ -32,6 +32,8 @@ pub struct AccessClaims {
     pub role: Role,
     /// The session that it belongs to.
     pub sid: SessionId,
+    /// The generation of the session: one that is over is told from others by it.
+    pub session_generation: u64,
     /// When it was made, in seconds since the epoch.
     pub iat: i64,
     /// When it ends, in seconds since the epoch.
@@ -186,6 +188,7 @@ mod tests {
             sub: UserId::new(Uuid::from_u128(1)),
             role: Role::Operator,
             sid: SessionId::new(Uuid::from_u128(2)),
+            session_generation: 0,
             iat: NOW - 60,
             exp: NOW + 60,
             jti: Uuid::from_u128(3),

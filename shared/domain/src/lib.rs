@@ -1,4 +1,4 @@
-//! The nouns of the platform and their rules: media, upload, user, job. State machines, limits, permissions.
+//! The nouns of the platform and their rules: media, upload, user, session, job. State machines, limits, permissions.
 //!
 //! Pure: no AWS, no HTTP, no clock, no randomness. What comes from outside is parsed into these types once, at the
 //! edge, so that a value that exists is a value that is valid. What is decided here is carried out by `table` and
@@ -16,8 +16,10 @@ mod miniature;
 mod object;
 mod page;
 mod part;
+mod patch;
 mod permission;
 mod search;
+mod session;
 mod texts;
 mod timestamp;
 mod upload;
@@ -39,15 +41,19 @@ pub use miniature::{AllowedImageTypes, ImageType, Miniature, MiniatureState, Thu
 pub use object::{ObjectVersion, Slot, SourceKey};
 pub use page::{Page, Stretch};
 pub use part::{ETag, MAX_PARTS, PART_SIZE_BYTES, Part, PartNumber, PartPlan, UploadedPart};
-pub use permission::{Caller, Decision, may_see_ready, may_upload, may_use_upload, may_view};
+pub use patch::Patch;
+pub use permission::{
+    Caller, Decision, may_manage_users, may_see_ready, may_upload, may_use_upload, may_view,
+};
 pub use search::{MAX_WORDS, Query, Words};
+pub use session::{IssuedToken, REFRESH_TOKEN_GRACE, SESSION_LIFE, Session};
 pub use texts::{Description, DisplayName, Filename, Tag, ThumbnailUrl, Title};
 pub use timestamp::Timestamp;
 pub use upload::{
     MethodError, ObjectHead, PlannedMethod, RequestedMethod, Upload, UploadContentType, UploadMethod,
     UploadState,
 };
-pub use user::{Email, Role, Session, User};
+pub use user::{Email, Role, User, UserPatch};
 pub use work::{Work, WorkKind};
 
 /// Why a text is not a valid value of a type: one sentence that says what would be.

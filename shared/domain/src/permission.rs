@@ -1,4 +1,4 @@
-//! Who may do what to which media.
+//! Who may do what to which media, and to accounts.
 
 use crate::{Media, Role, Status, Upload, UserId, Visibility};
 
@@ -30,6 +30,11 @@ pub fn may_upload(role: Role) -> Decision {
 /// Whether the caller may sign, list, complete and abort this upload. To anyone but its owner it does not exist.
 pub fn may_use_upload(caller: &Caller, upload: &Upload) -> Decision {
     if caller.user_id == upload.owner_id { may_upload(caller.role) } else { Decision::Hidden }
+}
+
+/// Whether a user with this role may see, make and change accounts.
+pub fn may_manage_users(role: Role) -> Decision {
+    if role == Role::Admin { Decision::Allowed } else { Decision::Forbidden }
 }
 
 /// Whether the caller may see and play this media. A media that is not `ready`, or is private, exists only for its

@@ -33,6 +33,12 @@ impl Timestamp {
         Self::from_unix_seconds(self.0.saturating_add(i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)))
     }
 
+    /// This moment and a duration earlier, in whole seconds.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self::from_unix_seconds(self.0.saturating_sub(i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)))
+    }
+
     /// How long from `self` until `later`; zero if that is in the past.
     pub fn until(self, later: Self) -> Duration {
         Duration::from_secs(u64::try_from(later.0 - self.0).unwrap_or(0))
@@ -89,5 +95,6 @@ mod tests {
         assert_eq!(last.to_string(), "9999-12-31T23:59:59Z");
         assert_eq!(last.plus(Duration::from_secs(u64::MAX)), last);
         assert_eq!(last.until(Timestamp::from_unix_seconds(0)), Duration::ZERO);
+        assert_eq!(last.minus(Duration::from_secs(u64::MAX)).to_string(), "1970-01-01T00:00:00Z");
     }
 }

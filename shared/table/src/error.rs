@@ -50,6 +50,23 @@ pub enum CreateUserError {
     Table(#[from] TableError),
 }
 
+/// A user was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeUserError {
+    /// The user has changed since they were read: read them again and decide again.
+    #[error("the user has changed in the meantime")]
+    Outdated,
+    /// Who changes them is no admin any more.
+    #[error("who changes the user is no admin any more")]
+    NotAdmin,
+    /// No admin would be left.
+    #[error("no admin would be left")]
+    LastAdmin,
+    /// The table's own error.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
 /// Error codes that pass by themselves.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>
 const PASSING: [&str; 8] = [

@@ -147,9 +147,13 @@ pub(crate) fn work_due_after(now: Timestamp) -> String {
 /// The index attributes of an item.
 pub(crate) type IndexAttributes = Vec<(&'static str, String)>;
 
+/// The index that lists users, and where in it they are.
+pub(crate) const USERS_INDEX: &str = "GSI1";
+pub(crate) const USERS_LISTED: &str = "USERS";
+
 /// A user is listed among the users.
 pub(crate) fn user_index(id: UserId) -> IndexAttributes {
-    vec![("GSI1PK", "USERS".to_owned()), ("GSI1SK", id.to_string())]
+    vec![("GSI1PK", USERS_LISTED.to_owned()), ("GSI1SK", id.to_string())]
 }
 
 /// An index that lists media by id.

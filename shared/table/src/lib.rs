@@ -5,7 +5,7 @@
 //! - A record that changes carries `version`, and is written on condition that the stored one still has the version
 //!   that was read ([`ChangeError::Outdated`] otherwise): no step overwrites what it has not seen.
 //! - What belongs together is one transaction: a media with its uploads, its digest, its owner's usage and the work still
-//!   owed; a user with their e-mail.
+//!   owed; a user with their e-mail and the count of admins, of whom one always stays.
 //! - Of several requests under one idempotency key, and of several media with one digest, one is recorded; the others are
 //!   told of it.
 //! - An item whose `expires_at` has passed is not there, whether DynamoDB has deleted it yet or not.
@@ -21,13 +21,18 @@
 //!
 //! | verb | actions, on the table's ARN |
 //! |---|---|
-//! | `user`, `user_id_by_email`, `media`, `upload`, `open_for_users`, `open_for_media`, `check` | `dynamodb:GetItem` |
-//! | `upload_and_user`, `open_for_uploads` | `dynamodb:BatchGetItem` |
+//! | `user`, `user_id_by_email`, `session`, `media`, `upload`, `open_for_users`, `open_for_media`, `check` | `dynamodb:GetItem` |
 //! | `media_with_metadata`, `open_for_metadata`, `due_work` | `dynamodb:Query` |
-//! | `create_user`, `put_session` | `dynamodb:PutItem`, and for an admin `dynamodb:UpdateItem` |
-//! | `change_user` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
-//! | `announce` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
+//! | `users` | `dynamodb:Query` on the index |
+//! | `put_session` | `dynamodb:PutItem` |
+//! | `create_user`, `change_user` | `dynamodb:PutItem`, and where an admin is made or unmade `dynamodb:UpdateItem` |
+//! | `change_user_as` | the same and `dynamodb:ConditionCheckItem` |
+//! | `rotate_refresh_token` | `dynamodb:UpdateItem` |
+//! | `end_session` | `dynamodb:DeleteItem` |
+//! | `upload_and_user`, `open_for_uploads` | `dynamodb:BatchGetItem` |
+//! | `stretches`, `search` | `dynamodb:Query`, on the index too, and `dynamodb:BatchGetItem` |
 //! | `forget_work` | `dynamodb:DeleteItem` |
+//! | `announce` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
 //! | `change_media` | `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem` |
 
 mod error;
@@ -35,6 +40,7 @@ mod item;
 mod keys;
 mod listing;
 mod media;
+mod sessions;
 mod transaction;
 mod uploads;
 mod users;
@@ -46,7 +52,7 @@ use aws_types::SdkConfig;
 use domain::{MediaId, Timestamp, UploadId, UserId};
 use uuid::Uuid;
 
-pub use error::{ChangeError, CreateUserError, TableError};
+pub use error::{ChangeError, ChangeUserError, CreateUserError, TableError};
 pub use listing::Found;
 pub use media::{MediaChange, Record};
 pub use uploads::{Announced, Announcement};

@@ -9,7 +9,7 @@ use crate::Table;
 use crate::error::{ChangeError, TableError};
 use crate::item::{Item, from_item, to_item};
 use crate::keys::{Key, MEDIA_METADATA, MEDIA_RECORD, SORT, media_index};
-use crate::transaction::{Committed, Condition};
+use crate::transaction::Condition;
 use crate::words::replace_entries;
 use crate::work::replace_work;
 
@@ -131,9 +131,9 @@ impl Table {
         }
         let transaction = replace_work(transaction, previous, media)?;
         let transaction = replace_entries(transaction, previous, media)?;
-        match self.commit(transaction).await? {
-            Committed::Yes => Ok(()),
-            Committed::ConditionsFailed(_) => Err(ChangeError::Outdated),
+        match self.commit(transaction).await?.first_failed() {
+            None => Ok(()),
+            Some(_) => Err(ChangeError::Outdated),
         }
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    Update,
 };
 use domain::Timestamp;
 
@@ -40,6 +41,16 @@ pub(crate) enum Committed {
     Yes,
     /// None of it is: these writes' conditions were not met. At least one, in the order of the writes.
     ConditionsFailed(Vec<FailedCondition>),
+}
+
+impl Committed {
+    /// The place of the first write whose condition was not met, if there was one.
+    pub(crate) fn first_failed(&self) -> Option<usize> {
+        match self {
+            Self::Yes => None,
+            Self::ConditionsFailed(failed) => failed.first().map(|failed| failed.index),
+        }
+    }
 }
 
 /// A write whose condition was not met.
@@ -81,6 +92,35 @@ impl Transaction {
     pub(crate) fn delete(mut self, key: &Key) -> Self {
         let delete = Delete::builder().table_name(&self.table_name).set_key(Some(key.attributes())).build();
         self.writes.push(delete.map(|delete| TransactWriteItem::builder().delete(delete).build()));
+        self
+    }
+
+    /// Writes nothing here, but lets nothing be written unless this user is an admin who is not shut out.
+    pub(crate) fn check_admin(mut self, key: &Key) -> Self {
+        let check = ConditionCheck::builder()
+            .table_name(&self.table_name)
+            .set_key(Some(key.attributes()))
+            .condition_expression("#role = :admin AND disabled = :false")
+            .expression_attribute_names("#role", "role")
+            .expression_attribute_values(":admin", AttributeValue::S("admin".to_owned()))
+            .expression_attribute_values(":false", AttributeValue::Bool(false))
+            .build();
+        self.writes.push(check.map(|check| TransactWriteItem::builder().condition_check(check).build()));
+        self
+    }
+
+    /// Takes one from a number, on condition that one is left.
+    pub(crate) fn take_one_of_several(mut self, key: &Key, attribute: &str) -> Self {
+        let update = Update::builder()
+            .table_name(&self.table_name)
+            .set_key(Some(key.attributes()))
+            .update_expression("ADD #attribute :minus_one")
+            .condition_expression("#attribute > :one")
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":minus_one", AttributeValue::N("-1".to_owned()))
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .build();
+        self.writes.push(update.map(|update| TransactWriteItem::builder().update(update).build()));
         self
     }
 

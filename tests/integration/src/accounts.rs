@@ -40,13 +40,15 @@ async fn signing_up_makes_an_operator(platform: &Platform) {
 }
 
 async fn of_many_who_want_one_email_one_gets_it(platform: &Platform) {
-    let email = fresh_email();
-    let body = json!({"email": email, "password": PASSWORD});
-    let answers = join_all((0..8).map(|_| platform.post("/auth/signup", &body))).await;
-    let created = answers.iter().filter(|answer| answer.status() == StatusCode::CREATED).count();
-    assert_eq!(created, 1);
-    for answer in answers.into_iter().filter(|answer| answer.status() != StatusCode::CREATED) {
-        expect_problem(answer, StatusCode::CONFLICT, "email_taken").await;
+    for _ in 0..4 {
+        let email = fresh_email();
+        let body = json!({"email": email, "password": PASSWORD});
+        let answers = join_all((0..8).map(|_| platform.post("/auth/signup", &body))).await;
+        let created = answers.iter().filter(|answer| answer.status() == StatusCode::CREATED).count();
+        assert_eq!(created, 1);
+        for answer in answers.into_iter().filter(|answer| answer.status() != StatusCode::CREATED) {
+            expect_problem(answer, StatusCode::CONFLICT, "email_taken").await;
+        }
     }
 }
 

@@ -15,9 +15,11 @@ mod permissions;
 mod platform;
 mod processing;
 mod routes;
+mod sessions;
 mod streaming;
 mod tokens;
 mod uploads;
+mod users;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -77,6 +79,8 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
     let modules = [
         routes::tests(),
         accounts::tests(),
+        sessions::tests(),
+        users::tests(),
         tokens::tests(),
         uploads::tests(),
         media_files::tests(),

@@ -92,6 +92,7 @@ async fn do_everything(platform: &Platform) {
     let answer = platform.post("/auth/login", &account).await.json::<Value>().await.unwrap_or_default();
     let Some(token) = answer["access_token"].as_str() else { return };
     let as_user = |method, path: String| platform.request(method, &path).bearer_auth(token);
+    manage_accounts(platform).await;
 
     // One that is rejected, and one that becomes ready.
     let bad = File::sample("v_bad_text.mp4");
@@ -124,6 +125,41 @@ async fn do_everything(platform: &Platform) {
         platform.set_clock_offset(31 * 60);
         let _ = platform.http.get(stream_url).send().await;
     }
+}
+
+/// An admin makes an account, changes it and resets its password; its user changes that, refreshes and logs out.
+async fn manage_accounts(platform: &Platform) {
+    let json_of = async |request: reqwest::RequestBuilder| -> Value {
+        request.send().await.unwrap().json().await.unwrap_or_default()
+    };
+    let log_in = async |email: &str| {
+        let credentials = json!({"email": email, "password": PASSWORD});
+        json_of(platform.request(Method::POST, "/auth/login").json(&credentials)).await
+    };
+    let with = |tokens: &Value, method, path: &str| {
+        platform.request(method, path).bearer_auth(tokens["access_token"].as_str().unwrap_or_default())
+    };
+    let post = async |path: &str, body: Value| drop(platform.post(path, &body).await);
+
+    let admin = log_in("admin@example.com").await;
+    let _ = with(&admin, Method::GET, "/users").send().await;
+    let account = json!({"email": "grace@example.com", "password": PASSWORD, "role": "admin"});
+    let account = json_of(with(&admin, Method::POST, "/users").json(&account)).await;
+    let path = format!("/users/{}", account["id"].as_str().unwrap_or_default());
+    let _ = with(&admin, Method::GET, &path).send().await;
+    let _ = with(&admin, Method::PATCH, &path).json(&json!({"role": "viewer"})).send().await;
+    let temporary = json!({"password": PASSWORD});
+    let _ = with(&admin, Method::POST, &format!("{path}/password")).json(&temporary).send().await;
+
+    let grace = log_in("grace@example.com").await;
+    let _ = with(&grace, Method::GET, "/users/me").send().await;
+    let passwords = json!({"current_password": PASSWORD, "new_password": "another horse battery staple"});
+    let _ = with(&grace, Method::POST, "/users/me/password").json(&passwords).send().await;
+    post("/auth/refresh", json!({"refresh_token": grace["refresh_token"]})).await;
+    platform.set_clock_offset(60);
+    post("/auth/refresh", json!({"refresh_token": grace["refresh_token"]})).await;
+    platform.set_clock_offset(0);
+    post("/auth/logout", json!({"refresh_token": grace["refresh_token"]})).await;
 }
 
 async fn a_function_cannot_do_what_another_may(platform: &Platform) {

@@ -14,9 +14,16 @@ crate::tests![
     a_token_without_its_account_changes_nothing,
 ];
 
-fn protected() -> [(Method, String); 4] {
+fn protected() -> [(Method, String); 11] {
     let id = uuid::Uuid::now_v7();
     [
+        (Method::GET, "/users/me".to_owned()),
+        (Method::POST, "/users/me/password".to_owned()),
+        (Method::GET, "/users".to_owned()),
+        (Method::POST, "/users".to_owned()),
+        (Method::GET, format!("/users/{id}")),
+        (Method::PATCH, format!("/users/{id}")),
+        (Method::POST, format!("/users/{id}/password")),
         (Method::POST, "/media".to_owned()),
         (Method::GET, format!("/media/{id}")),
         (Method::GET, format!("/media/{id}/stream-url")),

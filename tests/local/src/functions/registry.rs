@@ -105,17 +105,27 @@ macro_rules! function_crates {
 }
 
 function_crates!(
+    change_password,
     check_health,
     create_admin,
     create_media,
     create_stream_url,
+    create_user,
     extract_metadata,
+    get_jwks,
     get_media,
+    get_profile,
+    get_user,
+    list_users,
     log_in,
+    log_out,
     ping,
     provision_keys,
+    refresh_token,
+    set_password,
     sign_up,
     stream_media,
     unmatched_route,
+    update_user,
     version,
 );

@@ -1,0 +1,92 @@
+//! `POST /users/me/password`: another password for the account that is asking.
+//!
+//! All other sessions end; the one that asks goes on. It is also what a temporary password is good for.
+
+use std::sync::Arc;
+
+use api::{
+    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, text, warm_up,
+};
+use auth::{NewPassword, PasswordCheck, check_password};
+use domain::{Invalid, User};
+use serde_json::Value;
+use table::Table;
+use utoipa::ToSchema;
+
+const CANONICAL: &str = "POST /users/me/password";
+
+struct State {
+    table: Table,
+    access: Access,
+    clock: Clock,
+}
+
+/// What is asked for.
+#[derive(ToSchema)]
+struct ChangePassword {
+    #[schema(format = Password)]
+    current_password: String,
+    /// 12 to 128 characters, not easy to guess, and another one.
+    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128)]
+    new_password: NewPassword,
+}
+
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let aws = environment.aws()?;
+    let state = State {
+        table: environment.table(&aws)?,
+        access: Access::of(&environment)?,
+        clock: environment.clock(),
+    };
+    warm_up("table", state.table.open_for_users()).await;
+    Ok(http_function(state, handle))
+}
+
+/// Changes the caller's password and ends their other sessions.
+#[utoipa::path(
+    post,
+    path = "/users/me/password",
+    tag = "accounts",
+    request_body = ChangePassword,
+    responses(
+        (status = 204),
+        (
+            status = 401,
+            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
+            body = api::ProblemBody,
+        ),
+        (status = 403, description = "`account_disabled`", body = api::ProblemBody),
+        (status = 409, description = "`changed_meanwhile`", body = api::ProblemBody),
+        (status = 422, description = "`invalid`", body = api::ProblemBody),
+    )
+)]
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    let signed_in = state.access.signed_in(&request, &state.table).await?;
+    let user = &signed_in.user;
+    let asked = parse(&request, user)?;
+    if check_password(&asked.current_password, &user.password_hash) == PasswordCheck::Wrong {
+        return Err(Problem::invalid_field("/current_password", "is not your password"));
+    }
+    let password_hash = asked.new_password.hash().map_err(Problem::internal)?;
+    let changed = user.with_password(password_hash, signed_in.session_id, state.clock.now());
+    state.table.change_user(user, &changed).await?;
+    Ok(Answer::no_content())
+}
+
+fn parse(request: &Request, user: &User) -> Result<ChangePassword, Problem> {
+    let mut fields = request.json_fields(CANONICAL)?;
+    let current_password: Option<String> = fields.required("current_password", text);
+    let new_password = fields.required("new_password", |value| {
+        let is_other = value.as_str() != current_password.as_deref();
+        if is_other { judge(value, user) } else { Err(Invalid::new("must be another password")) }
+    });
+    fields
+        .finish_with(current_password.zip(new_password))
+        .map(|(current_password, new_password)| ChangePassword { current_password, new_password })
+}
+
+fn judge(value: &Value, user: &User) -> Result<NewPassword, Invalid> {
+    let password: String = text(value)?;
+    NewPassword::judge(&password, Some(&user.email), user.display_name.as_ref())
+}

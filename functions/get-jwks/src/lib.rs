@@ -1,0 +1,47 @@
+//! `GET /.well-known/jwks.json`: the public keys of access tokens, so that others can verify them too (RFC 7517).
+//!
+//! They come from the environment: no call is made, and no private key is within reach. The key that will sign after the
+//! next rotation is among them already, so a copy that is five minutes old knows every signature.
+
+use std::sync::Arc;
+
+use api::{Answer, Environment, EnvironmentError, Function, Problem, Request, StartError, http_function};
+use auth::PublicKeys;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use http::header::CACHE_CONTROL;
+use serde_json::Value;
+
+struct State {
+    key_set: Value,
+    etag: String,
+}
+
+/// The function, with `ACCESS_JWKS`.
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    const JWKS: &str = "ACCESS_JWKS";
+    // What cannot be verified with, or is private, is not handed out.
+    let _: PublicKeys = environment.parsed(JWKS)?;
+    let text = environment.required(JWKS)?;
+    let key_set = serde_json::from_str(text)
+        .map_err(|error| EnvironmentError::Malformed { name: JWKS, reason: error.to_string() })?;
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    let etag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(digest));
+    Ok(http_function(State { key_set, etag }, handle))
+}
+
+/// Answers the public keys of access tokens.
+#[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    tag = "accounts",
+    responses(
+        (status = 200, description = "A JSON Web Key Set.", body = Value),
+        (status = 304, description = "The client has it."),
+    )
+)]
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    Answer::ok(&state.key_set)?
+        .tagged(&state.etag, request.header("if-none-match"))?
+        .header(CACHE_CONTROL, "public, max-age=300")
+}

@@ -1,0 +1,41 @@
+//! `GET /users/me`: the account that is asking.
+
+use std::sync::Arc;
+
+use api::body::UserBody;
+use api::{Access, Answer, Environment, Function, Problem, Request, StartError, http_function, warm_up};
+use table::Table;
+
+struct State {
+    table: Table,
+    access: Access,
+}
+
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let aws = environment.aws()?;
+    let state = State { table: environment.table(&aws)?, access: Access::of(&environment)? };
+    warm_up("table", state.table.open_for_users()).await;
+    Ok(http_function(state, handle))
+}
+
+/// Answers the account that is asking, with an `ETag`. It is read anyway, so a session that has ended shows at once.
+#[utoipa::path(
+    get,
+    path = "/users/me",
+    tag = "accounts",
+    responses(
+        (status = 200, body = UserBody),
+        (status = 304, description = "The client has it in this version."),
+        (
+            status = 401,
+            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
+            body = api::ProblemBody,
+        ),
+        (status = 403, description = "`account_disabled`", body = api::ProblemBody),
+    )
+)]
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    let user = state.access.signed_in(&request, &state.table).await?.user;
+    Answer::ok(&UserBody::from(&user))?.versioned(user.version, request.header("if-none-match"))
+}

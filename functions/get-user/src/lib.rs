@@ -1,0 +1,43 @@
+//! `GET /users/{user_id}`: one account.
+
+use std::sync::Arc;
+
+use api::body::UserBody;
+use api::{Access, Answer, Environment, Function, Problem, Request, StartError, http_function, warm_up};
+use domain::{UserId, may_manage_users};
+use table::Table;
+
+struct State {
+    table: Table,
+    access: Access,
+}
+
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let aws = environment.aws()?;
+    let state = State { table: environment.table(&aws)?, access: Access::of(&environment)? };
+    warm_up("table", state.table.open_for_users()).await;
+    Ok(http_function(state, handle))
+}
+
+/// Answers an account, with an `ETag`.
+#[utoipa::path(
+    get,
+    path = "/users/{user_id}",
+    tag = "users",
+    params(("user_id" = String, Path, format = Uuid)),
+    responses(
+        (status = 200, body = UserBody),
+        (status = 304, description = "The client has it in this version."),
+        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
+        (status = 403, description = "`role_insufficient`", body = api::ProblemBody),
+        (status = 404, description = "`not_found`", body = api::ProblemBody),
+    )
+)]
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    let caller = state.access.caller(&request)?;
+    Problem::unless_allowed(may_manage_users(caller.role), "user")?;
+    let user_id: UserId = request.path_id("user_id", "user")?;
+    let user = state.table.user(user_id).await?.ok_or_else(|| Problem::not_found("user"))?;
+    Answer::ok(&UserBody::from(&user))?.versioned(user.version, request.header("if-none-match"))
+}

@@ -1,0 +1,99 @@
+//! `PATCH /users/{user_id}`: an admin changes an account, by a JSON Merge Patch (RFC 7396).
+//!
+//! Who loses rights by it also loses their sessions; an admin who changes their own account keeps the one that asks. The
+//! last admin can be neither demoted nor disabled.
+
+use std::sync::Arc;
+
+use api::body::UserBody;
+use api::{
+    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, boolean, change_user,
+    http_function, text, warm_up,
+};
+use domain::{DisplayName, Patch, Role, UserId, UserPatch, may_manage_users};
+use table::Table;
+use utoipa::ToSchema;
+
+const CANONICAL: &str = "PATCH /users/{user_id}";
+
+struct State {
+    table: Table,
+    access: Access,
+    clock: Clock,
+}
+
+/// What is asked for. Fields that are left out stay as they are.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read by the OpenAPI document only")]
+struct UpdateUser {
+    /// `null` removes it.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    display_name: Patch<DisplayName>,
+    #[schema(value_type = String, required = false, pattern = "^(viewer|operator|admin)$")]
+    role: Option<Role>,
+    #[schema(value_type = bool, required = false)]
+    disabled: Option<bool>,
+}
+
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let aws = environment.aws()?;
+    let state = State {
+        table: environment.table(&aws)?,
+        access: Access::of(&environment)?,
+        clock: environment.clock(),
+    };
+    warm_up("table", state.table.open_for_users()).await;
+    Ok(http_function(state, handle))
+}
+
+/// Changes an account, if it is in the version that `If-Match` names.
+#[utoipa::path(
+    patch,
+    path = "/users/{user_id}",
+    tag = "users",
+    params(("user_id" = String, Path, format = Uuid), ("If-Match" = Option<String>, Header)),
+    request_body(content = UpdateUser, content_type = "application/merge-patch+json"),
+    responses(
+        (status = 200, body = UserBody),
+        (
+            status = 401,
+            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
+            body = api::ProblemBody,
+        ),
+        (
+            status = 403,
+            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
+            body = api::ProblemBody,
+        ),
+        (status = 404, description = "`not_found`", body = api::ProblemBody),
+        (status = 409, description = "`last_admin`, `changed_meanwhile`", body = api::ProblemBody),
+        (status = 412, description = "`precondition_failed`", body = api::ProblemBody),
+        (status = 422, description = "`invalid`", body = api::ProblemBody),
+    )
+)]
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    let signed_in = state.access.signed_in(&request, &state.table).await?;
+    let caller = signed_in.caller()?;
+    Problem::unless_allowed(may_manage_users(caller.role), "user")?;
+    let user_id: UserId = request.path_id("user_id", "user")?;
+    let patch = parse(&request)?;
+    let kept_session = (user_id == caller.user_id).then_some(signed_in.session_id);
+    let changed = change_user(&state.table, caller.user_id, user_id, |user| {
+        request.check_if_match(user.version)?;
+        Ok(user.patched(patch.clone(), kept_session, state.clock.now()))
+    });
+    let user = changed.await?;
+    Answer::ok(&UserBody::from(&user))?.versioned(user.version, None)
+}
+
+fn parse(request: &Request) -> Result<UserPatch, Problem> {
+    let mut fields = request.json_fields(CANONICAL)?;
+    let patch = UserPatch {
+        display_name: fields.patch("display_name", text),
+        role: fields.replacement("role", text),
+        disabled: fields.replacement("disabled", boolean),
+    };
+    fields.finish()?;
+    Ok(patch)
+}
