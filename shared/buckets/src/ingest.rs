@@ -19,7 +19,7 @@ use domain::{
 use probe::ByteSource;
 
 use crate::error::BucketError;
-use crate::multipart::{Completed, Multipart, object_version, without_own_checksum};
+use crate::multipart::{Completed, Multipart, object_version};
 
 const HEAD_OBJECT: &str = "HeadObject";
 
@@ -179,8 +179,6 @@ impl IngestBucket {
         let create = self.client.create_multipart_upload().bucket(&self.name).key(key.to_string());
         let answer = create
             .content_type(content_type.as_str())
-            .customize()
-            .config_override(without_own_checksum())
             .send()
             .await
             .map_err(|error| BucketError::of(OPERATION, &error))?;

@@ -16,7 +16,7 @@ use futures::stream;
 use super::{CACHE_CONTROL, COPY_TIMEOUT, MediaBucket, content_disposition, copy_source, published_key};
 use crate::error::BucketError;
 use crate::ingest::IngestBucket;
-use crate::multipart::{Completed, Multipart, is_over, object_version, patient, without_own_checksum};
+use crate::multipart::{Completed, Multipart, is_over, object_version, patient};
 
 const MIB: SizeBytes = 1024 * 1024;
 
@@ -86,8 +86,6 @@ impl MediaBucket {
             .content_type(content_type.as_str())
             .content_disposition(content_disposition(filename))
             .cache_control(CACHE_CONTROL)
-            .customize()
-            .config_override(without_own_checksum())
             .send()
             .await
             .map_err(|error| BucketError::of(OPERATION, &error))?;

@@ -1,6 +1,6 @@
 //! `IngestBucket`: uploads in parts, objects in one piece, and what is left of them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use buckets::{BucketError, Completed, Deletion, PutOutcome};
 use domain::{Sha256Checksum, Timestamp, UploadContentType};
@@ -12,7 +12,8 @@ use super::{Buckets, MIB, error};
 use crate::multipart::big;
 use crate::support::{INGEST, body, send};
 
-const SECONDS: Duration = Duration::from_secs(10);
+/// Time enough.
+const LONG: Duration = Duration::from_mins(1);
 
 /// Of `hello world`.
 const SHA256: &str = "uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=";
@@ -31,7 +32,7 @@ async fn what_comes_in_signed_parts_becomes_one_object() {
 
     let upload = buckets.upload(&id, 5 * MIB + 3);
     let plan = upload.part_plan().unwrap();
-    let now = Timestamp::from(std::time::SystemTime::now());
+    let now = Timestamp::from(SystemTime::now());
     let signed = buckets.upload_signer().presign_parts(&upload, plan.parts(), now).await.unwrap();
     assert_eq!(signed.iter().map(|part| part.size_bytes).collect::<Vec<_>>(), [5 * MIB, 3]);
     assert_eq!(buckets.count("AssumeRole"), 1);
@@ -43,7 +44,7 @@ async fn what_comes_in_signed_parts_becomes_one_object() {
 
     let parts = ingest.list_parts(key, &id).await.unwrap().unwrap();
     assert_eq!(plan.missing(&parts), []);
-    let Completed::Done(version) = ingest.complete_multipart(key, &id, &parts, SECONDS).await.unwrap() else {
+    let Completed::Done(version) = ingest.complete_multipart(key, &id, &parts, LONG).await.unwrap() else {
         panic!("not done");
     };
     let (current, head) = ingest.head_current(key).await.unwrap().unwrap();
@@ -74,11 +75,11 @@ async fn completing_again_and_aborting_late_change_nothing() {
     let parts = [buckets.send_part(&id, 1, b"one".to_vec()).await];
     // The answer is lost, and the SDK asks again.
     let lost = buckets.answer("CompleteMultipartUpload", [Answer::DropAnswer]);
-    let first = ingest.complete_multipart(key, &id, &parts, SECONDS).await.unwrap();
+    let first = ingest.complete_multipart(key, &id, &parts, LONG).await.unwrap();
     drop(lost);
     assert_eq!(buckets.count("CompleteMultipartUpload"), 1, "and once it was cut");
     let (version, _) = ingest.head_current(key).await.unwrap().unwrap();
-    let again = ingest.complete_multipart(key, &id, &parts, SECONDS).await.unwrap();
+    let again = ingest.complete_multipart(key, &id, &parts, LONG).await.unwrap();
     for completed in [first, again] {
         assert!([Completed::Done(version.clone()), Completed::NoSuchUpload].contains(&completed));
     }
@@ -97,7 +98,7 @@ async fn an_aborted_upload_is_over() {
         ingest.abort_multipart(key, &id).await.unwrap();
     }
     assert_eq!(ingest.list_parts(key, &id).await.unwrap(), None);
-    let completed = ingest.complete_multipart(key, &id, &parts, SECONDS).await.unwrap();
+    let completed = ingest.complete_multipart(key, &id, &parts, LONG).await.unwrap();
     assert_eq!(completed, Completed::NoSuchUpload);
     assert_eq!(ingest.head_current(key).await.unwrap(), None);
 }
@@ -112,11 +113,11 @@ async fn an_upload_whose_parts_changed_goes_on() {
     let changed = buckets.send_part(&id, 1, b"too small".to_vec()).await;
     for parts in [vec![first, last.clone()], vec![last.clone(), changed.clone()], vec![changed, last.clone()]]
     {
-        let completed = ingest.complete_multipart(key, &id, &parts, SECONDS).await.unwrap();
+        let completed = ingest.complete_multipart(key, &id, &parts, LONG).await.unwrap();
         assert_eq!(completed, Completed::PartsChanged, "{parts:?}");
     }
     let parts = [buckets.send_part(&id, 1, big(b'c')).await, last];
-    let completed = ingest.complete_multipart(key, &id, &parts, SECONDS).await.unwrap();
+    let completed = ingest.complete_multipart(key, &id, &parts, LONG).await.unwrap();
     assert!(matches!(completed, Completed::Done(_)));
 }
 
@@ -131,7 +132,7 @@ async fn a_slow_complete_is_not_waited_for() {
     let completed = ingest.complete_multipart(key, &id, &parts, within).await.unwrap();
     assert_eq!(completed, Completed::StillWorking);
     drop(slow);
-    let completed = ingest.complete_multipart(key, &id, &parts, SECONDS).await.unwrap();
+    let completed = ingest.complete_multipart(key, &id, &parts, LONG).await.unwrap();
     assert!(matches!(completed, Completed::Done(_)));
 }
 
@@ -144,7 +145,7 @@ async fn an_error_behind_a_200_is_an_error() {
     let parts = [buckets.send_part(&id, 1, b"one".to_vec()).await];
     let failing =
         buckets.answer("CompleteMultipartUpload", std::iter::repeat_n(error(200, "InternalError"), 9));
-    let failed = ingest.complete_multipart(key, &id, &parts, SECONDS).await.unwrap_err();
+    let failed = ingest.complete_multipart(key, &id, &parts, LONG).await.unwrap_err();
     assert!(
         matches!(&failed, BucketError::Unavailable { reason, .. } if reason.contains("InternalError")),
         "{failed}"

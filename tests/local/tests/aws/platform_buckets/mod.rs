@@ -3,6 +3,10 @@
 mod ingest;
 mod media;
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::config::{BehaviorVersion, Region};
 use aws_types::SdkConfig;
@@ -72,7 +76,7 @@ impl Buckets {
 
     /// An upload in parts of 5 MiB.
     fn upload(&self, s3_upload_id: &str, size_bytes: u64) -> Upload {
-        let now = Timestamp::from(std::time::SystemTime::now());
+        let now = Timestamp::from(SystemTime::now());
         let nobody = "019a9f3e-7c00-7abc-8def-0123456789ac";
         Upload {
             id: nobody.parse::<UploadId>().unwrap(),
@@ -110,9 +114,18 @@ impl Buckets {
 
     /// Answers the first calls of an operation as told, one after the other, and then no more.
     fn answer(&self, operation: &'static str, answers: impl IntoIterator<Item = Answer>) -> Interception {
-        let answers = std::sync::Mutex::new(answers.into_iter().collect::<Vec<_>>().into_iter());
+        let answers = Mutex::new(answers.into_iter().collect::<Vec<_>>().into_iter());
         self.local.aws.calls().intercept(move |attempt| {
             if attempt.operation == operation { answers.lock().unwrap().next() } else { None }
+        })
+    }
+
+    /// Lets the first calls of an operation pass, and none after them.
+    fn hold(&self, operation: &'static str, passing: usize) -> Interception {
+        let calls = AtomicUsize::new(0);
+        self.local.aws.calls().intercept(move |attempt| {
+            let is_held = attempt.operation == operation && calls.fetch_add(1, Ordering::Relaxed) >= passing;
+            is_held.then_some(Answer::Delay(Duration::from_hours(1)))
         })
     }
 
