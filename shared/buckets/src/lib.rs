@@ -12,6 +12,8 @@
 //! - A presigned POST pins key, content type and the declared SHA-256, and bounds the length.
 //! - `expires_at` of what is signed is never later than the end of the credentials that signed it.
 //! - What is read is pinned to one version of the object; publishing copies that version and no other, or nothing.
+//! - Whatever ends a multipart upload may be done twice, and tells an upload that has ended from one that goes on.
+//! - A copy in parts goes on from what S3 lists, whoever began it.
 //!
 //! # How it fails
 //!
