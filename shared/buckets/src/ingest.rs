@@ -142,8 +142,8 @@ impl IngestBucket {
         }
     }
 
-    /// Stores an object in one piece, unless there is one under its key. That may be this very one: the answer to a first
-    /// try may have been lost.
+    /// Stores an object in one piece, unless there is one under its key. That may be this very one: the answer to a
+    /// first try may have been lost.
     pub async fn put(
         &self,
         key: &SourceKey,
@@ -173,8 +173,8 @@ impl IngestBucket {
         }
     }
 
-    /// Begins a multipart upload; answers S3's id of it. No checksum algorithm is declared, because S3 would then refuse
-    /// parts that come without one; it computes a CRC-64/NVME of the whole object by itself.
+    /// Begins a multipart upload; answers S3's id of it. No checksum algorithm is declared, because S3 would then
+    /// refuse parts that come without one; it computes a CRC-64/NVME of the whole object by itself.
     pub async fn create_multipart(
         &self,
         key: &SourceKey,

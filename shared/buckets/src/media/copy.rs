@@ -92,8 +92,8 @@ impl MediaBucket {
         answer.upload_id.ok_or_else(|| BucketError::unreadable(OPERATION, "upload id"))
     }
 
-    /// Copies what is still missing of one version of an uploaded object, until it is published or time is up. Parts that
-    /// are being copied then are left to S3, which may finish them.
+    /// Copies what is still missing of one version of an uploaded object, until it is published or time is up. Parts
+    /// that are being copied then are left to S3, which may finish them.
     pub async fn copy_parts(
         &self,
         ingest: &IngestBucket,
@@ -138,8 +138,8 @@ impl MediaBucket {
         Multipart { client: &self.client, bucket: &self.name, key: &key, s3_upload_id }.abort().await
     }
 
-    /// What became of a copy that has ended: another run published the file, or this one did and the answer was lost; or
-    /// somebody gave it up.
+    /// What became of a copy that has ended: another run published the file, or this one did and the answer was lost;
+    /// or somebody gave it up.
     async fn ended(&self, key: &str, size_bytes: SizeBytes) -> Result<CopyProgress, BucketError> {
         const OPERATION: &str = "HeadObject";
         let head = match self.client.head_object().bucket(&self.name).key(key).send().await {
