@@ -5,7 +5,6 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::head_object::{HeadObjectError, HeadObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
@@ -53,7 +52,7 @@ pub enum Deletion {
 
 /// The latest of what is under a key.
 enum Current {
-    Object(ObjectVersion, ObjectHead),
+    Object(ObjectVersion, Box<HeadObjectOutput>),
     /// A delete marker with this version id. Objects may be under it.
     DeleteMarker(String),
     Nothing,
@@ -98,7 +97,7 @@ impl IngestBucket {
         key: &SourceKey,
     ) -> Result<Option<(ObjectVersion, ObjectHead)>, BucketError> {
         match self.current(key).await? {
-            Current::Object(version, head) => Ok(Some((version, head))),
+            Current::Object(version, head) => Ok(Some((version, object_head(&head)?))),
             Current::DeleteMarker(_) | Current::Nothing => Ok(None),
         }
     }
@@ -108,7 +107,7 @@ impl IngestBucket {
             Ok(head) => {
                 let version = object_version(head.version_id.clone(), head.e_tag.clone());
                 let version = version.ok_or_else(|| BucketError::unreadable(HEAD_OBJECT, "version"))?;
-                Ok(Current::Object(version, object_head(&head)?))
+                Ok(Current::Object(version, Box::new(head)))
             }
             Err(error) => match BucketError::of(HEAD_OBJECT, &error) {
                 BucketError::Missing { .. } => Ok(delete_marker(&error).unwrap_or(Current::Nothing)),
@@ -143,8 +142,8 @@ impl IngestBucket {
         }
     }
 
-    /// Stores an object in one piece, unless there is one. It may also be this one: the answer to a first try may have
-    /// been lost.
+    /// Stores an object in one piece, unless there is one under its key. That may be this very one: the answer to a
+    /// first try may have been lost.
     pub async fn put(
         &self,
         key: &SourceKey,
@@ -155,11 +154,16 @@ impl IngestBucket {
         const OPERATION: &str = "PutObject";
         let mut attempts = 1..PUT_ATTEMPTS;
         loop {
-            let put = self.client.put_object().bucket(&self.name).key(key.to_string()).if_none_match("*");
-            let put = put.content_type(content_type.as_str()).checksum_sha256(sha256.as_str());
-            let Err(error) = put.body(ByteStream::from(bytes.clone())).send().await else {
-                return Ok(PutOutcome::Stored);
-            };
+            let put = self
+                .client
+                .put_object()
+                .bucket(&self.name)
+                .key(key.to_string())
+                .content_type(content_type.as_str())
+                .checksum_sha256(sha256.as_str())
+                .if_none_match("*")
+                .body(ByteStream::from(bytes.clone()));
+            let Err(error) = put.send().await else { return Ok(PutOutcome::Stored) };
             let status = error.raw_response().map(|response| response.status().as_u16());
             match status {
                 Some(412) => return Ok(PutOutcome::Exists),
@@ -169,22 +173,17 @@ impl IngestBucket {
         }
     }
 
-    /// Begins a multipart upload; answers S3's id of it. No checksum algorithm is declared, because S3 would then refuse
-    /// parts that come without one; it computes a CRC-64/NVME of the whole object by itself.
+    /// Begins a multipart upload; answers S3's id of it. No checksum algorithm is declared, because S3 would then
+    /// refuse parts that come without one; it computes a CRC-64/NVME of the whole object by itself.
     pub async fn create_multipart(
         &self,
         key: &SourceKey,
         content_type: &UploadContentType,
     ) -> Result<String, BucketError> {
         const OPERATION: &str = "CreateMultipartUpload";
-        // By default the SDK declares an algorithm of its own.
-        let configuration = aws_sdk_s3::Config::builder()
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
         let create = self.client.create_multipart_upload().bucket(&self.name).key(key.to_string());
         let answer = create
             .content_type(content_type.as_str())
-            .customize()
-            .config_override(configuration)
             .send()
             .await
             .map_err(|error| BucketError::of(OPERATION, &error))?;

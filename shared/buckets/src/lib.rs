@@ -12,6 +12,8 @@
 //! - A presigned POST pins key, content type and the declared SHA-256, and bounds the length.
 //! - `expires_at` of what is signed is never later than the end of the credentials that signed it.
 //! - What is read is pinned to one version of the object; publishing copies that version and no other, or nothing.
+//! - Whatever ends a multipart upload may be done twice, and tells an upload that has ended from one that goes on.
+//! - A copy in parts goes on from what S3 lists, whoever began it.
 //!
 //! # How it fails
 //!
@@ -29,7 +31,10 @@
 //! | `IngestBucket::abort_multipart` | `s3:AbortMultipartUpload` on `uploads/*` |
 //! | `IngestBucket::delete_version` | `s3:DeleteObjectVersion` on `uploads/*` |
 //! | `IngestBucket::delete_all` | what `head_current` and `delete_version` need |
-//! | `MediaBucket::publish` | `s3:GetObjectVersion` on the ingest bucket's `uploads/*`, `s3:PutObject` on the media bucket's `media/*` |
+//! | `MediaBucket::publish`, `publish_thumbnail` | `s3:GetObjectVersion` on the ingest bucket's `uploads/*`, `s3:PutObject` on the media bucket's `media/*` |
+//! | `MediaBucket::begin_copy` | `s3:PutObject` on `media/*` |
+//! | `MediaBucket::copy_parts` | what `publish` needs; `s3:ListMultipartUploadParts` and `s3:GetObject` on `media/*`, and `s3:ListBucket` on the media bucket |
+//! | `MediaBucket::abort_copy` | `s3:AbortMultipartUpload` on `media/*` |
 //! | `IngestBucket::check`, `MediaBucket::check` | `s3:ListBucket` |
 //! | `UploadSigner` | `sts:AssumeRole` on a role with `s3:PutObject` on `uploads/*` |
 //! | `PlaybackSigner` | `sts:AssumeRole` on a role with `s3:GetObject` on `media/*` |
@@ -49,7 +54,7 @@ mod vectors;
 pub use assumed_role::AssumedRole;
 pub use error::BucketError;
 pub use ingest::{Deletion, IngestBucket, PutOutcome, S3Source};
-pub use media::MediaBucket;
+pub use media::{CopyProgress, MediaBucket, Publishing, thumbnail_object_key};
 pub use multipart::Completed;
 pub use playback::{PlaybackMethod, PlaybackSigner, SignedUrl};
 pub use upload::{PresignedPost, PresignedPut, SignedPart, UploadSigner};

@@ -10,14 +10,14 @@ use aws_types::SdkConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::{
-    Part, PublishedObject, Sha256Checksum, SizeBytes, Timestamp, Upload, UploadId, UploadMethod, UploadState,
-    UserId,
+    MediaId, Part, PublishedObject, Sha256Checksum, SizeBytes, ThumbnailKey, Timestamp, Upload, UploadId,
+    UploadMethod, UploadState, UserId,
 };
 use serde_json::Value;
 
 use crate::assumed_role::{AssumedRole, Session};
 use crate::presigning::{presigned_url, presigning, signing_client, signing_configuration};
-use crate::{BucketError, PlaybackMethod, PlaybackSigner, UploadSigner};
+use crate::{BucketError, PlaybackMethod, PlaybackSigner, UploadSigner, thumbnail_object_key};
 
 const VECTORS: &str = include_str!("../../../tests/local/conformance/vectors/presigned.json");
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
@@ -202,6 +202,18 @@ async fn only_an_upload_in_parts_has_parts_to_sign() {
     let part = Part { number: 1.try_into().unwrap(), size_bytes: 1 };
     let refused = vector.upload_signer().presign_part(&vector.upload(), part, vector.now).await;
     assert!(matches!(refused, Err(BucketError::Refused { .. })));
+}
+
+#[tokio::test]
+async fn a_thumbnail_is_signed_as_the_object_that_it_is() {
+    let vector = Vector::all("get_object").remove(0);
+    let signer = PlaybackSigner::new(&vector.configuration, vector.role(), "stack-media");
+    let (media_id, key) = (NOBODY.parse::<MediaId>().unwrap(), ThumbnailKey::new(7));
+    let object = PublishedObject { key: thumbnail_object_key(media_id, &key), etag: String::new() };
+    let thumbnail = signer.presign_thumbnail(media_id, &key, vector.life(), vector.now).await.unwrap();
+    let file = signer.presign(PlaybackMethod::Get, &object, vector.life(), vector.now).await.unwrap();
+    assert_eq!(thumbnail, file);
+    assert!(thumbnail.url.contains(&format!("/media/{media_id}/thumbnail/{key}?")), "{}", thumbnail.url);
 }
 
 /// The SDK writes the parameters of an operation in an order of its own, which the signature does not depend on.
