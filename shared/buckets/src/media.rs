@@ -102,6 +102,25 @@ impl MediaBucket {
         self.copy_object(copy, ingest, source, version, thumbnail_object_key(source.media_id, key)).await
     }
 
+    /// Copies a media's published thumbnail to another key, with its type and all.
+    pub async fn copy_thumbnail(
+        &self,
+        media_id: MediaId,
+        from: &ThumbnailKey,
+        to: &ThumbnailKey,
+    ) -> Result<(), BucketError> {
+        self.client
+            .copy_object()
+            .bucket(&self.name)
+            .key(thumbnail_object_key(media_id, to))
+            // Neither the bucket's name nor such a key has a character that would have to be escaped.
+            .copy_source(format!("{}/{}", self.name, thumbnail_object_key(media_id, from)))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| BucketError::of("CopyObject", &error))
+    }
+
     async fn copy_object(
         &self,
         copy: CopyObjectFluentBuilder,

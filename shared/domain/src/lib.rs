@@ -36,14 +36,16 @@ pub use limits::{
     MAX_SIGNED_PARTS, MAX_TAGS, SizeBytes,
 };
 pub use listing::{MediaFilter, Place};
-pub use media::{Arrival, Failure, Measurement, Media, PublishedObject, State, Status, Visibility};
+pub use media::{
+    Arrival, Failure, Measurement, Media, MediaEdit, PublishedObject, State, Status, Visibility,
+};
 pub use miniature::{AllowedImageTypes, ImageType, Miniature, MiniatureState, ThumbnailKey};
 pub use object::{ObjectVersion, Slot, SourceKey};
 pub use page::{Page, Stretch};
 pub use part::{ETag, MAX_PARTS, PART_SIZE_BYTES, Part, PartNumber, PartPlan, UploadedPart};
 pub use patch::Patch;
 pub use permission::{
-    Caller, Decision, may_manage_users, may_see_ready, may_upload, may_use_upload, may_view,
+    Caller, Decision, may_change, may_manage_users, may_see_ready, may_upload, may_use_upload, may_view,
 };
 pub use search::{MAX_WORDS, Query, Words};
 pub use session::{IssuedToken, REFRESH_TOKEN_GRACE, SESSION_LIFE, Session};

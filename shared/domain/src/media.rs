@@ -19,11 +19,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ChecksumAlgorithm, ContentType, Crc64NvmeChecksum, Description, Filename, MediaId, MediaKind, Miniature,
-    ObjectVersion, Sha256Checksum, SizeBytes, Tag, ThumbnailUrl, Timestamp, Title, UploadId, UserId, Work,
+    ObjectVersion, Sha256Checksum, SizeBytes, Tag, ThumbnailKey, ThumbnailUrl, Timestamp, Title, UploadId,
+    UserId, Work,
 };
 
+mod edits;
 mod steps;
 
+pub use edits::MediaEdit;
 pub use steps::{Arrival, Measurement};
 
 /// Who may see a media.
@@ -171,6 +174,9 @@ pub struct Media {
     /// The thumbnail that was announced with it. Once published it is shown instead of the client's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub miniature: Option<Miniature>,
+    /// Keys that its miniature was published under before somebody lost sight of it, until what is there is removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired_thumbnail_keys: Vec<ThumbnailKey>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.

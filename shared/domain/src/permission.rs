@@ -37,6 +37,15 @@ pub fn may_manage_users(role: Role) -> Decision {
     if role == Role::Admin { Decision::Allowed } else { Decision::Forbidden }
 }
 
+/// Whether the caller may edit and delete this media: its owner, while they may upload, and admins.
+pub fn may_change(caller: &Caller, media: &Media) -> Decision {
+    match may_view(caller, media) {
+        Decision::Allowed if is_theirs(caller, media.owner_id) => may_upload(caller.role),
+        Decision::Allowed => Decision::Forbidden,
+        hidden => hidden,
+    }
+}
+
 /// Whether the caller may see and play this media. A media that is not `ready`, or is private, exists only for its
 /// owner and for admins; one that is being deleted exists for nobody.
 pub fn may_view(caller: &Caller, media: &Media) -> Decision {

@@ -301,6 +301,7 @@ fn announced_media(
         duration_seconds: asked.duration_seconds,
         thumbnail_url: asked.thumbnail_url,
         miniature,
+        retired_thumbnail_keys: Vec::new(),
         created_at: now,
         updated_at: now,
         version: 1,
@@ -312,13 +313,18 @@ fn announced_media(
     }
 }
 
-fn awaited_miniature(upload: &Upload) -> Result<Miniature, Problem> {
+/// A fresh key that nobody can guess.
+pub fn thumbnail_key() -> Result<ThumbnailKey, Problem> {
     let random: ring::rand::Random<[u8; 16]> = ring::rand::generate(&SystemRandom::new())
         .map_err(|_| Problem::internal("the system has no randomness"))?;
+    Ok(ThumbnailKey::new(u128::from_be_bytes(random.expose())))
+}
+
+fn awaited_miniature(upload: &Upload) -> Result<Miniature, Problem> {
     Ok(Miniature {
         upload_id: upload.id,
         size_bytes: upload.size_bytes,
-        key: ThumbnailKey::new(u128::from_be_bytes(random.expose())),
+        key: thumbnail_key()?,
         state: MiniatureState::AwaitingUpload,
         work: Some(Work { kind: WorkKind::Miniature, due: upload.deadline }),
     })

@@ -166,8 +166,8 @@ fn image_type(value: &Value, limits: &UploadLimits) -> Result<ImageType, Invalid
     }
 }
 
-/// Each tag once, in the order given.
-fn distinct_tags(value: &Value) -> Result<Vec<Tag>, Invalid> {
+/// Tags, each once, in the order given.
+pub fn distinct_tags(value: &Value) -> Result<Vec<Tag>, Invalid> {
     let mut tags: Vec<Tag> = Vec::new();
     for tag in list(value, MAX_TAGS, text)? {
         if !tags.contains(&tag) {
@@ -177,7 +177,8 @@ fn distinct_tags(value: &Value) -> Result<Vec<Tag>, Invalid> {
     Ok(tags)
 }
 
-fn visibility(value: &Value) -> Result<Visibility, Invalid> {
+/// Who may see a media.
+pub fn visibility(value: &Value) -> Result<Visibility, Invalid> {
     match value.as_str() {
         Some("members") => Ok(Visibility::Members),
         Some("private") => Ok(Visibility::Private),

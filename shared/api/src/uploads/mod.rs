@@ -14,7 +14,7 @@ mod file_request;
 mod limits;
 mod sign;
 
-pub use announce::{Begun, Uploads};
-pub use file_request::{FileRequest, MiniatureRequest};
+pub use announce::{Begun, Uploads, thumbnail_key};
+pub use file_request::{FileRequest, MiniatureRequest, distinct_tags, visibility};
 pub use limits::UploadLimits;
 pub use sign::sign_upload;

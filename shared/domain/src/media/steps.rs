@@ -124,7 +124,13 @@ impl Media {
     /// What its upload left is removed.
     #[must_use]
     pub fn without_leftovers(&self, now: Timestamp) -> Self {
-        Self { reserved_bytes: 0, work: None, ..self.changed(self.state.clone(), now) }
+        let reserved_bytes = if self.status() == Status::Ready { self.reserved_bytes } else { 0 };
+        Self {
+            reserved_bytes,
+            retired_thumbnail_keys: Vec::new(),
+            work: None,
+            ..self.changed(self.state.clone(), now)
+        }
     }
 
     /// The sweep has done what it can for now, and looks again.
@@ -257,7 +263,8 @@ impl Media {
         }
     }
 
-    fn changed(&self, state: State, now: Timestamp) -> Self {
+    /// It in `state`, with the next version.
+    pub(super) fn changed(&self, state: State, now: Timestamp) -> Self {
         Self { state, updated_at: now, version: self.version + 1, ..self.clone() }
     }
 }

@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 const NOW: i64 = 1_000;
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::from_unix_seconds(NOW)
 }
 
-fn object(version_id: &str) -> ObjectVersion {
+pub(super) fn object(version_id: &str) -> ObjectVersion {
     ObjectVersion { version_id: version_id.to_owned(), etag: "e".to_owned() }
 }
 
@@ -24,7 +24,7 @@ fn owed(kind: WorkKind, after: Duration) -> Work {
     Work { kind, due: now().plus(after) }
 }
 
-fn media(state: State) -> Media {
+pub(super) fn media(state: State) -> Media {
     Media {
         id: MediaId::new(Uuid::from_u128(1)),
         owner_id: UserId::new(Uuid::from_u128(2)),
@@ -43,6 +43,7 @@ fn media(state: State) -> Media {
         duration_seconds: None,
         thumbnail_url: None,
         miniature: None,
+        retired_thumbnail_keys: Vec::new(),
         created_at: now(),
         updated_at: now(),
         version: 1,

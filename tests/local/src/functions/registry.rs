@@ -111,6 +111,7 @@ function_crates!(
     create_media,
     create_stream_url,
     create_user,
+    delete_media,
     extract_metadata,
     get_jwks,
     get_media,
@@ -126,6 +127,7 @@ function_crates!(
     sign_up,
     stream_media,
     unmatched_route,
+    update_media,
     update_user,
     version,
 );

@@ -1,0 +1,125 @@
+//! `DELETE /media/{media_id}`: takes a media out of sight at once; the sweep removes what belongs to it.
+//!
+//! Deleting again is 204 again, as long as the tombstone lasts; on `DELETE /api/v1/s3-media/{media_id}` it is 404, as the
+//! replaced system published it.
+
+use std::sync::Arc;
+
+use api::{
+    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, warm_up,
+};
+use domain::{Caller, Media, MediaId, Role, Status, UserId, may_change};
+use http::StatusCode;
+use serde::Serialize;
+use table::{ChangeError, MediaChange, Record, Table};
+use utoipa::ToSchema;
+
+const S3_MEDIA_ALIAS: &str = "DELETE /api/v1/s3-media/{media_id}";
+
+/// How often a media that keeps changing is read.
+const ATTEMPTS: usize = 5;
+
+struct State {
+    table: Table,
+    access: Access,
+    clock: Clock,
+}
+
+/// What the alias answers, as the replaced system did.
+#[derive(Serialize, ToSchema)]
+struct S3Media {
+    success: bool,
+    #[schema(value_type = String, format = Uuid)]
+    media_id: MediaId,
+    message: &'static str,
+}
+
+/// What became of a media.
+enum Deleted {
+    Now,
+    Before,
+}
+
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let aws = environment.aws()?;
+    let state = State {
+        table: environment.table(&aws)?,
+        access: Access::of(&environment)?,
+        clock: environment.clock(),
+    };
+    warm_up("table", state.table.open_for_users()).await;
+    Ok(http_function(state, handle))
+}
+
+/// Deletes a media, if it is in the version that `If-Match` names.
+#[utoipa::path(
+    delete,
+    path = "/media/{media_id}",
+    tag = "media",
+    params(("media_id" = String, Path, format = Uuid), ("If-Match" = Option<String>, Header)),
+    responses(
+        (status = 204, description = "It is deleted, or was before."),
+        (
+            status = 401,
+            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
+            body = api::ProblemBody,
+        ),
+        (
+            status = 403,
+            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
+            body = api::ProblemBody,
+        ),
+        (status = 404, description = "`not_found`", body = api::ProblemBody),
+        (status = 409, description = "`changed_meanwhile`", body = api::ProblemBody),
+        (status = 412, description = "`precondition_failed`", body = api::ProblemBody),
+    )
+)]
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    let caller = state.access.current_caller(&request, &state.table).await?;
+    let media_id: MediaId = request.path_id("media_id", "media")?;
+    let deleted = delete(&state, &request, &caller, media_id).await?;
+    if request.route() != S3_MEDIA_ALIAS {
+        return Ok(Answer::empty(StatusCode::NO_CONTENT));
+    }
+    match deleted {
+        Deleted::Now => Answer::ok(&S3Media { success: true, media_id, message: "The media is deleted." }),
+        Deleted::Before => Err(Problem::not_found("media")),
+    }
+}
+
+async fn delete(
+    state: &State,
+    request: &Request,
+    caller: &Caller,
+    media_id: MediaId,
+) -> Result<Deleted, Problem> {
+    for _ in 0..ATTEMPTS {
+        let now = state.clock.now();
+        let media: Media = match state.table.media(media_id, now).await? {
+            Record::Media(media) if media.status() == Status::Deleting => {
+                return deleted_before(caller, media.owner_id);
+            }
+            Record::Media(media) => *media,
+            Record::Tombstone { owner_id } => return deleted_before(caller, owner_id),
+            Record::Absent => return Err(Problem::not_found("media")),
+        };
+        Problem::unless_allowed(may_change(caller, &media), "media")?;
+        request.check_if_match(media.version)?;
+        match state.table.change_media(&media, &MediaChange::of(media.begin_deletion(now))).await {
+            Ok(()) => return Ok(Deleted::Now),
+            Err(ChangeError::Outdated) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(ChangeError::Outdated.into())
+}
+
+/// To others than its owner and admins, what was deleted was never there.
+fn deleted_before(caller: &Caller, owner_id: UserId) -> Result<Deleted, Problem> {
+    if caller.role == Role::Admin || caller.user_id == owner_id {
+        Ok(Deleted::Before)
+    } else {
+        Err(Problem::not_found("media"))
+    }
+}

@@ -1,0 +1,186 @@
+//! `PATCH /media/{media_id}`: changes what people wrote about a media, and who may see it.
+//!
+//! `PUT /content/{media_id}`, as a replaced system has it, replaces all of it: what is not sent is emptied, but for who may
+//! see it.
+
+use std::sync::Arc;
+
+use api::body::MediaBody;
+use api::uploads::{distinct_tags, thumbnail_key, visibility};
+use api::{
+    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, text,
+    visible_media, warm_up,
+};
+use buckets::MediaBucket;
+use domain::{
+    Caller, Description, Media, MediaEdit, MediaId, Miniature, Patch, Tag, ThumbnailUrl, Title, Visibility,
+    may_change,
+};
+use probe::Metadata;
+use table::{ChangeError, MediaChange, Table};
+use utoipa::ToSchema;
+
+const CANONICAL: &str = "PATCH /media/{media_id}";
+const REPLACING: &str = "PUT /content/{media_id}";
+
+/// How often a media that keeps changing is read.
+const ATTEMPTS: usize = 5;
+
+struct State {
+    table: Table,
+    access: Access,
+    clock: Clock,
+    media: MediaBucket,
+}
+
+/// What is asked for, as a JSON Merge Patch (RFC 7396). Fields that are left out stay as they are.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read by the OpenAPI document only")]
+struct UpdateMedia {
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
+    title: Option<Title>,
+    /// `null` empties it.
+    #[schema(value_type = Option<String>, max_length = 5000)]
+    description: Patch<Description>,
+    /// All of them; `null` removes them.
+    #[schema(value_type = Option<Vec<String>>, max_items = 20)]
+    tags: Patch<Vec<Tag>>,
+    #[schema(value_type = String, required = false, pattern = "^(members|private)$")]
+    visibility: Option<Visibility>,
+    /// `null` removes it.
+    #[schema(value_type = Option<String>, format = "uri", max_length = 2048)]
+    thumbnail_url: Patch<ThumbnailUrl>,
+}
+
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and `MEDIA_BUCKET`.
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let aws = environment.aws()?;
+    let state = State {
+        table: environment.table(&aws)?,
+        access: Access::of(&environment)?,
+        clock: environment.clock(),
+        media: environment.media_bucket(&aws)?,
+    };
+    warm_up("table", state.table.open_for_users()).await;
+    Ok(http_function(state, handle))
+}
+
+/// Changes a media, if it is in the version that `If-Match` names.
+#[utoipa::path(
+    patch,
+    path = "/media/{media_id}",
+    tag = "media",
+    params(("media_id" = String, Path, format = Uuid), ("If-Match" = Option<String>, Header)),
+    request_body(content = UpdateMedia, content_type = "application/merge-patch+json"),
+    responses(
+        (status = 200, body = MediaBody),
+        (
+            status = 401,
+            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
+            body = api::ProblemBody,
+        ),
+        (
+            status = 403,
+            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
+            body = api::ProblemBody,
+        ),
+        (status = 404, description = "`not_found`", body = api::ProblemBody),
+        (status = 409, description = "`changed_meanwhile`", body = api::ProblemBody),
+        (status = 412, description = "`precondition_failed`", body = api::ProblemBody),
+        (status = 422, description = "`invalid`", body = api::ProblemBody),
+    )
+)]
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    let caller = state.access.current_caller(&request, &state.table).await?;
+    let media_id: MediaId = request.path_id("media_id", "media")?;
+    let edit = parse(&request)?;
+    let (mut media, metadata) = editable(&state, &caller, media_id).await?;
+    request.check_if_match(media.version)?;
+    for step in edit.steps(&media) {
+        media = change(&state, &request, &caller, media, &step).await?;
+    }
+    Answer::ok(&MediaBody::new(&media, metadata.as_ref(), &request.api_url()))?.versioned(media.version, None)
+}
+
+/// A media that the caller may edit.
+async fn editable(
+    state: &State,
+    caller: &Caller,
+    media_id: MediaId,
+) -> Result<(Media, Option<Metadata>), Problem> {
+    let (record, metadata) = state.table.media_with_metadata(media_id, state.clock.now()).await?;
+    let media = visible_media(record, caller)?;
+    Problem::unless_allowed(may_change(caller, &media), "media")?;
+    Ok((media, metadata))
+}
+
+/// Carries a step of an edit out. Where the media changed in between, it is made of what the media became, unless
+/// `If-Match` asks for the version that was read.
+async fn change(
+    state: &State,
+    request: &Request,
+    caller: &Caller,
+    media: Media,
+    step: &MediaEdit,
+) -> Result<Media, Problem> {
+    let mut media = media;
+    for _ in 0..ATTEMPTS {
+        let mut edited = media.edit(step.clone(), state.clock.now());
+        if edited == media {
+            return Ok(media);
+        }
+        if media.is_hidden_by(step) {
+            edited = with_hidden_miniature(state, &edited).await?;
+        }
+        match state.table.change_media(&media, &MediaChange::of(edited.clone())).await {
+            Ok(()) => return Ok(edited),
+            Err(ChangeError::Outdated) => {}
+            Err(error) => return Err(error.into()),
+        }
+        media = editable(state, caller, media.id).await?.0;
+        request.check_if_match(media.version)?;
+    }
+    Err(ChangeError::Outdated.into())
+}
+
+/// The media with its miniature under a fresh key, where it is put first. What nobody comes to point at is removed with the
+/// media.
+async fn with_hidden_miniature(state: &State, media: &Media) -> Result<Media, Problem> {
+    let Some(Miniature { key, .. }) = &media.miniature else { return Ok(media.clone()) };
+    let fresh = thumbnail_key()?;
+    state.media.copy_thumbnail(media.id, key, &fresh).await?;
+    Ok(media.with_thumbnail_key(fresh, state.clock.now()))
+}
+
+fn parse(request: &Request) -> Result<MediaEdit, Problem> {
+    let mut fields = request.json_fields(CANONICAL)?;
+    if request.route() == REPLACING {
+        let title = fields.required("title", text);
+        let edit = MediaEdit {
+            title: None,
+            description: Some(fields.optional("description", text).unwrap_or_else(Description::empty)),
+            tags: Some(fields.optional("tags", distinct_tags).unwrap_or_default()),
+            visibility: fields.optional("visibility", visibility),
+            thumbnail_url: fields.optional("thumbnail_url", text).map_or(Patch::Remove, Patch::Set),
+        };
+        return fields.finish_with(title).map(|title| MediaEdit { title: Some(title), ..edit });
+    }
+    let edit = MediaEdit {
+        title: fields.replacement("title", text),
+        description: emptied(fields.patch("description", text), Description::empty),
+        tags: emptied(fields.patch("tags", distinct_tags), Vec::new),
+        visibility: fields.replacement("visibility", visibility),
+        thumbnail_url: fields.patch("thumbnail_url", text),
+    };
+    fields.finish()?;
+    Ok(edit)
+}
+
+/// A field whose removal leaves it empty.
+fn emptied<T>(patch: Patch<T>, empty: impl FnOnce() -> T) -> Option<T> {
+    match patch {
+        Patch::Keep => None,
+        Patch::Remove => Some(empty()),
+        Patch::Set(value) => Some(value),
+    }
+}

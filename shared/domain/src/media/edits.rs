@@ -1,0 +1,175 @@
+//! What people change of a media: its texts, who may see it, and whether it stays.
+
+use std::time::Duration;
+
+use super::{Media, State, Status, Visibility};
+use crate::{
+    Description, Miniature, Patch, Tag, ThumbnailKey, ThumbnailUrl, Timestamp, Title, Words, Work, WorkKind,
+};
+
+/// How many words' and tags' items one transaction writes, within DynamoDB's 100 actions.
+const MAX_ITEMS_OF_STEP: usize = 90;
+
+/// How long a function that processes a media may still be at it when the media is deleted: what it publishes meanwhile is
+/// to be found by the deletion.
+const PROCESSING_ENDS: Duration = Duration::from_mins(20);
+
+/// What is to be changed of a media; what is not named stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MediaEdit {
+    /// Its title.
+    pub title: Option<Title>,
+    /// Its description.
+    pub description: Option<Description>,
+    /// Its tags, all of them.
+    pub tags: Option<Vec<Tag>>,
+    /// Who may see it.
+    pub visibility: Option<Visibility>,
+    /// The client's own thumbnail.
+    pub thumbnail_url: Patch<ThumbnailUrl>,
+}
+
+impl Media {
+    /// Whether an edit takes it from the sight of people who may have the address of its published miniature, so that it
+    /// needs another one.
+    pub fn is_hidden_by(&self, edit: &MediaEdit) -> bool {
+        self.status() == Status::Ready
+            && self.visibility == Visibility::Members
+            && edit.visibility == Some(Visibility::Private)
+            && self.miniature.as_ref().is_some_and(Miniature::is_published)
+    }
+
+    /// It with an edit; the very same, if nothing changes.
+    #[must_use]
+    pub fn edit(&self, edit: MediaEdit, now: Timestamp) -> Self {
+        let MediaEdit { title, description, tags, visibility, thumbnail_url } = edit;
+        let edited = Self {
+            title: title.unwrap_or_else(|| self.title.clone()),
+            description: description.unwrap_or_else(|| self.description.clone()),
+            tags: tags.unwrap_or_else(|| self.tags.clone()),
+            visibility: visibility.unwrap_or(self.visibility),
+            thumbnail_url: thumbnail_url.apply(self.thumbnail_url.clone()),
+            ..self.clone()
+        };
+        if edited == *self { edited } else { edited.changed(edited.state.clone(), now) }
+    }
+
+    /// It with its miniature under another key, as part of an edit. What is under the present one is removed by the
+    /// sweep.
+    #[must_use]
+    pub fn with_thumbnail_key(&self, key: ThumbnailKey, now: Timestamp) -> Self {
+        let Some(miniature) = &self.miniature else { return self.clone() };
+        let mut retired_thumbnail_keys = self.retired_thumbnail_keys.clone();
+        retired_thumbnail_keys.push(miniature.key.clone());
+        Self {
+            miniature: Some(Miniature { key, ..miniature.clone() }),
+            retired_thumbnail_keys,
+            work: self.work.or(Some(Work { kind: WorkKind::Leftovers, due: now })),
+            ..self.clone()
+        }
+    }
+
+    /// It is being deleted: nobody sees it any more, and the sweep removes what belongs to it.
+    #[must_use]
+    pub fn begin_deletion(&self, now: Timestamp) -> Self {
+        let due =
+            if matches!(self.state, State::Processing { .. }) { now.plus(PROCESSING_ENDS) } else { now };
+        let miniature = self.miniature.clone().map(|miniature| Miniature { work: None, ..miniature });
+        Self {
+            claims_digest: false,
+            miniature,
+            work: Some(Work { kind: WorkKind::MediaDeletion, due }),
+            ..self.changed(State::Deleting, now)
+        }
+    }
+}
+
+impl MediaEdit {
+    /// The edit in as many steps as it takes for each to be one transaction: words and tags are items of their own, and
+    /// all of both may change.
+    pub fn steps(self, media: &Media) -> Vec<Self> {
+        let words = |title: &Title| Words::of(title.as_str()).iter().count();
+        let title_items = self.title.as_ref().map_or(0, |title| words(title) + words(&media.title));
+        let tag_items = self.tags.as_ref().map_or(0, |tags| tags.len() + media.tags.len());
+        if title_items + tag_items <= MAX_ITEMS_OF_STEP {
+            return vec![self];
+        }
+        let tags = Self { tags: self.tags.clone(), ..Self::default() };
+        vec![Self { tags: None, ..self }, tags]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{media, now, object};
+    use super::*;
+    use crate::{MiniatureState, PublishedObject, UploadId};
+    use uuid::Uuid;
+
+    fn ready() -> Media {
+        let published = PublishedObject { key: "k".to_owned(), etag: "e".to_owned() };
+        let miniature = Miniature {
+            upload_id: UploadId::new(Uuid::nil()),
+            size_bytes: 5,
+            key: ThumbnailKey::new(1),
+            state: MiniatureState::Published { source: object("2") },
+            work: None,
+        };
+        let state = State::Ready { source: object("1"), published };
+        Media { work: None, miniature: Some(miniature), ..media(state) }
+    }
+
+    #[test]
+    fn an_edit_changes_what_it_names_and_raises_the_version_once() {
+        let edit = MediaEdit { title: Some("U".parse().unwrap()), ..MediaEdit::default() };
+        let edited = ready().edit(edit.clone(), now());
+        assert_eq!((edited.title.as_str(), edited.version), ("U", ready().version + 1));
+        assert_eq!(edited.edit(edit, now()), edited);
+        assert_eq!(ready().edit(MediaEdit::default(), now()), ready());
+    }
+
+    #[test]
+    fn who_loses_sight_of_a_media_loses_its_miniature() {
+        let to = |visibility| MediaEdit { visibility: Some(visibility), ..MediaEdit::default() };
+        assert!(ready().is_hidden_by(&to(Visibility::Private)));
+        assert!(!ready().is_hidden_by(&to(Visibility::Members)));
+        assert!(!Media { visibility: Visibility::Private, ..ready() }.is_hidden_by(&to(Visibility::Private)));
+        let moved = ready().with_thumbnail_key(ThumbnailKey::new(2), now());
+        assert_eq!(moved.miniature.unwrap().key, ThumbnailKey::new(2));
+        assert_eq!(moved.retired_thumbnail_keys, [ThumbnailKey::new(1)]);
+        assert_eq!(moved.work, Some(Work { kind: WorkKind::Leftovers, due: now() }));
+    }
+
+    #[test]
+    fn a_deletion_waits_for_what_may_still_be_published() {
+        let due = |media: &Media| media.begin_deletion(now()).work.unwrap().due;
+        assert_eq!(due(&ready()), now());
+        let processing = State::Processing { source: object("1"), copy_upload_id: None };
+        assert_eq!(due(&media(processing)), now().plus(PROCESSING_ENDS));
+        let deleting = ready().begin_deletion(now());
+        assert_eq!((deleting.status(), deleting.claims_digest), (Status::Deleting, false));
+        // It counts until its files are gone.
+        assert_eq!(deleting.reserved_bytes, ready().reserved_bytes);
+    }
+
+    #[test]
+    fn an_edit_of_all_words_and_tags_is_two_steps() {
+        let many = |first: char| -> Title {
+            let words: Vec<String> =
+                (b'a'..b'w').map(|last| format!("{first}{}", char::from(last))).collect();
+            words.join(" ").parse().unwrap()
+        };
+        let tags = |first: char| -> Vec<Tag> {
+            (0..20).map(|number| format!("{first}{number}").parse().unwrap()).collect()
+        };
+        let media = Media { title: many('a'), tags: tags('a'), ..ready() };
+        let edit = MediaEdit { title: Some(many('b')), tags: Some(tags('b')), ..MediaEdit::default() };
+        let steps = edit.clone().steps(&media);
+        assert_eq!(steps.len(), 1, "{steps:?}");
+        let words: Vec<String> = (0..40).map(|number| format!("{number:02}")).collect();
+        let long: Title = words.join(" ").parse().unwrap();
+        let steps = MediaEdit { title: Some(long), ..edit }.steps(&media);
+        assert_eq!(steps.len(), 2);
+        assert!(steps[0].tags.is_none() && steps[1].title.is_none() && steps[1].tags.is_some());
+    }
+}
