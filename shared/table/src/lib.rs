@@ -46,7 +46,7 @@ use uuid::Uuid;
 
 pub use error::{ChangeError, CreateUserError, TableError};
 pub use media::{MediaChange, Record};
-pub use uploads::{Announced, Announcement};
+pub use uploads::{Announced, Announcement, Outcomes};
 pub use work::DueWork;
 
 /// The table.
