@@ -105,6 +105,7 @@ macro_rules! function_crates {
 }
 
 function_crates!(
+    bulk_upload,
     check_health,
     create_admin,
     create_media,
