@@ -40,6 +40,8 @@ fn expected() -> Vec<(&'static str, &'static str, Answered)> {
         ("log-in", "wrong-password", Http(401, Some("credentials_invalid"))),
         ("create-media", "no-token", Http(401, Some("token_missing"))),
         ("create-media", "invalid-token", Http(401, Some("token_invalid"))),
+        ("bulk-upload", "no-token", Http(401, Some("token_missing"))),
+        ("bulk-upload", "invalid-token", Http(401, Some("token_invalid"))),
         ("get-media", "no-token", Http(401, Some("token_missing"))),
         ("create-stream-url", "no-token", Http(401, Some("token_missing"))),
         ("stream-media", "no-token", Http(401, Some("token_missing"))),
