@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use api::body::{MediaBody, UploadBody};
+use api::body::AnnouncedBody;
 use api::uploads::{Begun, FileRequest, Uploads};
 use api::{Access, Answer, Environment, Function, Problem, Request, StartError, http_function};
 use domain::may_upload;
 use http::StatusCode;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 const CANONICAL: &str = "POST /media";
 
@@ -18,21 +16,6 @@ const SIGNED_PARTS: usize = 10;
 struct State {
     access: Access,
     uploads: Uploads,
-}
-
-/// What is answered.
-#[derive(Serialize, ToSchema)]
-struct Created<'a> {
-    media: MediaBody<'a>,
-    /// How to send the file, unless it is there already.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upload: Option<UploadBody>,
-    /// How to send the miniature, if one was announced and is awaited.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    miniature_upload: Option<UploadBody>,
-    /// `true` if the caller has uploaded the same bytes before, and nothing is to be sent.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    duplicate: bool,
 }
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS` and the variables of [`Uploads::of`].
@@ -53,8 +36,8 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     ),
     request_body = FileRequest,
     responses(
-        (status = 201, body = Created),
-        (status = 200, description = "The caller has announced the same SHA-256 and size before.", body = Created),
+        (status = 201, body = AnnouncedBody),
+        (status = 200, description = "The caller has announced the same SHA-256 and size before.", body = AnnouncedBody),
         (
             status = 401,
             description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
@@ -76,13 +59,11 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let asked = FileRequest::take(request.json_fields(CANONICAL)?, state.uploads.limits())?;
     let api_url = request.api_url();
     let begun = state.uploads.begin(&caller, asked, key, SIGNED_PARTS, &api_url).await?;
-    answer(&begun.media.id.to_string(), begun, &api_url)
+    answer(&begun, &api_url)
 }
 
-fn answer(media_id: &str, begun: Begun, api_url: &str) -> Result<Answer, Problem> {
-    let Begun { media, upload, miniature_upload, is_known } = begun;
-    let duplicate = is_known && upload.is_none();
-    let body = Created { media: MediaBody::new(&media, None, api_url), upload, miniature_upload, duplicate };
-    let status = if is_known { StatusCode::OK } else { StatusCode::CREATED };
-    Answer::json(status, &body)?.header(http::header::LOCATION, &format!("/media/{media_id}"))
+fn answer(begun: &Begun, api_url: &str) -> Result<Answer, Problem> {
+    let status = if begun.is_known { StatusCode::OK } else { StatusCode::CREATED };
+    let location = format!("/media/{}", begun.media.id);
+    Answer::json(status, &AnnouncedBody::new(begun, api_url))?.header(http::header::LOCATION, &location)
 }

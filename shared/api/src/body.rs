@@ -9,6 +9,8 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
+use crate::uploads::Begun;
+
 /// A user.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = User)]
@@ -219,6 +221,35 @@ pub enum UploadBody {
         #[schema(format = "uri")]
         list_parts_url: String,
     },
+}
+
+/// What announcing a file came to.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AnnouncedMedia)]
+pub struct AnnouncedBody<'a> {
+    /// The media.
+    pub media: MediaBody<'a>,
+    /// How to send the file, unless it is there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upload: Option<&'a UploadBody>,
+    /// How to send the miniature, if one was announced and is awaited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub miniature_upload: Option<&'a UploadBody>,
+    /// `true` if the caller has uploaded the same bytes before, and nothing is to be sent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub duplicate: bool,
+}
+
+impl<'a> AnnouncedBody<'a> {
+    /// Of a file that was announced to the API at `api_url`.
+    pub fn new(begun: &'a Begun, api_url: &str) -> Self {
+        Self {
+            media: MediaBody::new(&begun.media, None, api_url),
+            upload: begun.upload.as_ref(),
+            miniature_upload: begun.miniature_upload.as_ref(),
+            duplicate: begun.is_known && begun.upload.is_none(),
+        }
+    }
 }
 
 /// A part to be sent: one PUT of just its bytes.

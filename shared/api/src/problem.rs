@@ -107,6 +107,9 @@ codes! {
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Temporarily unavailable";
 }
 
+/// How many wrong fields are told at most.
+const MAX_FIELD_ERRORS: usize = 100;
+
 /// One wrong field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
@@ -173,12 +176,16 @@ impl Problem {
         Self { missing, ..Self::new(Code::PartsIncomplete, detail) }
     }
 
-    /// Fields are wrong.
-    pub fn invalid(errors: Vec<FieldError>) -> Self {
+    /// Fields are wrong. Of very many, the first are told: the answer has to stay below what Lambda sends.
+    pub fn invalid(mut errors: Vec<FieldError>) -> Self {
         let detail = match errors.as_slice() {
             [one] => format!("{} {}.", one.pointer, one.detail.trim_end_matches('.')),
-            _ => format!("{} fields are wrong; see errors.", errors.len()),
+            all if all.len() > MAX_FIELD_ERRORS => {
+                format!("{} fields are wrong; errors has the first {MAX_FIELD_ERRORS}.", all.len())
+            }
+            all => format!("{} fields are wrong; see errors.", all.len()),
         };
+        errors.truncate(MAX_FIELD_ERRORS);
         Self { errors, ..Self::new(Code::Invalid, detail) }
     }
 
@@ -340,6 +347,17 @@ mod tests {
         texts.sort_unstable();
         texts.dedup();
         assert_eq!(texts.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn of_very_many_wrong_fields_the_first_are_told() {
+        let errors = |count: usize| {
+            let error = |index| FieldError { pointer: format!("/{index}"), detail: "is wrong".to_owned() };
+            let problem = Problem::invalid((0..count).map(error).collect());
+            (problem.errors.len(), problem.detail)
+        };
+        assert_eq!(errors(100), (100, "100 fields are wrong; see errors.".to_owned()));
+        assert_eq!(errors(101), (100, "101 fields are wrong; errors has the first 100.".to_owned()));
     }
 
     #[test]

@@ -55,7 +55,7 @@ use uuid::Uuid;
 pub use error::{ChangeError, ChangeUserError, CreateUserError, TableError};
 pub use listing::Found;
 pub use media::{MediaChange, Record};
-pub use uploads::{Announced, Announcement};
+pub use uploads::{Announced, Announcement, Outcomes};
 pub use work::DueWork;
 
 /// The table.

@@ -21,6 +21,9 @@ use crate::work::put_work;
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>
 const MAX_WRITES: usize = 100;
 
+/// How many of them are the owner's usage.
+const USAGE_WRITES: usize = 1;
+
 /// How long an idempotency key is remembered.
 const KEY_REMEMBERED: Duration = Duration::from_hours(24);
 
@@ -56,6 +59,15 @@ pub enum Announced {
     QuotaExceeded,
 }
 
+/// What became of announcements.
+#[derive(Debug)]
+pub struct Outcomes {
+    /// Of each, in their order. `None` if the table failed before it was settled: it may be recorded or not.
+    pub announced: Vec<Option<Announced>>,
+    /// How the table failed, if it did.
+    pub failure: Option<TableError>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct StoredDigest {
     media_id: MediaId,
@@ -79,21 +91,33 @@ enum Guard {
 
 impl Table {
     /// Records announcements of one owner, each whole or not at all, in as few transactions as they fit into; and answers
-    /// what became of each. Together they reserve at most what is left of `quota_bytes`.
+    /// what became of each. Together they reserve at most what is left of `quota_bytes`. If the table fails halfway, what
+    /// was settled before stays so.
     pub async fn announce(
         &self,
         announcements: &[Announcement],
         quota_bytes: SizeBytes,
         now: Timestamp,
-    ) -> Result<Vec<Announced>, TableError> {
-        let mut outcomes: Vec<Option<Announced>> = vec![None; announcements.len()];
+    ) -> Outcomes {
+        let mut announced = vec![None; announcements.len()];
+        let settled = self.announce_into(&mut announced, announcements, quota_bytes, now).await;
+        Outcomes { announced, failure: settled.err() }
+    }
+
+    async fn announce_into(
+        &self,
+        outcomes: &mut [Option<Announced>],
+        announcements: &[Announcement],
+        quota_bytes: SizeBytes,
+        now: Timestamp,
+    ) -> Result<(), TableError> {
         // Where a quota does not take a whole batch, what still fits is found one by one.
         let mut is_one_by_one = false;
         loop {
             let waiting = (0..announcements.len()).filter(|index| outcomes[*index].is_none());
             let batch = self.batch(announcements, waiting, is_one_by_one, quota_bytes, now)?;
             if batch.members.is_empty() {
-                break;
+                return Ok(());
             }
             match self.commit(batch.transaction).await? {
                 Committed::Yes => {
@@ -116,7 +140,6 @@ impl Table {
                 }
             }
         }
-        Ok(outcomes.into_iter().flatten().collect())
     }
 
     /// A transaction of the first announcements that fit into one, no item of it written twice.
@@ -132,12 +155,15 @@ impl Table {
         let (mut reserved_bytes, mut digests) = (0_u64, BTreeSet::new());
         for index in waiting {
             let announcement = &announcements[index];
-            let digest = digest_key(&announcement.media).map(|key| key.sort);
-            let is_full = batch.transaction.len() + MOST_WRITES_OF_ONE + 1 > MAX_WRITES;
-            if is_full || (is_one_by_one && !batch.members.is_empty()) || digests.contains(&digest) {
+            let is_full = batch.transaction.len() + announcement.writes() + USAGE_WRITES > MAX_WRITES;
+            if is_full || (is_one_by_one && !batch.members.is_empty()) {
                 break;
             }
-            digests.extend(digest.map(Some));
+            // Of two with the same digest, the second one meets the first where that is recorded.
+            let digest = digest_key(&announcement.media).map(|key| key.sort);
+            if digest.is_some_and(|digest| !digests.insert(digest)) {
+                continue;
+            }
             reserved_bytes = reserved_bytes.saturating_add(announcement.media.reserved_bytes);
             batch = batch.with(index, announcement, now)?;
         }
@@ -177,8 +203,14 @@ impl Table {
     }
 }
 
-/// Media, two uploads, two work items, digest and idempotency key.
-const MOST_WRITES_OF_ONE: usize = 7;
+impl Announcement {
+    /// How many writes it takes: those of its media, its uploads with the work that each one is, its digest and its
+    /// idempotency key.
+    fn writes(&self) -> usize {
+        let keys = usize::from(self.request.is_some()) + usize::from(digest_key(&self.media).is_some());
+        1 + 2 * self.uploads.len() + keys
+    }
+}
 
 /// Announcements that are recorded together.
 struct Batch {

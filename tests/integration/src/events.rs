@@ -54,6 +54,8 @@ fn expected() -> Vec<(&'static str, &'static str, Answered)> {
         ("set-password", "no-token", Http(401, Some("token_missing"))),
         ("create-media", "no-token", Http(401, Some("token_missing"))),
         ("create-media", "invalid-token", Http(401, Some("token_invalid"))),
+        ("bulk-upload", "no-token", Http(401, Some("token_missing"))),
+        ("bulk-upload", "invalid-token", Http(401, Some("token_invalid"))),
         ("get-media", "no-token", Http(401, Some("token_missing"))),
         ("create-stream-url", "no-token", Http(401, Some("token_missing"))),
         ("stream-media", "no-token", Http(401, Some("token_missing"))),

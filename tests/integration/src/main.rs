@@ -7,13 +7,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod accounts;
+mod bulk;
 mod cloud_formation;
 mod events;
 mod faults;
 mod media_files;
+mod methods;
 mod permissions;
 mod platform;
 mod processing;
+mod quota;
+mod repeats;
 mod routes;
 mod sessions;
 mod streaming;
@@ -83,6 +87,10 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         users::tests(),
         tokens::tests(),
         uploads::tests(),
+        methods::tests(),
+        bulk::tests(),
+        repeats::tests(),
+        quota::tests(),
         media_files::tests(),
         processing::tests(),
         streaming::tests(),

@@ -104,6 +104,12 @@ async fn do_everything(platform: &Platform) {
     let created = as_user(Method::POST, "/media".to_owned()).json(&file.announcement()).send().await.unwrap();
     let created = created.json::<Value>().await.unwrap_or_default();
     let Some(media_id) = created["media"]["id"].as_str() else { return };
+    // In parts, which S3 is told of first.
+    let mut in_parts = File::video().announcement();
+    in_parts["upload_method"] = json!("multipart");
+    let _ = as_user(Method::POST, "/media".to_owned()).json(&in_parts).send().await;
+    let files = json!({"files": [in_parts]});
+    let _ = as_user(Method::POST, "/api/v1/bulk-upload".to_owned()).json(&files).send().await;
     // A message that cannot be read, an object that is not there, and one that is.
     let queue = platform.queue("IngestQueue");
     platform.aws().queues().send(&queue, "no event").unwrap();

@@ -274,7 +274,7 @@ impl Platform {
         aws_sdk_dynamodb::Client::new(&self.sdk_configuration())
     }
 
-    fn sdk_configuration(&self) -> aws_types::SdkConfig {
+    pub(crate) fn sdk_configuration(&self) -> aws_types::SdkConfig {
         use aws_sdk_s3::config::{BehaviorVersion, Region, SharedCredentialsProvider};
         let credentials = Aws::operator_credentials();
         let credentials = Credentials::new(

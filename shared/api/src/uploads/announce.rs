@@ -9,7 +9,7 @@ use domain::{
 };
 use futures::stream::{self, StreamExt as _};
 use ring::rand::SystemRandom;
-use table::{Announced, Announcement, Record, Table};
+use table::{Announced, Announcement, Outcomes, Record, Table};
 
 use crate::body::UploadBody;
 use crate::environment::{Clock, Environment, EnvironmentError};
@@ -73,8 +73,8 @@ impl Uploads {
     /// Opens a connection to the table, and has credentials ready.
     pub async fn warm_up(&self) {
         tokio::join!(
-            warm_up("table", self.table.open_for_users()),
-            warm_up("credentials", self.signer.prepare()),
+            Box::pin(warm_up("table", self.table.open_for_users())),
+            Box::pin(warm_up("credentials", self.signer.prepare())),
         );
     }
 
@@ -87,20 +87,33 @@ impl Uploads {
         signed_parts: usize,
         api_url: &str,
     ) -> Result<Begun, Problem> {
-        let request = match key {
-            Some(key) => Some(IdempotentRequest { key, file_index: None, request_sha256: asked.sha256()? }),
-            None => None,
-        };
-        let mut begun = self.begin_all(caller, vec![(asked, request)], signed_parts, api_url).await?;
+        let asked = named(asked, key, None);
+        let mut begun = self.begin_each(caller, vec![asked], signed_parts, api_url).await?;
         begun.pop().unwrap_or_else(|| Err(Problem::internal("a file was announced without an outcome")))
     }
 
-    /// Announces files, and answers for each on its own, in their order: one that cannot be taken fails no other. If the
-    /// table fails halfway, some may be recorded; who sends the request again under its idempotency key gets those.
+    /// Announces files, and answers for each on its own, in their order: one that cannot be taken fails no other, nor does
+    /// one that was refused before. If the table fails halfway, those that it did not get to are told to try again; under
+    /// an idempotency key the others are answered again then.
     pub async fn begin_all(
         &self,
         caller: &Caller,
-        asked: Vec<(FileRequest, Option<IdempotentRequest>)>,
+        asked: Vec<Result<FileRequest, Problem>>,
+        key: Option<&IdempotencyKey>,
+        signed_parts: usize,
+        api_url: &str,
+    ) -> Result<Vec<Result<Begun, Problem>>, Problem> {
+        let asked = asked.into_iter().enumerate().map(|(index, asked)| {
+            let file_index = u8::try_from(index).map_err(Problem::internal)?;
+            named(asked?, key.cloned(), Some(file_index))
+        });
+        self.begin_each(caller, asked.collect(), signed_parts, api_url).await
+    }
+
+    async fn begin_each(
+        &self,
+        caller: &Caller,
+        asked: Vec<Result<NamedRequest, Problem>>,
         signed_parts: usize,
         api_url: &str,
     ) -> Result<Vec<Result<Begun, Problem>>, Problem> {
@@ -108,19 +121,28 @@ impl Uploads {
         // Before anything is recorded that could not be signed.
         self.signer.prepare().await?;
         let drafts: Vec<Result<Announcement, Problem>> = stream::iter(asked)
-            .map(|(asked, request)| self.draft(caller, asked, request, now))
+            .map(|asked| async { self.draft(caller, asked?, now).await })
             .buffered(CONCURRENT_FILES)
             .collect()
             .await;
         let announcements: Vec<Announcement> =
             drafts.iter().filter_map(|draft| draft.as_ref().ok().cloned()).collect();
-        let mut outcomes =
-            self.table.announce(&announcements, self.limits.user_quota_bytes, now).await?.into_iter();
+        let Outcomes { announced, failure } =
+            self.table.announce(&announcements, self.limits.user_quota_bytes, now).await;
+        if let Some(error) = failure {
+            if announced.iter().all(Option::is_none) {
+                return Err(error.into());
+            }
+            tracing::error!(%error, "the table failed before all files of a request were recorded");
+        }
+        let mut announced = announced.into_iter();
         let outcomes = drafts.into_iter().map(|draft| {
-            let outcome = draft.is_ok().then(|| outcomes.next()).flatten();
+            let outcome = if draft.is_ok() { announced.next().flatten() } else { None };
             async move {
                 let announcement = draft?;
-                let outcome = outcome.ok_or_else(|| Problem::internal("an announcement has no outcome"))?;
+                // Not withdrawn: it may be recorded.
+                let outcome =
+                    outcome.ok_or_else(|| Problem::unavailable("the table failed before this file"))?;
                 self.answer(announcement, outcome, signed_parts, api_url, now).await
             }
         });
@@ -131,8 +153,7 @@ impl Uploads {
     async fn draft(
         &self,
         caller: &Caller,
-        asked: FileRequest,
-        request: Option<IdempotentRequest>,
+        (asked, request): NamedRequest,
         now: Timestamp,
     ) -> Result<Announcement, Problem> {
         let media_id = MediaId::new(self.clock.new_id());
@@ -208,8 +229,16 @@ impl Uploads {
             }
             Announced::Duplicate { media_id } => {
                 let known = self.known(media_id, signed_parts, api_url, now).await?;
-                let known = known.ok_or_else(|| {
-                    Problem::new(Code::ChangedMeanwhile, "The same file was deleted just now. Try again.")
+                // Its upload may be just about to end: then neither is this file here nor is there a way to send it.
+                let is_there = |known: &Begun| {
+                    known.media.claims_digest
+                        && (known.upload.is_some() || known.media.status() != Status::AwaitingUpload)
+                };
+                let known = known.filter(is_there).ok_or_else(|| {
+                    Problem::new(
+                        Code::ChangedMeanwhile,
+                        "The same file was announced before, and is being given up. Try again in a few minutes.",
+                    )
                 })?;
                 Ok(Begun { is_known: true, ..known })
             }
@@ -246,6 +275,8 @@ impl Uploads {
         if let Some(Miniature { upload_id, state: MiniatureState::AwaitingUpload, .. }) = &media.miniature {
             uploads.extend(self.table.upload(*upload_id, now).await?);
         }
+        // One that has just ended, or is to be ended by the sweep, is not begun again.
+        uploads.retain(|upload| upload.state == UploadState::Open && now < upload.deadline);
         self.sign(media, &uploads, signed_parts, api_url, now).await.map(Some)
     }
 
@@ -273,6 +304,19 @@ impl Uploads {
         let detail = format!("Your files may take {quota} bytes in all. Delete some, or ask for more room.");
         Problem::new(Code::QuotaExceeded, detail)
     }
+}
+
+/// A file, and the request for it if the client named that.
+type NamedRequest = (FileRequest, Option<IdempotentRequest>);
+
+fn named(
+    asked: FileRequest,
+    key: Option<IdempotencyKey>,
+    file_index: Option<u8>,
+) -> Result<NamedRequest, Problem> {
+    let Some(key) = key else { return Ok((asked, None)) };
+    let request = IdempotentRequest { key, file_index, request_sha256: asked.sha256()? };
+    Ok((asked, Some(request)))
 }
 
 fn announced_media(

@@ -6,8 +6,8 @@
 //! - A file is announced whole or not at all: media, uploads, digest, idempotency key, quota and work in one transaction.
 //! - A request that is sent again under its idempotency key, and a file that its owner has already, get the media that is
 //!   there; its upload is signed afresh as long as it is awaited.
-//! - S3's multipart uploads are begun before they are recorded. One whose record is not made is aborted; if that fails
-//!   too, nobody knows its id, and the bucket's lifecycle rule ends it.
+//! - S3's multipart uploads are begun before they are recorded. One whose record is not made is aborted. Where that fails
+//!   too, or the table does not say whether the record is made, the bucket's lifecycle rule ends it.
 
 mod announce;
 mod file_request;

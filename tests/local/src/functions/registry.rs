@@ -105,6 +105,7 @@ macro_rules! function_crates {
 }
 
 function_crates!(
+    bulk_upload,
     change_password,
     check_health,
     create_admin,
