@@ -18,6 +18,10 @@ const LEFTOVERS_DUE: Duration = Duration::from_hours(2);
 /// How long a rejected object is kept, and counts against the quota, in case the rule was wrong.
 const REJECTED_KEPT: Duration = Duration::from_hours(24 * 7);
 
+/// How long processing is left to itself before the sweep first looks, and how long at most before it looks again.
+const STUCK_AFTER: Duration = Duration::from_hours(12);
+const STUCK_FOR_GOOD_AFTER: Duration = Duration::from_hours(4 * 24);
+
 /// What was measured of an accepted object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
@@ -132,6 +136,24 @@ impl Media {
     pub fn look_again(&self, due: Timestamp, now: Timestamp) -> Self {
         let work = self.work.map(|work| Work { due, ..work });
         Self { work, ..self.changed(self.state.clone(), now) }
+    }
+
+    /// The same for its miniature.
+    #[must_use]
+    pub fn look_again_at_miniature(&self, due: Timestamp, now: Timestamp) -> Self {
+        let miniature = self.miniature.clone().map(|miniature| {
+            let work = miniature.work.map(|work| Work { due, ..work });
+            Miniature { work, ..miniature }
+        });
+        Self { miniature, ..self.changed(self.state.clone(), now) }
+    }
+
+    /// When the sweep looks again at a processing that got stuck and was told anew: each time after twice as long. `None`
+    /// once that has been tried for about a week.
+    pub fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
+        let waited = self.work.map_or(Duration::ZERO, |work| self.updated_at.until(work.due));
+        let next = waited.saturating_mul(2).clamp(STUCK_AFTER, STUCK_FOR_GOOD_AFTER);
+        (waited < STUCK_FOR_GOOD_AFTER).then(|| now.plus(next))
     }
 
     /// What to do about an object that arrived under its miniature's key.

@@ -139,6 +139,23 @@ fn an_upload_is_completed_reopened_or_given_up() {
 }
 
 #[test]
+fn stuck_processing_is_looked_at_ever_more_rarely_and_then_no_more() {
+    let hours = |hours| Duration::from_hours(hours);
+    let begun = owed(WorkKind::Processing, hours(12));
+    let mut media = media(State::AwaitingUpload).begin_processing(object("1"), begun, now());
+    let mut waits = Vec::new();
+    // However late the sweep is.
+    let late = hours(100);
+    while let Some(due) = media.next_look(media.work.unwrap().due.plus(late)) {
+        let looked = media.work.unwrap().due.plus(late);
+        waits.push(looked.until(due));
+        media = media.look_again(due, looked);
+        assert_eq!(media.work, Some(Work { kind: WorkKind::Processing, due }));
+    }
+    assert_eq!(waits, [hours(24), hours(48), hours(96)]);
+}
+
+#[test]
 fn a_miniature_counts_while_it_is_there() {
     use crate::{MiniatureState, ThumbnailKey};
     let miniature = Miniature {
@@ -151,6 +168,14 @@ fn a_miniature_counts_while_it_is_there() {
     let awaited =
         Media { miniature: Some(miniature.clone()), reserved_bytes: 15, ..media(State::AwaitingUpload) };
     assert_eq!(awaited.on_miniature_arrival(&object("1")), Arrival::Process);
+    let later = owed(WorkKind::Miniature, Duration::from_hours(1));
+    let with_work =
+        Miniature { work: Some(Work { kind: WorkKind::Miniature, due: now() }), ..miniature.clone() };
+    let expired = Media { miniature: Some(with_work), ..awaited.expire(now()) };
+    let looked_at = expired.look_again_at_miniature(later.due, now());
+    assert_eq!(looked_at.miniature.as_ref().and_then(|miniature| miniature.work), Some(later));
+    // Looking reserves nothing again, and leaves the media's own work alone.
+    assert_eq!((looked_at.reserved_bytes, looked_at.work), (0, expired.work));
     let published =
         awaited.with_miniature(miniature.end(MiniatureState::Published { source: object("1") }), now());
     assert_eq!((published.version, published.reserved_bytes), (2, 15));
