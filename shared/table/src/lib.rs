@@ -47,7 +47,7 @@ use uuid::Uuid;
 pub use error::{ChangeError, CreateUserError, TableError};
 pub use media::{MediaChange, Record};
 pub use uploads::{Announced, Announcement};
-pub use work::DueWork;
+pub use work::{DuePage, DueWork, WorkPlace, work_begins};
 
 /// The table.
 #[derive(Clone, Debug)]
