@@ -116,6 +116,7 @@ function_crates!(
     provision_keys,
     sign_up,
     stream_media,
+    sweep,
     unmatched_route,
     version,
 );
