@@ -12,6 +12,10 @@ use table::{ChangeError, DueWork, MediaChange, Record, TableError};
 
 use crate::{State, leftovers, miniature, processing, upload};
 
+/// How often an item is decided again because its media changed under it: that of a miniature is due with that of its
+/// media.
+const ATTEMPTS: usize = 5;
+
 /// When an item that failed is looked at again.
 const FAILED_DUE: Duration = Duration::from_mins(15);
 
@@ -66,23 +70,30 @@ pub(crate) enum SettleError {
 
 /// Does what an item asks for, if its media still owes it.
 pub(crate) async fn settle(state: &State, due: &DueWork) -> Result<Outcome, SettleError> {
+    // Nobody makes these yet, and their media may be gone already: they are never forgotten.
     if matches!(due.work.kind, WorkKind::MediaDeletion | WorkKind::UserDeletion) {
         return Err(SettleError::Unknown);
     }
-    let Record::Media(media) = state.table.media(due.media_id, state.clock.now()).await? else {
-        state.table.forget_work(due).await?;
-        return Ok(Outcome::Forgotten);
-    };
-    if !due.is_owed_by(&media) {
-        return Ok(Outcome::Overtaken);
+    for _ in 0..ATTEMPTS {
+        let Record::Media(media) = state.table.media(due.media_id, state.clock.now()).await? else {
+            state.table.forget_work(due).await?;
+            return Ok(Outcome::Forgotten);
+        };
+        if !due.is_owed_by(&media) {
+            break;
+        }
+        let outcome = match due.work.kind {
+            WorkKind::Upload => upload::settle(state, &media).await?,
+            WorkKind::Miniature => miniature::settle(state, &media).await?,
+            WorkKind::Processing => processing::settle(state, &media).await?,
+            WorkKind::Leftovers => leftovers::settle(state, &media).await?,
+            WorkKind::MediaDeletion | WorkKind::UserDeletion => return Err(SettleError::Unknown),
+        };
+        if outcome != Outcome::Overtaken {
+            return Ok(outcome);
+        }
     }
-    match due.work.kind {
-        WorkKind::Upload => upload::settle(state, &media).await,
-        WorkKind::Miniature => miniature::settle(state, &media).await,
-        WorkKind::Processing => processing::settle(state, &media).await,
-        WorkKind::Leftovers => leftovers::settle(state, &media).await,
-        WorkKind::MediaDeletion | WorkKind::UserDeletion => Err(SettleError::Unknown),
-    }
+    Ok(Outcome::Overtaken)
 }
 
 /// Puts an item off that failed, so that what fails each time is not what each sweep begins with.

@@ -16,6 +16,7 @@ mod platform;
 mod processing;
 mod routes;
 mod streaming;
+mod sweep;
 mod tokens;
 mod uploads;
 
@@ -82,6 +83,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         media_files::tests(),
         processing::tests(),
         streaming::tests(),
+        sweep::tests(),
         faults::tests(),
         permissions::tests(),
         cloud_formation::tests(),

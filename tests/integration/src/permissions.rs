@@ -124,6 +124,7 @@ async fn do_everything(platform: &Platform) {
         platform.set_clock_offset(31 * 60);
         let _ = platform.http.get(stream_url).send().await;
     }
+    crate::sweep::sweep_everything(platform, token).await;
 }
 
 async fn a_function_cannot_do_what_another_may(platform: &Platform) {

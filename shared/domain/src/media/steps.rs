@@ -18,9 +18,9 @@ const LEFTOVERS_DUE: Duration = Duration::from_hours(2);
 /// How long a rejected object is kept, and counts against the quota, in case the rule was wrong.
 const REJECTED_KEPT: Duration = Duration::from_hours(24 * 7);
 
-/// How long processing is left to itself before the sweep first looks, and how long at most before it looks again.
+/// How long processing that got stuck is left to itself at least, and how long at most before it is given up.
 const STUCK_AFTER: Duration = Duration::from_hours(12);
-const STUCK_FOR_GOOD_AFTER: Duration = Duration::from_hours(4 * 24);
+const STUCK_FOR_GOOD_AFTER: Duration = Duration::from_hours(3 * 24);
 
 /// What was measured of an accepted object.
 #[derive(Clone, Debug, PartialEq)]
@@ -152,7 +152,7 @@ impl Media {
     /// once that has been tried for about a week.
     pub fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
         let waited = self.work.map_or(Duration::ZERO, |work| self.updated_at.until(work.due));
-        let next = waited.saturating_mul(2).clamp(STUCK_AFTER, STUCK_FOR_GOOD_AFTER);
+        let next = waited.saturating_mul(2).max(STUCK_AFTER);
         (waited < STUCK_FOR_GOOD_AFTER).then(|| now.plus(next))
     }
 
