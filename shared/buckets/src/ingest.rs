@@ -5,7 +5,6 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::head_object::{HeadObjectError, HeadObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
@@ -20,7 +19,7 @@ use domain::{
 use probe::ByteSource;
 
 use crate::error::BucketError;
-use crate::multipart::{Completed, Multipart, object_version};
+use crate::multipart::{Completed, Multipart, object_version, without_own_checksum};
 
 const HEAD_OBJECT: &str = "HeadObject";
 
@@ -177,14 +176,11 @@ impl IngestBucket {
         content_type: &UploadContentType,
     ) -> Result<String, BucketError> {
         const OPERATION: &str = "CreateMultipartUpload";
-        // By default the SDK declares an algorithm of its own.
-        let configuration = aws_sdk_s3::Config::builder()
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
         let create = self.client.create_multipart_upload().bucket(&self.name).key(key.to_string());
         let answer = create
             .content_type(content_type.as_str())
             .customize()
-            .config_override(configuration)
+            .config_override(without_own_checksum())
             .send()
             .await
             .map_err(|error| BucketError::of(OPERATION, &error))?;

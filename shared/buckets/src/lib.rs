@@ -29,7 +29,10 @@
 //! | `IngestBucket::abort_multipart` | `s3:AbortMultipartUpload` on `uploads/*` |
 //! | `IngestBucket::delete_version` | `s3:DeleteObjectVersion` on `uploads/*` |
 //! | `IngestBucket::delete_all` | what `head_current` and `delete_version` need |
-//! | `MediaBucket::publish` | `s3:GetObjectVersion` on the ingest bucket's `uploads/*`, `s3:PutObject` on the media bucket's `media/*` |
+//! | `MediaBucket::publish`, `publish_thumbnail` | `s3:GetObjectVersion` on the ingest bucket's `uploads/*`, `s3:PutObject` on the media bucket's `media/*` |
+//! | `MediaBucket::begin_copy` | `s3:PutObject` on `media/*` |
+//! | `MediaBucket::copy_parts` | what `publish` needs; `s3:ListMultipartUploadParts` and `s3:GetObject` on `media/*`, and `s3:ListBucket` on the media bucket |
+//! | `MediaBucket::abort_copy` | `s3:AbortMultipartUpload` on `media/*` |
 //! | `IngestBucket::check`, `MediaBucket::check` | `s3:ListBucket` |
 //! | `UploadSigner` | `sts:AssumeRole` on a role with `s3:PutObject` on `uploads/*` |
 //! | `PlaybackSigner` | `sts:AssumeRole` on a role with `s3:GetObject` on `media/*` |
@@ -49,7 +52,7 @@ mod vectors;
 pub use assumed_role::AssumedRole;
 pub use error::BucketError;
 pub use ingest::{Deletion, IngestBucket, PutOutcome, S3Source};
-pub use media::MediaBucket;
+pub use media::{CopyProgress, MediaBucket, Publishing, thumbnail_object_key};
 pub use multipart::Completed;
 pub use playback::{PlaybackMethod, PlaybackSigner, SignedUrl};
 pub use upload::{PresignedPost, PresignedPut, SignedPart, UploadSigner};

@@ -1,22 +1,34 @@
-//! The media bucket: where files are published.
+//! The media bucket: where files and their thumbnails are published.
+//!
+//! A file up to 5 GiB is copied by one request, a larger one in parts, see [`copy`].
+
+mod copy;
+
+pub use copy::{CopyProgress, Publishing};
 
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::copy_object::builders::CopyObjectFluentBuilder;
 use aws_sdk_s3::types::MetadataDirective;
-use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
-use domain::{ContentType, Filename, MediaId, ObjectVersion, PublishedObject, SourceKey};
+use domain::{
+    ContentType, Filename, ImageType, MediaId, ObjectVersion, PublishedObject, SourceKey, ThumbnailKey,
+};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::error::BucketError;
 use crate::ingest::{IngestBucket, check, s3_configuration};
+use crate::multipart::patient;
 
-/// How long one copy may take. S3 copies up to 5 GiB in one request and answers when it is done.
+/// How long one request may copy. S3 answers when it is done, with up to 5 GiB.
 const COPY_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// A published file never changes under its key; whoever may read it may keep it.
 const CACHE_CONTROL: &str = "private, max-age=31536000, immutable";
+
+/// Whoever knows the address of a thumbnail may see it, and may let others keep it.
+const THUMBNAIL_CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 
 /// RFC 8187, `attr-char`: what may stand unescaped in `filename*`.
 const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
@@ -38,15 +50,24 @@ const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
 pub struct MediaBucket {
     client: Client,
     name: String,
+    publishing: Publishing,
 }
 
 impl MediaBucket {
     /// The bucket of this name.
     pub fn new(configuration: &SdkConfig, name: impl Into<String>) -> Self {
-        Self { client: Client::from_conf(s3_configuration(configuration).build()), name: name.into() }
+        let client = Client::from_conf(s3_configuration(configuration).build());
+        Self { client, name: name.into(), publishing: Publishing::default() }
     }
 
-    /// Copies one version of an uploaded object here, inside S3. The same object published again has the same key.
+    /// With files cut otherwise than S3's limits suggest.
+    #[must_use]
+    pub fn with_publishing(self, publishing: Publishing) -> Self {
+        Self { publishing, ..self }
+    }
+
+    /// Copies one version of an uploaded object here, inside S3: one of those that are not [copied in
+    /// parts](Self::copies_in_parts). The same object published again has the same key.
     pub async fn publish(
         &self,
         ingest: &IngestBucket,
@@ -55,34 +76,54 @@ impl MediaBucket {
         content_type: &ContentType,
         filename: &Filename,
     ) -> Result<PublishedObject, BucketError> {
-        const OPERATION: &str = "CopyObject";
-        let key = published_key(source.media_id);
-        let version_id = utf8_percent_encode(&version.version_id, NON_ALPHANUMERIC);
-        let timeouts = TimeoutConfig::builder()
-            .read_timeout(COPY_TIMEOUT)
-            .operation_attempt_timeout(COPY_TIMEOUT)
-            .operation_timeout(COPY_TIMEOUT * 2)
-            .build();
-        let answer = self
+        let copy = self
             .client
             .copy_object()
-            .bucket(&self.name)
-            .key(&key)
-            // Neither the bucket's name nor a source key has a character that would have to be escaped.
-            .copy_source(format!("{}/{source}?versionId={version_id}", ingest.name()))
-            .copy_source_if_match(format!("\"{}\"", version.etag))
-            .metadata_directive(MetadataDirective::Replace)
             .content_type(content_type.as_str())
             .content_disposition(content_disposition(filename))
-            .cache_control(CACHE_CONTROL)
+            .cache_control(CACHE_CONTROL);
+        self.copy_object(copy, ingest, source, version, published_key(source.media_id)).await
+    }
+
+    /// Copies one version of an uploaded image here, as the thumbnail of its media with this key.
+    pub async fn publish_thumbnail(
+        &self,
+        ingest: &IngestBucket,
+        source: &SourceKey,
+        version: &ObjectVersion,
+        key: &ThumbnailKey,
+        image_type: ImageType,
+    ) -> Result<PublishedObject, BucketError> {
+        let copy = self
+            .client
+            .copy_object()
+            .content_type(image_type.as_str())
+            .cache_control(THUMBNAIL_CACHE_CONTROL);
+        self.copy_object(copy, ingest, source, version, thumbnail_object_key(source.media_id, key)).await
+    }
+
+    async fn copy_object(
+        &self,
+        copy: CopyObjectFluentBuilder,
+        ingest: &IngestBucket,
+        source: &SourceKey,
+        version: &ObjectVersion,
+        key: String,
+    ) -> Result<PublishedObject, BucketError> {
+        const OPERATION: &str = "CopyObject";
+        let answer = copy
+            .bucket(&self.name)
+            .key(&key)
+            .copy_source(copy_source(ingest, source, version))
+            .copy_source_if_match(format!("\"{}\"", version.etag))
+            .metadata_directive(MetadataDirective::Replace)
             .customize()
-            .config_override(aws_sdk_s3::Config::builder().timeout_config(timeouts))
+            .config_override(patient(COPY_TIMEOUT, COPY_TIMEOUT * 2))
             .send()
             .await
             .map_err(|error| BucketError::of(OPERATION, &error))?;
-        let etag = answer.copy_object_result.and_then(|result| result.e_tag).ok_or_else(|| {
-            BucketError::Unavailable { operation: OPERATION, reason: "the answer has no ETag".to_owned() }
-        })?;
+        let etag = answer.copy_object_result.and_then(|result| result.e_tag);
+        let etag = etag.ok_or_else(|| BucketError::unreadable(OPERATION, "ETag"))?;
         Ok(PublishedObject { key, etag: etag.trim_matches('"').to_owned() })
     }
 
@@ -96,6 +137,18 @@ fn published_key(media_id: MediaId) -> String {
     format!("media/{media_id}/source")
 }
 
+/// Under which key of the media bucket a thumbnail is published.
+pub fn thumbnail_object_key(media_id: MediaId, key: &ThumbnailKey) -> String {
+    format!("media/{media_id}/thumbnail/{key}")
+}
+
+/// One version of an uploaded object, as `x-amz-copy-source` names it.
+fn copy_source(ingest: &IngestBucket, source: &SourceKey, version: &ObjectVersion) -> String {
+    // Neither the bucket's name nor a source key has a character that would have to be escaped.
+    let version_id = utf8_percent_encode(&version.version_id, NON_ALPHANUMERIC);
+    format!("{}/{source}?versionId={version_id}", ingest.name())
+}
+
 /// Shown in the browser, and saved under the client's own name (RFC 6266), whatever script it is in.
 fn content_disposition(filename: &Filename) -> String {
     format!("inline; filename*=UTF-8''{}", utf8_percent_encode(filename.as_str(), NOT_ATTR_CHAR))
@@ -104,6 +157,15 @@ fn content_disposition(filename: &Filename) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thumbnail_has_an_address_that_nobody_can_guess() {
+        let media_id: MediaId = "019a9f3e-7c00-7abc-8def-0123456789ab".parse().unwrap();
+        assert_eq!(
+            thumbnail_object_key(media_id, &ThumbnailKey::new(0xab)),
+            "media/019a9f3e-7c00-7abc-8def-0123456789ab/thumbnail/000000000000000000000000000000ab"
+        );
+    }
 
     #[test]
     fn a_filename_cannot_break_out_of_its_header() {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::StalledStreamProtectionConfig;
+use aws_sdk_s3::config::{RequestChecksumCalculation, StalledStreamProtectionConfig};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Part};
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -138,6 +138,12 @@ pub(crate) fn patient(attempt: Duration, all_attempts: Duration) -> aws_sdk_s3::
     aws_sdk_s3::Config::builder()
         .timeout_config(timeouts)
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+}
+
+/// For beginning an upload whose parts come without checksums: by default the SDK declares an algorithm of its own, and
+/// S3 refuses what comes without it.
+pub(crate) fn without_own_checksum() -> aws_sdk_s3::config::Builder {
+    aws_sdk_s3::Config::builder().request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
 }
 
 /// The version that an answer tells of.

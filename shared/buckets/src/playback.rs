@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use domain::{PublishedObject, Timestamp};
+use domain::{MediaId, PublishedObject, ThumbnailKey, Timestamp};
 
 use crate::assumed_role::AssumedRole;
 use crate::error::BucketError;
+use crate::media::thumbnail_object_key;
 use crate::presigning::{presigned_url, presigning, signing_client, signing_configuration};
 
 /// A URL that plays a file until it ends.
@@ -54,11 +55,33 @@ impl PlaybackSigner {
         life: Duration,
         now: Timestamp,
     ) -> Result<SignedUrl, BucketError> {
+        self.presign_key(method, &object.key, life, now).await
+    }
+
+    /// A URL to fetch a published thumbnail for up to `life`.
+    pub async fn presign_thumbnail(
+        &self,
+        media_id: MediaId,
+        key: &ThumbnailKey,
+        life: Duration,
+        now: Timestamp,
+    ) -> Result<SignedUrl, BucketError> {
+        let key = thumbnail_object_key(media_id, key);
+        self.presign_key(PlaybackMethod::Get, &key, life, now).await
+    }
+
+    async fn presign_key(
+        &self,
+        method: PlaybackMethod,
+        key: &str,
+        life: Duration,
+        now: Timestamp,
+    ) -> Result<SignedUrl, BucketError> {
         const OPERATION: &str = "presigning playback";
         let session = self.role.session().await?;
         let (presigning, expires_at) = presigning(OPERATION, &session, life, now)?;
         let client = signing_client(&self.configuration, session);
-        let (bucket, key) = (&self.bucket, &object.key);
+        let bucket = &self.bucket;
         let request = match method {
             PlaybackMethod::Get => {
                 let request = client.get_object().bucket(bucket).key(key).presigned(presigning).await;
