@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Failure, Media, PublishedObject, State, Status};
 use crate::{
     ChecksumAlgorithm, Crc64NvmeChecksum, JobType, MediaKind, Miniature, ObjectVersion, SizeBytes,
-    Timestamp, Work, WorkKind,
+    ThumbnailKey, Timestamp, Work, WorkKind,
 };
 
 /// When the sweep looks whether a completed upload's event got lost.
@@ -139,6 +139,14 @@ impl Media {
         match (&self.state, &self.miniature) {
             (State::Rejected { .. } | State::Expired | State::Deleting, _) | (_, None) => Arrival::Discard,
             (_, Some(miniature)) => miniature.on_arrival(object),
+        }
+    }
+
+    /// The key of its thumbnail, if there is one to be shown.
+    pub fn thumbnail(&self) -> Option<&ThumbnailKey> {
+        match self.state {
+            State::Rejected { .. } | State::Expired | State::Deleting => None,
+            _ => self.miniature.as_ref().filter(|one| one.is_published()).map(|one| &one.key),
         }
     }
 

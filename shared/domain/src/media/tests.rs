@@ -167,6 +167,26 @@ fn a_miniature_counts_while_it_is_there() {
 }
 
 #[test]
+fn a_thumbnail_is_shown_while_its_media_is_there() {
+    use crate::{MiniatureState, ThumbnailKey};
+    let awaited = Miniature {
+        upload_id: UploadId::new(Uuid::nil()),
+        size_bytes: 5,
+        key: ThumbnailKey::new(1),
+        state: MiniatureState::AwaitingUpload,
+        work: None,
+    };
+    let published = awaited.end(MiniatureState::Published { source: object("1") });
+    let has_thumbnail = |state: &State, miniature: &Miniature| {
+        Media { miniature: Some(miniature.clone()), ..media(state.clone()) }.thumbnail().is_some()
+    };
+    // In the order of the states: awaiting_upload, completing, processing, ready, rejected, failed, expired, deleting.
+    let shown = [true, true, true, true, false, true, false, false];
+    assert!(every_state(&object("2")).iter().map(|state| has_thumbnail(state, &published)).eq(shown));
+    assert!(every_state(&object("2")).iter().all(|state| !has_thumbnail(state, &awaited)));
+}
+
+#[test]
 fn whoever_goes_on_goes_on_with_the_copy() {
     let source = object("1");
     let copying = State::Processing { source: source.clone(), copy_upload_id: Some("u".to_owned()) };
