@@ -29,7 +29,7 @@ pub use environment::{Clock, Environment, EnvironmentError};
 pub use event::{IncompleteEvent, ObjectCreated, object_created};
 pub use fields::{Fields, UnknownFields, integer, list, text};
 pub use form::FormFile;
-pub use function::{Function, StartError, event_function, run};
+pub use function::{Function, StartError, event_function, long_event_function, run};
 pub use http_function::http_function;
 pub use problem::{Code, FieldError, Problem, ProblemBody};
 pub use queue::{Queue, QueueError};
