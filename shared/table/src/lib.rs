@@ -21,7 +21,7 @@
 //!
 //! | verb | actions, on the table's ARN |
 //! |---|---|
-//! | `user`, `user_id_by_email`, `media`, `upload`, `open_for_users`, `open_for_media`, `check` | `dynamodb:GetItem` |
+//! | `user`, `user_id_by_email`, `media`, `job`, `upload`, `open_for_users`, `open_for_media`, `check` | `dynamodb:GetItem` |
 //! | `upload_and_user`, `open_for_uploads` | `dynamodb:BatchGetItem` |
 //! | `media_with_metadata`, `open_for_metadata`, `due_work` | `dynamodb:Query` |
 //! | `create_user`, `put_session` | `dynamodb:PutItem`, and for an admin `dynamodb:UpdateItem` |

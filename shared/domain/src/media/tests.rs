@@ -55,6 +55,15 @@ fn media(state: State) -> Media {
     }
 }
 
+fn measurement() -> Measurement {
+    Measurement {
+        duration_seconds: 1.5,
+        size_bytes: 12,
+        checksum_crc64nvme: None,
+        checksum_verified: Some(ChecksumAlgorithm::Sha256),
+    }
+}
+
 fn every_state(source: &ObjectVersion) -> Vec<State> {
     let failure = Failure::new("code", "detail");
     let published = PublishedObject { key: "media/1/source".to_owned(), etag: "e".to_owned() };
@@ -90,19 +99,14 @@ fn each_step_raises_the_version_and_settles_what_is_owed() {
     assert!(processing.work.is_some() && processing.is_processing(&source));
     assert!(!processing.is_processing(&object("2")));
 
-    let publishing = processing.begin_publishing(now());
+    let publishing = processing.begin_publishing(measurement(), now());
     assert_eq!((publishing.version, publishing.attempt(JobType::UploadToCdn)), (3, 1));
+    assert_eq!((publishing.size_bytes, publishing.reserved_bytes), (12, 12));
+    assert_eq!(publishing.duration_seconds, Some(1.5));
 
     let published = PublishedObject { key: "k".to_owned(), etag: "e".to_owned() };
-    let measurement = Measurement {
-        duration_seconds: 1.5,
-        size_bytes: 12,
-        checksum_crc64nvme: None,
-        checksum_verified: Some(ChecksumAlgorithm::Sha256),
-    };
-    let ready = publishing.publish(source.clone(), published, measurement, now());
+    let ready = publishing.publish(source.clone(), published, now());
     assert_eq!((ready.version, ready.status(), ready.work), (4, Status::Ready, None));
-    assert_eq!((ready.size_bytes, ready.reserved_bytes), (12, 12));
 
     let rejected = processing.reject(source.clone(), Failure::new("c", "d"), now());
     assert_eq!(
@@ -188,11 +192,46 @@ fn a_miniature_counts_while_it_is_there() {
 }
 
 #[test]
+fn a_thumbnail_is_shown_while_its_media_is_there() {
+    use crate::{MiniatureState, ThumbnailKey};
+    let awaited = Miniature {
+        upload_id: UploadId::new(Uuid::nil()),
+        size_bytes: 5,
+        key: ThumbnailKey::new(1),
+        state: MiniatureState::AwaitingUpload,
+        work: None,
+    };
+    let published = awaited.end(MiniatureState::Published { source: object("1") });
+    let has_thumbnail = |state: &State, miniature: &Miniature| {
+        Media { miniature: Some(miniature.clone()), ..media(state.clone()) }.thumbnail().is_some()
+    };
+    // In the order of the states: awaiting_upload, completing, processing, ready, rejected, failed, expired, deleting.
+    let shown = [true, true, true, true, false, true, false, false];
+    assert!(every_state(&object("2")).iter().map(|state| has_thumbnail(state, &published)).eq(shown));
+    assert!(every_state(&object("2")).iter().all(|state| !has_thumbnail(state, &awaited)));
+}
+
+#[test]
 fn whoever_goes_on_goes_on_with_the_copy() {
     let source = object("1");
     let copying = State::Processing { source: source.clone(), copy_upload_id: Some("u".to_owned()) };
-    let again = media(copying.clone()).begin_processing(source, work(), now());
+    let again = media(copying.clone()).begin_processing(source.clone(), work(), now());
     assert_eq!(again.state, copying);
+
+    let processing = media(State::Processing { source, copy_upload_id: None });
+    assert_eq!(processing.copy_upload_id(), None);
+    let begun = processing.begin_publishing(measurement(), now()).begin_copy("u".to_owned(), now());
+    assert_eq!((&begun.state, begun.copy_upload_id()), (&copying, Some("u")));
+    // Who takes over goes on with the attempt; who has to try again begins one.
+    let continued = begun.continue_publishing(work(), now());
+    assert_eq!((&continued.state, continued.attempt(JobType::UploadToCdn)), (&copying, 1));
+    let retried = begun.retry_publishing(work(), now());
+    assert_eq!((&retried.state, retried.attempt(JobType::UploadToCdn)), (&copying, 2));
+    for goes_on in [continued, retried] {
+        assert_eq!((goes_on.version, goes_on.work), (begun.version + 1, Some(work())));
+        assert_eq!(goes_on.attempt(JobType::ExtractMetadata), begun.attempt(JobType::ExtractMetadata));
+    }
+
     let failed = State::Failed { source: object("1"), failure: Failure::new("c", "d") };
     let redriven = media(failed).begin_processing(object("1"), work(), now());
     assert_eq!(redriven.state, State::Processing { source: object("1"), copy_upload_id: None });
@@ -272,13 +311,7 @@ fn next(media: &Media, happening: &Happening) -> Option<Media> {
     Some(match happening {
         Happening::Publish(_) => {
             let published = PublishedObject { key: "k".to_owned(), etag: "e".to_owned() };
-            let measurement = Measurement {
-                duration_seconds: 1.0,
-                size_bytes: 12,
-                checksum_crc64nvme: None,
-                checksum_verified: None,
-            };
-            media.begin_publishing(now()).publish(source, published, measurement, now())
+            media.begin_publishing(measurement(), now()).publish(source, published, now())
         }
         Happening::Reject(_) => media.reject(source, failure, now()),
         _ => media.fail(source, failure, now()),

@@ -111,6 +111,7 @@ function_crates!(
     create_stream_url,
     extract_metadata,
     get_media,
+    get_thumbnail,
     log_in,
     ping,
     provision_keys,

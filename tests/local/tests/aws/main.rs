@@ -11,6 +11,7 @@ mod not_implemented;
 mod object_reads;
 mod objects;
 mod permissions;
+mod platform_buckets;
 mod post_form;
 mod presigned;
 mod queues;

@@ -145,11 +145,11 @@ async fn start_in(directory: &TempDir) -> Aws {
     Aws::start(AwsOptions { data_directory: directory.path().to_owned(), address }).await.unwrap()
 }
 
-fn http_client() -> aws_sdk_s3::config::SharedHttpClient {
+pub(crate) fn http_client() -> aws_sdk_s3::config::SharedHttpClient {
     aws_smithy_http_client::Builder::new().build_http()
 }
 
-fn sdk(credentials: &Credentials) -> SdkCredentials {
+pub(crate) fn sdk(credentials: &Credentials) -> SdkCredentials {
     SdkCredentials::new(
         &credentials.access_key_id,
         &credentials.secret_access_key,
