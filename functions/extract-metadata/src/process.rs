@@ -153,9 +153,7 @@ async fn settled(state: &State, object: &ObjectCreated, media: &Media) -> Result
 /// it is lost.
 async fn gone(state: &State, object: &ObjectCreated, media: &Media) -> Result<Outcome, ProcessError> {
     if media.is_processing(&object.version) {
-        let detail = "The uploaded file is not there any more. Create a new media and upload it again.";
-        let failure = Failure::new("source_missing", detail);
-        let rejected = media.reject(object.version.clone(), failure, state.clock.now());
+        let rejected = media.reject(object.version.clone(), Failure::source_missing(), state.clock.now());
         change(state, media, rejected).await?;
     }
     Ok(Outcome::Gone)
@@ -169,9 +167,7 @@ async fn give_up(state: &State, object: &ObjectCreated) -> Result<(), ProcessErr
         if media.on_arrival(&object.version) != Arrival::Process {
             return Ok(());
         }
-        let detail = "The file could not be processed. It is kept; ask the operator to try again.";
-        let failure = Failure::new("processing_failed", detail);
-        let failed = media.fail(object.version.clone(), failure, state.clock.now());
+        let failed = media.fail(object.version.clone(), Failure::processing_failed(), state.clock.now());
         match change(state, &media, failed).await {
             Err(ProcessError::Contended) => {}
             done => return done,

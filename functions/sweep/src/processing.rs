@@ -1,6 +1,6 @@
 //! Processing that began long ago and has not ended: its message got lost, or its runs keep dying.
 
-use domain::{Failure, Media, Slot, SourceKey, State as MediaState, UploadState};
+use domain::{Failure, Media, Slot, SourceKey, State as MediaState, UploadState, Work};
 use table::MediaChange;
 
 use crate::State;
@@ -8,7 +8,7 @@ use crate::settle::{Outcome, SettleError, open_upload, tell, write, write_media}
 
 /// Settles the processing of a media that owes it: tells the queue once more of the accepted object, each time later than
 /// the time before, and for about a week.
-pub(crate) async fn settle(state: &State, media: &Media) -> Result<Outcome, SettleError> {
+pub(crate) async fn settle(state: &State, media: &Media, work: Work) -> Result<Outcome, SettleError> {
     let MediaState::Processing { source, .. } = &media.state else {
         return Err(SettleError::Unexpected(media.status()));
     };
@@ -21,7 +21,7 @@ pub(crate) async fn settle(state: &State, media: &Media) -> Result<Outcome, Sett
         let change = MediaChange { uploads: vec![upload], ..MediaChange::of(rejected) };
         return write(state, media, change, Outcome::Rejected).await;
     };
-    let Some(due) = media.next_look(now) else {
+    let Some(due) = media.next_look(work, now) else {
         let failed = media.fail(source.clone(), Failure::processing_failed(), now);
         return write_media(state, media, failed, Outcome::GivenUp).await;
     };

@@ -19,10 +19,6 @@ const ATTEMPTS: usize = 5;
 /// When an item that failed is looked at again.
 const FAILED_DUE: Duration = Duration::from_mins(15);
 
-/// When the sweep looks whether a message that it sent was enough. The bucket's lifecycle rule ends what stays stuck: once
-/// the object is gone, its upload is expired.
-pub(crate) const TOLD_DUE: Duration = Duration::from_hours(1);
-
 /// How an item was settled, for now or for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -37,7 +33,7 @@ pub(crate) enum Outcome {
     Expired,
     /// The accepted object is lost.
     Rejected,
-    /// Processing stays stuck: it is left to a redrive.
+    /// It stays stuck: it is left to a redrive, or a miniature to oblivion.
     GivenUp,
     /// What an upload left is removed.
     Removed,
@@ -84,8 +80,8 @@ pub(crate) async fn settle(state: &State, due: &DueWork) -> Result<Outcome, Sett
         }
         let outcome = match due.work.kind {
             WorkKind::Upload => upload::settle(state, &media).await?,
-            WorkKind::Miniature => miniature::settle(state, &media).await?,
-            WorkKind::Processing => processing::settle(state, &media).await?,
+            WorkKind::Miniature => miniature::settle(state, &media, due.work).await?,
+            WorkKind::Processing => processing::settle(state, &media, due.work).await?,
             WorkKind::Leftovers => leftovers::settle(state, &media).await?,
             WorkKind::MediaDeletion | WorkKind::UserDeletion => return Err(SettleError::Unknown),
         };

@@ -6,11 +6,15 @@
 use std::time::Duration;
 
 use buckets::Completed;
-use domain::{Media, Slot, SourceKey, Status, Timestamp, Upload, UploadMethod, UploadState, UploadedPart};
+use domain::{Media, Slot, SourceKey, Status, Upload, UploadMethod, UploadState, UploadedPart};
 use table::MediaChange;
 
 use crate::State;
-use crate::settle::{Outcome, SettleError, TOLD_DUE, open_upload, tell, write, write_media};
+use crate::settle::{Outcome, SettleError, open_upload, tell, write, write_media};
+
+/// When the sweep looks whether a message of the object was enough. What is never processed is told of until the bucket's
+/// lifecycle rule removes the object; then the upload expires.
+const TOLD_DUE: Duration = Duration::from_hours(1);
 
 /// How long one look waits for S3 to join parts.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -86,19 +90,12 @@ fn planned_parts(upload: &Upload, parts: Vec<UploadedPart>) -> Vec<UploadedPart>
 /// The client may go on until the deadline.
 async fn give_back_or_expire(state: &State, media: &Media, upload: Upload) -> Result<Outcome, SettleError> {
     let now = state.clock.now();
-    if has_ended(&upload, now) {
+    if upload.deadline <= now {
         return expire(state, media, upload).await;
     }
-    let (reopened, uploads) = (media.reopen(upload.deadline, now), vec![reopened(upload)]);
+    let reopened = media.reopen(upload.deadline, now);
+    let uploads = vec![Upload { state: UploadState::Open, ..upload }];
     write(state, media, MediaChange { uploads, ..MediaChange::of(reopened) }, Outcome::Reopened).await
-}
-
-fn has_ended(upload: &Upload, now: Timestamp) -> bool {
-    upload.deadline <= now
-}
-
-fn reopened(upload: Upload) -> Upload {
-    Upload { state: UploadState::Open, ..upload }
 }
 
 /// What it reserved is released at once. Its parts go now, or if that fails with what else it left.

@@ -27,6 +27,8 @@ crate::tests![
     two_sweeps_at_once_do_nothing_twice,
     what_cannot_be_done_holds_up_nothing,
     an_item_that_fails_is_put_off,
+    work_that_cannot_be_read_fails_the_sweep_but_not_the_rest,
+    what_there_is_no_time_for_stays_due,
 ];
 
 const MINUTES: i64 = 60;
@@ -222,7 +224,11 @@ async fn a_miniature_whose_event_got_lost_is_told_of(_shared: &Platform) {
     // Both are still owed, and nothing is reserved or released by looking.
     assert_eq!(usage(&platform, &user).await, File::video().bytes.len() + 4);
     assert_eq!(sweep_at(&platform, DAYS + 30 * MINUTES).await, nothing());
-    assert_eq!(sweep_at(&platform, DAYS + 2 * HOURS).await, nothing_but("told", 2));
+    assert_eq!(sweep_at(&platform, DAYS + 2 * HOURS).await, nothing_but("told", 1), "the source");
+    assert_eq!(sweep_at(&platform, 3 * DAYS + HOURS).await, nothing_but("told", 2));
+    let report = sweep_at(&platform, 7 * DAYS).await;
+    assert_eq!(report["settled"], json!({"given_up": 1, "told": 1}), "a miniature is not worth more");
+    assert_eq!(usage(&platform, &user).await, File::video().bytes.len());
     platform.shut_down().await;
 }
 
@@ -554,6 +560,49 @@ async fn an_item_that_fails_is_put_off(_shared: &Platform) {
     assert_eq!(sweep_at(&platform, 25 * HOURS + 10 * MINUTES).await, nothing(), "not yet");
     assert_eq!(sweep_at(&platform, 25 * HOURS + 20 * MINUTES).await, nothing_but("expired", 1));
     assert_eq!(status(&platform, &user, &bad).await, "expired");
+    platform.shut_down().await;
+}
+
+async fn work_that_cannot_be_read_fails_the_sweep_but_not_the_rest(_shared: &Platform) {
+    const UPLOADS: usize = 24;
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    for _ in 0..UPLOADS {
+        platform.announce(&user, &File::video()).await;
+    }
+    let queries = AtomicUsize::new(0);
+    let interception = platform.calls().intercept(move |attempt| {
+        let is_first =
+            is_sweep(attempt) && attempt.operation == "Query" && queries.fetch_add(1, Ordering::SeqCst) == 0;
+        is_first.then(|| Answer::Error {
+            status: 400,
+            code: "ValidationException".to_owned(),
+            message: String::new(),
+        })
+    });
+    platform.set_clock_offset(25 * HOURS);
+    // Lambda tries again, and its alarm sees it.
+    platform.stack.run_schedule("sweep").await.unwrap_err();
+    drop(interception);
+    let unread = usage(&platform, &user).await / File::video().bytes.len();
+    assert!(unread < UPLOADS, "three partitions were read");
+    sweep_at(&platform, 25 * HOURS).await;
+    assert_eq!(usage(&platform, &user).await, 0);
+    platform.shut_down().await;
+}
+
+async fn what_there_is_no_time_for_stays_due(_shared: &Platform) {
+    let platform = Platform::start(|options| {
+        options.template_edit = Some(Box::new(|template| {
+            template["Resources"]["SweepFunction"]["Properties"]["Timeout"] = json!(60);
+        }));
+    })
+    .await;
+    let user = platform.sign_up().await;
+    let media_id = id_of(&platform.announce(&user, &File::video()).await);
+    let report = sweep_at(&platform, 25 * HOURS).await;
+    assert_eq!(report, json!({"settled": {}, "failed": 0, "is_unfinished": true}));
+    assert_eq!(kinds_of_work(&platform, &media_id).await, ["upload"]);
     platform.shut_down().await;
 }
 

@@ -18,7 +18,7 @@ const LEFTOVERS_DUE: Duration = Duration::from_hours(2);
 /// How long a rejected object is kept, and counts against the quota, in case the rule was wrong.
 const REJECTED_KEPT: Duration = Duration::from_hours(24 * 7);
 
-/// How long processing that got stuck is left to itself at least, and how long at most before it is given up.
+/// How long work that got stuck is left to itself at least, and how long at most before it is given up.
 const STUCK_AFTER: Duration = Duration::from_hours(12);
 const STUCK_FOR_GOOD_AFTER: Duration = Duration::from_hours(3 * 24);
 
@@ -148,10 +148,10 @@ impl Media {
         Self { miniature, ..self.changed(self.state.clone(), now) }
     }
 
-    /// When the sweep looks again at a processing that got stuck and was told anew: each time after twice as long. `None`
-    /// once that has been tried for about a week.
-    pub fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
-        let waited = self.work.map_or(Duration::ZERO, |work| self.updated_at.until(work.due));
+    /// When the sweep looks again at work that got stuck and that it told the queue of anew: each time after twice as long.
+    /// `None` once that has been tried for about a week.
+    pub fn next_look(&self, work: Work, now: Timestamp) -> Option<Timestamp> {
+        let waited = self.updated_at.until(work.due);
         let next = waited.saturating_mul(2).max(STUCK_AFTER);
         (waited < STUCK_FOR_GOOD_AFTER).then(|| now.plus(next))
     }

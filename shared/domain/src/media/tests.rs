@@ -143,14 +143,14 @@ fn an_upload_is_completed_reopened_or_given_up() {
 }
 
 #[test]
-fn stuck_processing_is_looked_at_ever_more_rarely_and_then_no_more() {
+fn stuck_work_is_looked_at_ever_more_rarely_and_then_no_more() {
     let hours = |hours| Duration::from_hours(hours);
     let begun = owed(WorkKind::Processing, hours(12));
     let mut media = media(State::AwaitingUpload).begin_processing(object("1"), begun, now());
     let mut waits = Vec::new();
     // However late the sweep is.
     let late = hours(100);
-    while let Some(due) = media.next_look(media.work.unwrap().due.plus(late)) {
+    while let Some(due) = media.next_look(media.work.unwrap(), media.work.unwrap().due.plus(late)) {
         let looked = media.work.unwrap().due.plus(late);
         waits.push(looked.until(due));
         media = media.look_again(due, looked);
