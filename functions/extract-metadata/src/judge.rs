@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::{Failure, Media, MediaKind};
-use probe::{ByteSource, Metadata, ProbeError, probe};
+use domain::{Failure, ImageType, Media, MediaKind};
+use probe::{ByteSource, Metadata, ProbeError, probe, probe_image};
 
 /// Reads a file's metadata and compares it with what was announced. The outer error is the source's, the inner one the
 /// content's.
@@ -14,10 +14,7 @@ pub(crate) async fn read_and_judge<S: ByteSource>(
 ) -> Result<Result<Metadata, Failure>, ProbeError<S::Error>> {
     let metadata = match probe(source).await {
         Ok(metadata) => metadata,
-        Err(error) => match error.rejection() {
-            Some(rejection) => return Ok(Err(Failure::new(rejection.code, rejection.detail))),
-            None => return Err(error),
-        },
+        Err(error) => return fault_of_content(error).map(Err),
     };
     let kind = match metadata.kind() {
         probe::MediaKind::Video => MediaKind::Video,
@@ -30,4 +27,23 @@ pub(crate) async fn read_and_judge<S: ByteSource>(
     }
     let judgement = media.judge(kind, &metadata.container, metadata.duration_seconds, max_duration);
     Ok(judgement.map(|()| metadata))
+}
+
+/// Reads what an image is and compares it with what was announced. The errors are as above.
+pub(crate) async fn read_and_judge_image<S: ByteSource>(
+    source: &S,
+    declared: ImageType,
+) -> Result<Result<(), Failure>, ProbeError<S::Error>> {
+    match probe_image(source).await {
+        Ok(image) => Ok(declared.judge(&image.content_type, image.width, image.height)),
+        Err(error) => fault_of_content(error).map(Err),
+    }
+}
+
+/// Why the content is refused, or the error again if the source is at fault.
+fn fault_of_content<E: std::error::Error + 'static>(error: ProbeError<E>) -> Result<Failure, ProbeError<E>> {
+    match error.rejection() {
+        Some(rejection) => Ok(Failure::new(rejection.code, rejection.detail)),
+        None => Err(error),
+    }
 }

@@ -1,28 +1,31 @@
 //! Object created: verifies what was uploaded, reads its technical metadata, publishes it, and makes the media ready.
 //!
 //! S3 tells a queue, and Lambda hands over its messages in batches; a raw S3 event is taken too. Each object is
-//! processed by `process`, which may run twice, late, out of order, or die halfway. A message whose object could not be
+//! processed by `process`, which may run twice, late, out of order, or die halfway. What takes longer than one
+//! invocation is handed over: the function sends the queue a message of its own, as S3 would tell of the object. A message whose object could not be
 //! processed comes back after a pause that doubles with each attempt; after the last one the media is `failed`, and the
 //! message goes to the dead-letter queue, from where a redrive processes it again. The messages of a function that was
 //! killed come back after the queue's visibility timeout.
 
 mod judge;
+mod miniature;
 mod process;
+mod publish;
 mod run;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use api::{Clock, Environment, Function, Queue, StartError, event_function, object_created};
+use api::{Clock, Environment, Function, Queue, StartError, long_event_function, object_created};
 use aws_lambda_events::s3::S3EventRecord;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use buckets::{IngestBucket, MediaBucket};
+use buckets::{IngestBucket, MediaBucket, Publishing};
 use lambda_runtime::Error;
 use serde::Deserialize;
 use serde_json::Value;
 use table::Table;
 
-use crate::process::{Attempt, process};
+use crate::process::{Attempt, Delivery, process};
 
 struct State {
     table: Table,
@@ -33,6 +36,8 @@ struct State {
     max_duration: Duration,
     max_receive_count: u32,
     retry: Duration,
+    /// How long before its end the function hands over what it cannot finish.
+    handover: Duration,
 }
 
 /// An S3 event. S3's test event has no records.
@@ -43,42 +48,48 @@ struct Notification {
 }
 
 /// The function, with `TABLE_NAME`, `INGEST_BUCKET`, `MEDIA_BUCKET`, `INGEST_QUEUE_URL`, `MAX_DURATION_SECONDS`,
-/// `MAX_RECEIVE_COUNT` and `RETRY_SECONDS`.
+/// `MAX_RECEIVE_COUNT`, `RETRY_SECONDS`, `HANDOVER_SECONDS`, `SINGLE_COPY_UP_TO_BYTES` and `COPY_PART_SIZE_BYTES`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
+    let publishing = Publishing {
+        single_copy_up_to_bytes: environment.parsed("SINGLE_COPY_UP_TO_BYTES")?,
+        part_size_bytes: environment.parsed("COPY_PART_SIZE_BYTES")?,
+    };
     let state = State {
         table: environment.table(&aws)?,
         clock: environment.clock(),
         ingest: environment.ingest_bucket(&aws)?,
-        media: environment.media_bucket(&aws)?,
+        media: environment.media_bucket(&aws)?.with_publishing(publishing),
         queue: environment.ingest_queue(&aws)?,
         max_duration: Duration::from_secs(environment.parsed("MAX_DURATION_SECONDS")?),
         max_receive_count: environment.parsed("MAX_RECEIVE_COUNT")?,
         retry: Duration::from_secs(environment.parsed("RETRY_SECONDS")?),
+        handover: Duration::from_secs(environment.parsed("HANDOVER_SECONDS")?),
     };
-    Ok(event_function(state, handle))
+    Ok(long_event_function(state, handle))
 }
 
 /// Processes a batch of the queue, or a raw S3 event.
-async fn handle(state: Arc<State>, event: Value) -> Result<SqsBatchResponse, Error> {
+async fn handle(state: Arc<State>, event: Value, deadline: Instant) -> Result<SqsBatchResponse, Error> {
+    let until = deadline.checked_sub(state.handover).unwrap_or(deadline);
     let is_from_queue = event.pointer("/Records/0/eventSource").and_then(Value::as_str) == Some("aws:sqs");
     if is_from_queue {
         let batch: SqsEvent = serde_json::from_value(event)?;
-        return Ok(handle_batch(&state, batch).await);
+        return Ok(handle_batch(&state, batch, until).await);
     }
     // Lambda tries an asynchronous event again by itself; this attempt cannot know whether it is the last.
-    handle_notification(&state, event, Attempt::NotLast).await?;
+    handle_notification(&state, event, Attempt::NotLast, until).await?;
     Ok(SqsBatchResponse::default())
 }
 
 /// The messages of a batch side by side: most of the time is spent waiting for S3.
-async fn handle_batch(state: &State, batch: SqsEvent) -> SqsBatchResponse {
+async fn handle_batch(state: &State, batch: SqsEvent, until: Instant) -> SqsBatchResponse {
     let failures = futures::future::join_all(batch.records.iter().map(|message| async move {
         let receive_count = receive_count(message);
         let attempt = if receive_count >= state.max_receive_count { Attempt::Last } else { Attempt::NotLast };
         let body = message.body.as_deref().unwrap_or_default();
         let result = match serde_json::from_str(body) {
-            Ok(notification) => handle_notification(state, notification, attempt).await,
+            Ok(notification) => handle_notification(state, notification, attempt, until).await,
             Err(error) => Err(error.into()),
         };
         let error = result.err()?;
@@ -116,11 +127,16 @@ async fn retry_later(state: &State, message: &SqsMessage, receive_count: u32) {
 }
 
 /// Processes every object of a notification, also after one that fails; answers the first failure.
-async fn handle_notification(state: &State, notification: Value, attempt: Attempt) -> Result<(), Error> {
+async fn handle_notification(
+    state: &State,
+    notification: Value,
+    attempt: Attempt,
+    until: Instant,
+) -> Result<(), Error> {
     let notification: Notification = serde_json::from_value(notification)?;
     let mut first_failure = None;
     for record in &notification.records {
-        if let Err(error) = handle_record(state, record, attempt).await {
+        if let Err(error) = handle_record(state, record, attempt, until).await {
             tracing::error!(key = record.s3.object.key, %error, "the object was not processed");
             first_failure.get_or_insert(error);
         }
@@ -128,13 +144,20 @@ async fn handle_notification(state: &State, notification: Value, attempt: Attemp
     first_failure.map_or(Ok(()), Err)
 }
 
-async fn handle_record(state: &State, record: &S3EventRecord, attempt: Attempt) -> Result<(), Error> {
+async fn handle_record(
+    state: &State,
+    record: &S3EventRecord,
+    attempt: Attempt,
+    until: Instant,
+) -> Result<(), Error> {
     let Some(object) = object_created(record)? else {
         let (event_name, key) = (&record.event_name, &record.s3.object.key);
         tracing::warn!(event_name, key, "the event is not about an upload");
         return Ok(());
     };
-    let outcome = process(state, &object, attempt).await?;
-    tracing::info!(media_id = %object.key.media_id, version_id = object.version.version_id, ?outcome, "processed");
+    let delivery = Delivery { object, attempt, until };
+    let outcome = process(state, &delivery).await?;
+    let Delivery { object, .. } = &delivery;
+    tracing::info!(key = %object.key, version_id = object.version.version_id, ?outcome, "processed");
     Ok(())
 }

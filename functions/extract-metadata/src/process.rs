@@ -4,15 +4,16 @@
 //! the step is decided again from what the record has become. Of several runs on one object the one that began last
 //! goes on, and the others stop at their next write; one that comes later finds that there is nothing left to do.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use api::ObjectCreated;
+use api::{ObjectCreated, QueueError};
 use buckets::BucketError;
 use domain::{Arrival, Failure, Media, Slot, State as MediaState};
 use probe::ProbeError;
 use table::{ChangeError, MediaChange, Record, TableError};
 
 use crate::State;
+use crate::miniature;
 use crate::run::Run;
 
 /// How often a step is decided again because the record changed under it.
@@ -30,13 +31,26 @@ pub(crate) enum Attempt {
     Last,
 }
 
+/// An object that a message tells of, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) object: ObjectCreated,
+    pub(crate) attempt: Attempt,
+    /// When the run is to hand over what is left.
+    pub(crate) until: Instant,
+}
+
 /// How the run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The media is ready.
     Ready,
+    /// The miniature is published.
+    Published,
     /// The object broke a rule.
     Rejected,
+    /// Another run, told by a message of ours, goes on with it.
+    HandedOver,
     /// Another object was accepted before, or the media ended: this one is deleted.
     Discarded,
     /// It was dealt with before.
@@ -56,6 +70,8 @@ pub(crate) enum ProcessError {
     Table(#[from] TableError),
     #[error(transparent)]
     Bucket(#[from] BucketError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
     #[error("the metadata could not be read: {0}")]
     Probe(#[from] ProbeError<BucketError>),
     #[error("the media has no upload")]
@@ -64,21 +80,24 @@ pub(crate) enum ProcessError {
     ObjectMissing,
     #[error("the record kept changing")]
     Contended,
+    #[error("the copy was given up by somebody else, again and again")]
+    CopyGone,
+    #[error("the copy takes longer than {} hours", .0.as_secs() / 3_600)]
+    CopyTooSlow(Duration),
     /// No failure: see [`Outcome::Superseded`].
     #[error("a later run has taken over")]
     Superseded,
 }
 
 /// Processes one object. After the last attempt a media that still waits for it is `failed`.
-pub(crate) async fn process(
-    state: &State,
-    object: &ObjectCreated,
-    attempt: Attempt,
-) -> Result<Outcome, ProcessError> {
-    match process_once(state, object, attempt).await {
+pub(crate) async fn process(state: &State, delivery: &Delivery) -> Result<Outcome, ProcessError> {
+    if delivery.object.key.slot == Slot::Miniature {
+        return miniature::process(state, delivery).await;
+    }
+    match process_source(state, delivery).await {
         Err(ProcessError::Superseded) => Ok(Outcome::Superseded),
-        Err(error) if attempt == Attempt::Last => {
-            if let Err(second_error) = give_up(state, object).await {
+        Err(error) if delivery.attempt == Attempt::Last => {
+            if let Err(second_error) = give_up(state, &delivery.object).await {
                 tracing::error!(%second_error, "the media could not be marked as failed");
             }
             Err(error)
@@ -87,14 +106,8 @@ pub(crate) async fn process(
     }
 }
 
-async fn process_once(
-    state: &State,
-    object: &ObjectCreated,
-    attempt: Attempt,
-) -> Result<Outcome, ProcessError> {
-    if object.key.slot != Slot::Source {
-        return Ok(Outcome::Unknown);
-    }
+async fn process_source(state: &State, delivery: &Delivery) -> Result<Outcome, ProcessError> {
+    let object = &delivery.object;
     for _ in 0..ATTEMPTS {
         let media = match state.table.media(object.key.media_id, state.clock.now()).await? {
             Record::Media(media) => *media,
@@ -109,10 +122,14 @@ async fn process_once(
         let head = match state.ingest.head(&object.key, &object.version).await? {
             Some(head) => head,
             // S3 may not show an object yet, in the first minutes after a bucket began to keep versions.
-            None if attempt == Attempt::NotLast => return Err(ProcessError::ObjectMissing),
+            None if delivery.attempt == Attempt::NotLast => return Err(ProcessError::ObjectMissing),
             None => return gone(state, object, &media).await,
         };
-        if let Some(run) = Run::begin(state, object, head, &media).await? {
+        let run = match media.copy_upload_id() {
+            None => Run::begin(state, delivery, head, &media).await?,
+            Some(_) => Run::resume(state, delivery, head, &media).await?,
+        };
+        if let Some(run) = run {
             return run.finish().await;
         }
     }
@@ -136,9 +153,7 @@ async fn settled(state: &State, object: &ObjectCreated, media: &Media) -> Result
 /// it is lost.
 async fn gone(state: &State, object: &ObjectCreated, media: &Media) -> Result<Outcome, ProcessError> {
     if media.is_processing(&object.version) {
-        let detail = "The uploaded file is not there any more. Create a new media and upload it again.";
-        let failure = Failure::new("source_missing", detail);
-        let rejected = media.reject(object.version.clone(), failure, state.clock.now());
+        let rejected = media.reject(object.version.clone(), Failure::source_missing(), state.clock.now());
         change(state, media, rejected).await?;
     }
     Ok(Outcome::Gone)
@@ -152,9 +167,7 @@ async fn give_up(state: &State, object: &ObjectCreated) -> Result<(), ProcessErr
         if media.on_arrival(&object.version) != Arrival::Process {
             return Ok(());
         }
-        let detail = "The file could not be processed. It is kept; ask the operator to try again.";
-        let failure = Failure::new("processing_failed", detail);
-        let failed = media.fail(object.version.clone(), failure, state.clock.now());
+        let failed = media.fail(object.version.clone(), Failure::processing_failed(), state.clock.now());
         match change(state, &media, failed).await {
             Err(ProcessError::Contended) => {}
             done => return done,

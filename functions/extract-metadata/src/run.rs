@@ -1,27 +1,25 @@
-//! A run whose object was accepted: verify, read, publish.
+//! A run whose object was accepted: verify, read, publish; or, where another run had come as far, publish only.
 
-use api::ObjectCreated;
 use domain::{
-    ChecksumAlgorithm, Failure, Job, JobType, Measurement, Media, ObjectHead, Upload, UploadState, Work,
-    WorkKind,
+    Failure, Job, JobStatus, JobType, Media, ObjectHead, Timestamp, Upload, UploadState, Work, WorkKind,
 };
 use probe::Metadata;
 use table::{ChangeError, MediaChange, Record};
 
 use crate::State;
 use crate::judge::read_and_judge;
-use crate::process::{ATTEMPTS, Outcome, PROCESSING_DUE, ProcessError};
+use crate::process::{ATTEMPTS, Delivery, Outcome, PROCESSING_DUE, ProcessError};
 
 /// What is known of a run by now.
 pub(crate) struct Run<'a> {
-    state: &'a State,
-    object: &'a ObjectCreated,
-    head: ObjectHead,
-    upload: Upload,
+    pub(crate) state: &'a State,
+    pub(crate) delivery: &'a Delivery,
+    pub(crate) head: ObjectHead,
+    pub(crate) upload: Upload,
     /// The record as this run read or wrote it last.
-    media: Media,
+    pub(crate) media: Media,
     /// The job that is running.
-    job: Job,
+    pub(crate) job: Job,
 }
 
 impl<'a> Run<'a> {
@@ -29,19 +27,54 @@ impl<'a> Run<'a> {
     /// record is not `media` any more.
     pub(crate) async fn begin(
         state: &'a State,
-        object: &'a ObjectCreated,
+        delivery: &'a Delivery,
         head: ObjectHead,
         media: &Media,
     ) -> Result<Option<Self>, ProcessError> {
         let now = state.clock.now();
-        let upload = state.table.upload(media.upload_id, now).await?.ok_or(ProcessError::UploadMissing)?;
-        let work = Work { kind: WorkKind::Processing, due: now.plus(PROCESSING_DUE) };
-        let begun = media.begin_processing(object.version.clone(), work, now);
+        let begun = media.begin_processing(delivery.object.version.clone(), work(now), now);
         let job_type = JobType::ExtractMetadata;
         let job = Job::start(state.clock.new_id(), job_type, begun.attempt(job_type), now);
-        let change = MediaChange { jobs: vec![job.clone()], ..MediaChange::of(begun.clone()) };
-        match state.table.change_media(media, &change).await {
-            Ok(()) => Ok(Some(Self { state, object, head, upload, media: begun, job })),
+        Self::take_on(state, delivery, head, media, begun, job).await
+    }
+
+    /// Goes on with a file that is being published in parts: with the `upload_to_cdn` job that was handed over, or with a
+    /// new attempt at it if the run before died or failed. `None` if the record is not `media` any more.
+    pub(crate) async fn resume(
+        state: &'a State,
+        delivery: &'a Delivery,
+        head: ObjectHead,
+        media: &Media,
+    ) -> Result<Option<Self>, ProcessError> {
+        let now = state.clock.now();
+        let job_type = JobType::UploadToCdn;
+        // A job changes only together with the record, so if this one is newer than `media`, nothing is written.
+        let (resumed, job) = match state.table.job(media.id, job_type, media.attempt(job_type)).await? {
+            Some(job) if job.status == JobStatus::Queued => {
+                (media.continue_publishing(work(now), now), job.take_over())
+            }
+            _ => {
+                let retried = media.retry_publishing(work(now), now);
+                let job = Job::start(state.clock.new_id(), job_type, retried.attempt(job_type), now);
+                (retried, job)
+            }
+        };
+        Self::take_on(state, delivery, head, media, resumed, job).await
+    }
+
+    async fn take_on(
+        state: &'a State,
+        delivery: &'a Delivery,
+        head: ObjectHead,
+        previous: &Media,
+        media: Media,
+        job: Job,
+    ) -> Result<Option<Self>, ProcessError> {
+        let upload = state.table.upload(media.upload_id, state.clock.now()).await?;
+        let upload = upload.ok_or(ProcessError::UploadMissing)?;
+        let change = MediaChange { jobs: vec![job.clone()], ..MediaChange::of(media.clone()) };
+        match state.table.change_media(previous, &change).await {
+            Ok(()) => Ok(Some(Self { state, delivery, head, upload, media, job })),
             Err(ChangeError::Outdated) => Ok(None),
             Err(ChangeError::Table(error)) => Err(error.into()),
         }
@@ -49,7 +82,10 @@ impl<'a> Run<'a> {
 
     /// Goes through to the end. A job that fails for reasons of ours is recorded as failed.
     pub(crate) async fn finish(mut self) -> Result<Outcome, ProcessError> {
-        let ended = self.verify_read_publish().await;
+        let ended = match self.media.copy_upload_id() {
+            None => self.verify_read_publish().await,
+            Some(_) => self.copy_in_parts().await,
+        };
         match &ended {
             Ok(_) | Err(ProcessError::Superseded) => {}
             Err(error) => {
@@ -67,59 +103,19 @@ impl<'a> Run<'a> {
             Ok(verified) => verified,
             Err(failure) => return self.reject(failure).await,
         };
-        let source = self.state.ingest.source(&self.object.key, &self.object.version, self.head.size_bytes);
+        let object = &self.delivery.object;
+        let source = self.state.ingest.source(&object.key, &object.version, self.head.size_bytes);
         match read_and_judge(&source, &self.media, self.state.max_duration).await? {
             Ok(metadata) => self.publish(metadata, checksum_verified).await,
             Err(failure) => self.reject(failure).await,
         }
     }
 
-    async fn publish(
-        &mut self,
-        metadata: Metadata,
-        checksum_verified: Option<ChecksumAlgorithm>,
-    ) -> Result<Outcome, ProcessError> {
-        let measurement = Measurement {
-            duration_seconds: metadata.duration_seconds,
-            size_bytes: self.head.size_bytes,
-            checksum_crc64nvme: self.head.checksum_crc64nvme.clone(),
-            checksum_verified,
-        };
-        self.begin_publishing(metadata).await?;
-        let (state, object) = (self.state, self.object);
-        let Media { content_type, filename, .. } = &self.media;
-        let published =
-            state.media.publish(&state.ingest, &object.key, &object.version, content_type, filename).await?;
-        let now = state.clock.now();
-        let jobs = vec![self.job.clone().succeed(now)];
-        let upload = self.upload.clone().end(UploadState::Completed, now);
-        self.write(jobs, vec![upload], None, |media| {
-            media.publish(object.version.clone(), published.clone(), measurement.clone(), now)
-        })
-        .await?;
-        self.delete_source().await;
-        Ok(Outcome::Ready)
-    }
-
-    /// The metadata is recorded, its job done, and the `upload_to_cdn` job begins.
-    async fn begin_publishing(&mut self, metadata: Metadata) -> Result<(), ProcessError> {
-        let now = self.state.clock.now();
-        let job_type = JobType::UploadToCdn;
-        // Only the run that began last goes on, so nobody else begins this job.
-        let attempt = self.media.begin_publishing(now).attempt(job_type);
-        let next = Job::start(self.state.clock.new_id(), job_type, attempt, now);
-        let done = self.job.clone().succeed(now);
-        self.write(vec![done, next.clone()], Vec::new(), Some(metadata), |media| media.begin_publishing(now))
-            .await?;
-        self.job = next;
-        Ok(())
-    }
-
     async fn reject(&mut self, failure: Failure) -> Result<Outcome, ProcessError> {
         let now = self.state.clock.now();
         let job = self.job.clone().fail(failure.detail.clone(), now);
         let upload = self.upload.clone().end(UploadState::Completed, now);
-        let version = self.object.version.clone();
+        let version = self.delivery.object.version.clone();
         // The object stays until the bucket's lifecycle rule ends it, unreadable for anyone, should the rule be wrong.
         self.write(vec![job], vec![upload], None, |media| {
             media.reject(version.clone(), failure.clone(), now)
@@ -135,16 +131,9 @@ impl<'a> Run<'a> {
         self.write(vec![job], Vec::new(), None, |media| media.noted(now)).await
     }
 
-    /// The published copy is what counts now; what stays behind, the bucket's lifecycle rule deletes.
-    async fn delete_source(&self) {
-        if let Err(error) = self.state.ingest.delete_version(&self.object.key, &self.object.version).await {
-            tracing::warn!(%error, "the source of a published media could not be deleted");
-        }
-    }
-
     /// Writes a step. If the record changed in between, the step is made of what it became, as long as this is still
     /// the run that began last.
-    async fn write(
+    pub(crate) async fn write(
         &mut self,
         jobs: Vec<Job>,
         uploads: Vec<Upload>,
@@ -167,14 +156,22 @@ impl<'a> Run<'a> {
     }
 
     async fn read_again(&mut self) -> Result<(), ProcessError> {
-        let record = self.state.table.media(self.object.key.media_id, self.state.clock.now()).await?;
+        let object = &self.delivery.object;
+        let record = self.state.table.media(object.key.media_id, self.state.clock.now()).await?;
         let Record::Media(media) = record else { return Err(ProcessError::Superseded) };
-        let attempt = |media: &Media| media.attempt(JobType::ExtractMetadata);
-        if media.is_processing(&self.object.version) && attempt(&media) == attempt(&self.media) {
+        let begun = |media: &Media| media.attempt(JobType::ExtractMetadata);
+        let is_latest =
+            begun(&media) == begun(&self.media) && media.attempt(self.job.job_type) == self.job.attempt;
+        if is_latest && media.is_processing(&object.version) {
             self.media = *media;
             Ok(())
         } else {
             Err(ProcessError::Superseded)
         }
     }
+}
+
+/// What the sweep is to look after.
+fn work(now: Timestamp) -> Work {
+    Work { kind: WorkKind::Processing, due: now.plus(PROCESSING_DUE) }
 }

@@ -137,9 +137,9 @@ impl<'a> MediaBody<'a> {
     /// Of a media and its technical metadata, from the API at `api_url`. A miniature of the media's own is shown in place
     /// of the thumbnail that the client named.
     pub fn new(media: &'a Media, metadata: Option<&'a Metadata>, api_url: &str) -> Self {
-        let miniature = media.miniature.as_ref().filter(|miniature| miniature.is_published());
-        let thumbnail_url = miniature
-            .map(|miniature| format!("{api_url}/media/{}/thumbnail/{}", media.id, miniature.key))
+        let thumbnail_url = media
+            .thumbnail()
+            .map(|key| format!("{api_url}/media/{}/thumbnail/{key}", media.id))
             .or_else(|| media.thumbnail_url.as_ref().map(ToString::to_string));
         Self {
             id: media.id,

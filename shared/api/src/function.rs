@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
 use lambda_runtime::{Error, LambdaEvent};
 use serde::Serialize;
@@ -54,6 +55,19 @@ where
     F: Fn(Arc<S>, E) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<A, Error>> + Send,
 {
+    long_event_function(state, move |state, event, _deadline| handle(state, event))
+}
+
+/// A function that is not behind HTTP and may have more to do than fits into one invocation: `handle(state, event,
+/// deadline)`. At the deadline Lambda ends it, wherever it is.
+pub fn long_event_function<S, E, A, F, Fut>(state: S, handle: F) -> impl Function<Event = E, Answer = A>
+where
+    S: Send + Sync + 'static,
+    E: DeserializeOwned + Send + 'static,
+    A: Serialize + Send + 'static,
+    F: Fn(Arc<S>, E, Instant) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<A, Error>> + Send,
+{
     EventFunction { state: Arc::new(state), handle, event: std::marker::PhantomData }
 }
 
@@ -68,14 +82,15 @@ where
     S: Send + Sync + 'static,
     E: DeserializeOwned + Send + 'static,
     A: Serialize + Send + 'static,
-    F: Fn(Arc<S>, E) -> Fut + Send + Sync + 'static,
+    F: Fn(Arc<S>, E, Instant) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<A, Error>> + Send,
 {
     type Event = E;
     type Answer = A;
 
     async fn call(&self, event: LambdaEvent<E>) -> Result<A, Error> {
-        (self.handle)(Arc::clone(&self.state), event.payload).await
+        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+        (self.handle)(Arc::clone(&self.state), event.payload, Instant::now() + left).await
     }
 }
 

@@ -33,7 +33,7 @@ pub use environment::{Clock, Environment, EnvironmentError};
 pub use event::{IncompleteEvent, ObjectCreated, object_created};
 pub use fields::{Fields, UnknownFields, boolean, integer, list, text};
 pub use form::FormFile;
-pub use function::{Function, StartError, event_function, run};
+pub use function::{Function, StartError, event_function, long_event_function, run};
 pub use http_function::http_function;
 pub use page::{List, MAX_PAGE_ITEMS, Page};
 pub use problem::{Code, FieldError, Problem, ProblemBody};

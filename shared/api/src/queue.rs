@@ -1,6 +1,7 @@
 //! The queue of objects to be processed, as the functions see it. Lambda's poller receives and deletes by itself.
 //!
-//! Permissions: `check` needs `sqs:GetQueueAttributes`, `retry_after` `sqs:ChangeMessageVisibility`.
+//! Permissions: `check` needs `sqs:GetQueueAttributes`, `send` `sqs:SendMessage`, `retry_after`
+//! `sqs:ChangeMessageVisibility`.
 
 use std::time::Duration;
 
@@ -40,6 +41,23 @@ impl Queue {
             .map(drop)
             .map_err(|error| QueueError {
                 operation: "GetQueueAttributes",
+                reason: DisplayErrorContext(error).to_string(),
+            })
+    }
+
+    /// Sends a message that is received after `delay`, which is at most 15 minutes. One whose answer was lost may be sent
+    /// twice.
+    pub async fn send(&self, body: impl Into<String>, delay: Duration) -> Result<(), QueueError> {
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body)
+            .delay_seconds(i32::try_from(delay.as_secs()).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| QueueError {
+                operation: "SendMessage",
                 reason: DisplayErrorContext(error).to_string(),
             })
     }

@@ -121,6 +121,13 @@ impl MediaBucket {
             .map_err(|error| BucketError::of("CopyObject", &error))
     }
 
+    /// Removes a thumbnail, which need not be there. The bucket keeps versions, so it is gone for whoever has its address,
+    /// and its bytes go by the lifecycle rule.
+    pub async fn delete_thumbnail(&self, media_id: MediaId, key: &ThumbnailKey) -> Result<(), BucketError> {
+        let delete = self.client.delete_object().bucket(&self.name).key(thumbnail_object_key(media_id, key));
+        delete.send().await.map(drop).map_err(|error| BucketError::of("DeleteObject", &error))
+    }
+
     async fn copy_object(
         &self,
         copy: CopyObjectFluentBuilder,

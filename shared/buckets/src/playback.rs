@@ -61,13 +61,14 @@ impl PlaybackSigner {
     /// A URL to fetch a published thumbnail for up to `life`.
     pub async fn presign_thumbnail(
         &self,
+        method: PlaybackMethod,
         media_id: MediaId,
         key: &ThumbnailKey,
         life: Duration,
         now: Timestamp,
     ) -> Result<SignedUrl, BucketError> {
         let key = thumbnail_object_key(media_id, key);
-        self.presign_key(PlaybackMethod::Get, &key, life, now).await
+        self.presign_key(method, &key, life, now).await
     }
 
     async fn presign_key(

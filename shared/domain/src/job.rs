@@ -30,7 +30,7 @@ impl fmt::Display for JobType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JobStatus {
-    /// Not begun.
+    /// Handed over, and not gone on with yet.
     Queued,
     /// Begun. A job whose function died stays so, and the next attempt is a job of its own.
     Running,
@@ -74,6 +74,18 @@ impl Job {
             finished_at: None,
             error: None,
         }
+    }
+
+    /// The attempt, left to another run to go on with.
+    #[must_use]
+    pub fn hand_over(self) -> Self {
+        Self { status: JobStatus::Queued, ..self }
+    }
+
+    /// The attempt, which the present run goes on with.
+    #[must_use]
+    pub fn take_over(self) -> Self {
+        Self { status: JobStatus::Running, ..self }
     }
 
     /// The attempt, done.

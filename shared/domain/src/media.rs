@@ -54,6 +54,18 @@ impl Failure {
     pub fn new(code: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { code: code.into(), detail: detail.into() }
     }
+
+    /// The accepted object is lost.
+    pub fn source_missing() -> Self {
+        let detail = "The uploaded file is not there any more. Create a new media and upload it again.";
+        Self::new("source_missing", detail)
+    }
+
+    /// Nothing more is tried by itself.
+    pub fn processing_failed() -> Self {
+        let detail = "The file could not be processed. It is kept; ask the operator to try again.";
+        Self::new("processing_failed", detail)
+    }
 }
 
 /// Where the published file is.

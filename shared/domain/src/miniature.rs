@@ -7,7 +7,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Arrival, Failure, Invalid, ObjectVersion, SizeBytes, UploadId, Work, serde_as_text, text};
+use crate::{
+    Arrival, Failure, Invalid, ObjectVersion, SizeBytes, Timestamp, UploadId, Work, WorkKind, serde_as_text,
+    text,
+};
+
+/// The longest side of a miniature: what every browser shows. WebP has no more.
+const MAX_SIDE_PIXELS: u32 = 16_384;
 
 /// The format of a miniature: what browsers show and `probe` tells apart by content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +42,20 @@ impl ImageType {
             Self::Png => "image/png",
             Self::WebP => "image/webp",
         }
+    }
+
+    /// Whether an image that was declared as this is that by its content, and of a size to be shown.
+    pub fn judge(self, content_type: &str, width: u32, height: u32) -> Result<(), Failure> {
+        if content_type != self.as_str() {
+            let detail = format!("The image was announced as {self}, but its content is {content_type}.");
+            return Err(Failure::new("content_type_mismatch", detail));
+        }
+        if width.max(height) > MAX_SIDE_PIXELS {
+            let detail =
+                format!("The image has {width} × {height} pixels; a side may have {MAX_SIDE_PIXELS} here.");
+            return Err(Failure::new("image_too_large", detail));
+        }
+        Ok(())
     }
 }
 
@@ -106,6 +126,11 @@ impl ThumbnailKey {
 pub enum MiniatureState {
     /// The object is awaited.
     AwaitingUpload,
+    /// An object was accepted and is being verified and published.
+    Processing {
+        /// The accepted object.
+        source: ObjectVersion,
+    },
     /// It is what it claims to be, and published.
     Published {
         /// The accepted object.
@@ -148,7 +173,9 @@ impl Miniature {
     /// What of it counts against the quota of the media's owner.
     pub fn reserved_bytes(&self) -> SizeBytes {
         match self.state {
-            MiniatureState::AwaitingUpload | MiniatureState::Published { .. } => self.size_bytes,
+            MiniatureState::AwaitingUpload
+            | MiniatureState::Processing { .. }
+            | MiniatureState::Published { .. } => self.size_bytes,
             MiniatureState::Rejected { .. } | MiniatureState::Expired => 0,
         }
     }
@@ -157,6 +184,7 @@ impl Miniature {
     pub(crate) fn on_arrival(&self, object: &ObjectVersion) -> Arrival {
         match &self.state {
             MiniatureState::AwaitingUpload => Arrival::Process,
+            MiniatureState::Processing { source } if source.is_same_version(object) => Arrival::Process,
             MiniatureState::Published { source } | MiniatureState::Rejected { source, .. }
                 if source.is_same_version(object) =>
             {
@@ -164,6 +192,13 @@ impl Miniature {
             }
             _ => Arrival::Discard,
         }
+    }
+
+    /// It, with an accepted object; the sweep looks after it at `due`.
+    #[must_use]
+    pub fn accept(&self, source: ObjectVersion, due: Timestamp) -> Self {
+        let work = Some(Work { kind: WorkKind::Miniature, due });
+        Self { state: MiniatureState::Processing { source }, work, ..self.clone() }
     }
 
     /// It, ended in `state`.
@@ -192,6 +227,18 @@ mod tests {
     }
 
     #[test]
+    fn an_image_is_what_it_was_declared_as_and_can_be_shown() {
+        let code = |content_type, width, height| {
+            ImageType::Png.judge(content_type, width, height).err().map(|failure| failure.code)
+        };
+        assert_eq!(code("image/png", 1, 16_384), None);
+        assert_eq!(code("image/jpeg", 1, 1).as_deref(), Some("content_type_mismatch"));
+        for (width, height) in [(16_385, 1), (1, 16_385)] {
+            assert_eq!(code("image/png", width, height).as_deref(), Some("image_too_large"));
+        }
+    }
+
+    #[test]
     fn a_key_has_128_bits_and_one_spelling() {
         assert_eq!(ThumbnailKey::new(0xab).as_str(), "000000000000000000000000000000ab");
         assert!(ThumbnailKey::new(u128::MAX).as_str().parse::<ThumbnailKey>().is_ok());
@@ -208,12 +255,19 @@ mod tests {
             work: None,
         };
         assert_eq!(miniature.on_arrival(&object("1")), Arrival::Process);
+        let due = Timestamp::from_unix_seconds(1_000);
+        let accepted = miniature.accept(object("1"), due);
+        assert_eq!(accepted.on_arrival(&object("1")), Arrival::Process);
+        assert_eq!(accepted.on_arrival(&object("2")), Arrival::Discard);
+        assert_eq!((accepted.is_published(), accepted.reserved_bytes()), (false, 5));
+        assert_eq!(accepted.work, Some(Work { kind: WorkKind::Miniature, due }));
         let failure = Failure::new("code", "detail");
         for state in [
             MiniatureState::Published { source: object("1") },
             MiniatureState::Rejected { source: object("1"), failure },
         ] {
-            let ended = miniature.end(state);
+            let ended = accepted.end(state);
+            assert_eq!(ended.work, None);
             assert_eq!(ended.on_arrival(&object("1")), Arrival::Settled);
             assert_eq!(ended.on_arrival(&object("2")), Arrival::Discard);
         }

@@ -21,7 +21,7 @@
 //!
 //! | verb | actions, on the table's ARN |
 //! |---|---|
-//! | `user`, `user_id_by_email`, `session`, `media`, `upload`, `open_for_users`, `open_for_media`, `check` | `dynamodb:GetItem` |
+//! | `user`, `user_id_by_email`, `session`, `media`, `job`, `upload`, `open_for_users`, `open_for_media`, `check` | `dynamodb:GetItem` |
 //! | `media_with_metadata`, `open_for_metadata`, `due_work` | `dynamodb:Query` |
 //! | `users` | `dynamodb:Query` on the index |
 //! | `put_session` | `dynamodb:PutItem` |
@@ -56,7 +56,7 @@ pub use error::{ChangeError, ChangeUserError, CreateUserError, TableError};
 pub use listing::Found;
 pub use media::{MediaChange, Record};
 pub use uploads::{Announced, Announcement, Outcomes};
-pub use work::DueWork;
+pub use work::{DuePage, DueWork, WorkPlace, work_begins};
 
 /// The table.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Media with what belongs to them: technical metadata, jobs, the owner's usage, and the work still owed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Job, Media, MediaId, Timestamp, Upload, UserId};
+use domain::{Job, JobType, Media, MediaId, Timestamp, Upload, UserId};
 use probe::Metadata;
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +100,11 @@ impl Table {
             }
         }
         Ok((record, metadata))
+    }
+
+    /// One attempt at a job of a media.
+    pub async fn job(&self, id: MediaId, job_type: JobType, attempt: u32) -> Result<Option<Job>, TableError> {
+        self.get_value(&Key::job(id, job_type, attempt)).await
     }
 
     /// Replaces a media by what one step makes of it. Work items, the claim to a digest and the owner's usage follow from

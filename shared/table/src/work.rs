@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::Table;
 use crate::error::TableError;
-use crate::item::{from_item, to_item};
-use crate::keys::{Key, work_due_after, work_partitions};
+use crate::item::{Item, from_item, to_item};
+use crate::keys::{Key, SORT, work_due_after, work_partitions};
 use crate::transaction::{Condition, Transaction};
 
 /// Work that is due.
@@ -31,6 +31,11 @@ impl DueWork {
             miniature.work.map(|work| Self { work, media_id, upload_id: miniature.upload_id })
         });
         [media.work.map(|work| Self { work, media_id, upload_id }), miniature]
+    }
+
+    /// Whether a media still owes exactly this. What it owed before, the transaction that replaced it has deleted.
+    pub fn is_owed_by(&self, media: &Media) -> bool {
+        Self::of(media).contains(&Some(*self))
     }
 
     fn key(&self) -> Key {
@@ -70,28 +75,68 @@ pub(crate) fn replace_work(
     Ok(transaction)
 }
 
+/// A place in the work that is due, up to which it has been read.
+#[derive(Clone, Debug)]
+pub struct WorkPlace {
+    partition: String,
+    after: Option<String>,
+}
+
+/// Work that is due, as far as one read goes.
+#[derive(Debug)]
+pub struct DuePage {
+    /// What has been due for the longest comes first.
+    pub work: Vec<DueWork>,
+    /// Items that do not read as work, each with its sort key: they are left where they are, and hold up nothing.
+    pub unreadable: Vec<(String, TableError)>,
+    /// Where to go on, if there is more.
+    pub next: Option<WorkPlace>,
+}
+
+/// Where the work begins: one place for each partition that it is spread over.
+pub fn work_begins() -> Vec<WorkPlace> {
+    work_partitions().map(|partition| WorkPlace { partition, after: None }).collect()
+}
+
 impl Table {
-    /// What is due by now, of each shard the `limit` items that have been so for the longest.
-    pub async fn due_work(&self, now: Timestamp, limit: u16) -> Result<Vec<DueWork>, TableError> {
-        let mut due = Vec::new();
-        for partition in work_partitions() {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression("PK = :partition AND SK < :later")
-                .expression_attribute_values(":partition", AttributeValue::S(partition))
-                .expression_attribute_values(":later", AttributeValue::S(work_due_after(now)))
-                .consistent_read(true)
-                .limit(i32::from(limit))
-                .send()
-                .await
-                .map_err(|error| TableError::of("Query", &error))?;
-            for item in answer.items.unwrap_or_default() {
-                due.push(from_item(item)?);
+    /// At most `limit` items of what is due by `now`, from a place on.
+    pub async fn due_work(
+        &self,
+        place: &WorkPlace,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<DuePage, TableError> {
+        let start = place
+            .after
+            .as_ref()
+            .map(|after| Key { partition: place.partition.clone(), sort: after.clone() }.attributes());
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("PK = :partition AND SK < :later")
+            .expression_attribute_values(":partition", AttributeValue::S(place.partition.clone()))
+            .expression_attribute_values(":later", AttributeValue::S(work_due_after(now)))
+            .consistent_read(true)
+            .limit(i32::from(limit))
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(|error| TableError::of("Query", &error))?;
+        let next = answer.last_evaluated_key.as_ref().and_then(sort_key);
+        let mut page = DuePage {
+            work: Vec::new(),
+            unreadable: Vec::new(),
+            next: next.map(|after| WorkPlace { partition: place.partition.clone(), after: Some(after) }),
+        };
+        for item in answer.items.unwrap_or_default() {
+            let sort = sort_key(&item).unwrap_or_default();
+            match from_item(item) {
+                Ok(work) => page.work.push(work),
+                Err(error) => page.unreadable.push((sort, error)),
             }
         }
-        Ok(due)
+        Ok(page)
     }
 
     /// Forgets work whose media is gone.
@@ -105,4 +150,8 @@ impl Table {
             .map_err(|error| TableError::of("DeleteItem", &error))?;
         Ok(())
     }
+}
+
+fn sort_key(item: &Item) -> Option<String> {
+    item.get(SORT).and_then(|sort| sort.as_s().ok()).cloned()
 }

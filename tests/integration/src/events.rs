@@ -66,6 +66,7 @@ fn expected() -> Vec<(&'static str, &'static str, Answered)> {
         ("extract-metadata", "object-created-raw", nothing_failed()),
         ("extract-metadata", "foreign-key", nothing_failed()),
         ("extract-metadata", "s3-test-event", nothing_failed()),
+        ("sweep", "schedule", With(json!({"settled": {}, "failed": 0, "is_unfinished": false}))),
         ("provision-keys", "create", CloudFormation("SUCCESS")),
         ("provision-keys", "rotate", CloudFormation("SUCCESS")),
         ("provision-keys", "delete", CloudFormation("SUCCESS")),

@@ -21,6 +21,7 @@ mod repeats;
 mod routes;
 mod sessions;
 mod streaming;
+mod sweep;
 mod tokens;
 mod uploads;
 mod users;
@@ -94,6 +95,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         media_files::tests(),
         processing::tests(),
         streaming::tests(),
+        sweep::tests(),
         faults::tests(),
         permissions::tests(),
         cloud_formation::tests(),

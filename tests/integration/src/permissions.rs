@@ -131,6 +131,7 @@ async fn do_everything(platform: &Platform) {
         platform.set_clock_offset(31 * 60);
         let _ = platform.http.get(stream_url).send().await;
     }
+    crate::sweep::sweep_everything(platform, token).await;
 }
 
 /// An admin makes an account, changes it and resets its password; its user changes that, refreshes and logs out.

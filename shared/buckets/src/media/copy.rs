@@ -123,10 +123,7 @@ impl MediaBucket {
             Copied::UploadEnded => return self.ended(&key, size_bytes).await,
         }
         match copy.upload.complete(&parts, until.saturating_duration_since(Instant::now())).await? {
-            Completed::Done(ObjectVersion { etag, .. }) => {
-                Ok(CopyProgress::Done(PublishedObject { key, etag }))
-            }
-            Completed::NoSuchUpload => self.ended(&key, size_bytes).await,
+            Completed::Done(_) | Completed::NoSuchUpload => self.ended(&key, size_bytes).await,
             // Another run copied a part once more. The next one lists them again.
             Completed::PartsChanged | Completed::StillWorking => Ok(progress(&parts)),
         }
@@ -138,8 +135,8 @@ impl MediaBucket {
         Multipart { client: &self.client, bucket: &self.name, key: &key, s3_upload_id }.abort().await
     }
 
-    /// What became of a copy that has ended: another run published the file, or this one did and the answer was lost;
-    /// or somebody gave it up.
+    /// What became of a copy that has ended: this run published the file, or another one did, or somebody gave it up. What
+    /// counts is what is there, and whether it is as long as the file.
     async fn ended(&self, key: &str, size_bytes: SizeBytes) -> Result<CopyProgress, BucketError> {
         const OPERATION: &str = "HeadObject";
         let head = match self.client.head_object().bucket(&self.name).key(key).send().await {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Failure, Media, PublishedObject, State, Status};
 use crate::{
-    ChecksumAlgorithm, Crc64NvmeChecksum, JobType, MediaKind, Miniature, ObjectVersion, SizeBytes, Timestamp,
-    Work, WorkKind,
+    ChecksumAlgorithm, Crc64NvmeChecksum, JobType, MediaKind, Miniature, ObjectVersion, SizeBytes,
+    ThumbnailKey, Timestamp, Work, WorkKind,
 };
 
 /// When the sweep looks whether a completed upload's event got lost.
@@ -17,6 +17,10 @@ const LEFTOVERS_DUE: Duration = Duration::from_hours(2);
 
 /// How long a rejected object is kept, and counts against the quota, in case the rule was wrong.
 const REJECTED_KEPT: Duration = Duration::from_hours(24 * 7);
+
+/// How long work that got stuck is left to itself at least, and how long at most before it is given up.
+const STUCK_AFTER: Duration = Duration::from_hours(12);
+const STUCK_FOR_GOOD_AFTER: Duration = Duration::from_hours(3 * 24);
 
 /// What was measured of an accepted object.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,11 +144,37 @@ impl Media {
         Self { work, ..self.changed(self.state.clone(), now) }
     }
 
+    /// The same for its miniature.
+    #[must_use]
+    pub fn look_again_at_miniature(&self, due: Timestamp, now: Timestamp) -> Self {
+        let miniature = self.miniature.clone().map(|miniature| {
+            let work = miniature.work.map(|work| Work { due, ..work });
+            Miniature { work, ..miniature }
+        });
+        Self { miniature, ..self.changed(self.state.clone(), now) }
+    }
+
+    /// When the sweep looks again at work that got stuck and that it told the queue of anew: each time after twice as long.
+    /// `None` once that has been tried for about a week.
+    pub fn next_look(&self, work: Work, now: Timestamp) -> Option<Timestamp> {
+        let waited = self.updated_at.until(work.due);
+        let next = waited.saturating_mul(2).max(STUCK_AFTER);
+        (waited < STUCK_FOR_GOOD_AFTER).then(|| now.plus(next))
+    }
+
     /// What to do about an object that arrived under its miniature's key.
     pub fn on_miniature_arrival(&self, object: &ObjectVersion) -> Arrival {
         match (&self.state, &self.miniature) {
             (State::Rejected { .. } | State::Expired | State::Deleting, _) | (_, None) => Arrival::Discard,
             (_, Some(miniature)) => miniature.on_arrival(object),
+        }
+    }
+
+    /// The key of its thumbnail, if there is one to be shown.
+    pub fn thumbnail(&self) -> Option<&ThumbnailKey> {
+        match self.state {
+            State::Rejected { .. } | State::Expired | State::Deleting => None,
+            _ => self.miniature.as_ref().filter(|one| one.is_published()).map(|one| &one.key),
         }
     }
 
@@ -176,33 +206,60 @@ impl Media {
         }
     }
 
-    /// The metadata is read, and publishing begins.
+    /// The metadata is read: what was measured is kept, and an attempt at publishing begins.
     #[must_use]
-    pub fn begin_publishing(&self, now: Timestamp) -> Self {
-        let upload_to_cdn_attempts = self.upload_to_cdn_attempts.saturating_add(1);
-        Self { upload_to_cdn_attempts, ..self.changed(self.state.clone(), now) }
-    }
-
-    /// It is published: ready.
-    #[must_use]
-    pub fn publish(
-        &self,
-        source: ObjectVersion,
-        published: PublishedObject,
-        measurement: Measurement,
-        now: Timestamp,
-    ) -> Self {
+    pub fn begin_publishing(&self, measurement: Measurement, now: Timestamp) -> Self {
+        let miniature_bytes = self.miniature.as_ref().map_or(0, Miniature::reserved_bytes);
         Self {
             duration_seconds: Some(measurement.duration_seconds),
             size_bytes: measurement.size_bytes,
             checksum_crc64nvme: measurement.checksum_crc64nvme,
             checksum_verified: measurement.checksum_verified,
-            reserved_bytes: measurement
-                .size_bytes
-                .saturating_add(self.miniature.as_ref().map_or(0, Miniature::reserved_bytes)),
-            work: None,
-            ..self.changed(State::Ready { source, published }, now)
+            reserved_bytes: measurement.size_bytes.saturating_add(miniature_bytes),
+            upload_to_cdn_attempts: self.upload_to_cdn_attempts.saturating_add(1),
+            ..self.changed(self.state.clone(), now)
         }
+    }
+
+    /// It is being published in parts, by this multipart upload of S3.
+    #[must_use]
+    pub fn begin_copy(&self, s3_upload_id: String, now: Timestamp) -> Self {
+        let state = match self.state.clone() {
+            State::Processing { source, .. } => {
+                State::Processing { source, copy_upload_id: Some(s3_upload_id) }
+            }
+            other => other,
+        };
+        self.changed(state, now)
+    }
+
+    /// The multipart upload by which it is being published in parts. Its metadata is read then.
+    pub fn copy_upload_id(&self) -> Option<&str> {
+        match &self.state {
+            State::Processing { copy_upload_id, .. } => copy_upload_id.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Another run goes on with the attempt at publishing that was handed over to it; the sweep looks after it at
+    /// `work.due`.
+    #[must_use]
+    pub fn continue_publishing(&self, work: Work, now: Timestamp) -> Self {
+        Self { work: Some(work), ..self.changed(self.state.clone(), now) }
+    }
+
+    /// Another attempt at publishing begins, with what the one before has copied; the sweep looks after it at
+    /// `work.due`.
+    #[must_use]
+    pub fn retry_publishing(&self, work: Work, now: Timestamp) -> Self {
+        let upload_to_cdn_attempts = self.upload_to_cdn_attempts.saturating_add(1);
+        Self { upload_to_cdn_attempts, ..self.continue_publishing(work, now) }
+    }
+
+    /// It is published: ready.
+    #[must_use]
+    pub fn publish(&self, source: ObjectVersion, published: PublishedObject, now: Timestamp) -> Self {
+        Self { work: None, ..self.changed(State::Ready { source, published }, now) }
     }
 
     /// The object broke a rule. It is kept for a while, and what it reserved until then, so that rejected files do not

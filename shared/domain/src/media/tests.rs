@@ -56,6 +56,15 @@ pub(super) fn media(state: State) -> Media {
     }
 }
 
+fn measurement() -> Measurement {
+    Measurement {
+        duration_seconds: 1.5,
+        size_bytes: 12,
+        checksum_crc64nvme: None,
+        checksum_verified: Some(ChecksumAlgorithm::Sha256),
+    }
+}
+
 fn every_state(source: &ObjectVersion) -> Vec<State> {
     let failure = Failure::new("code", "detail");
     let published = PublishedObject { key: "media/1/source".to_owned(), etag: "e".to_owned() };
@@ -91,19 +100,14 @@ fn each_step_raises_the_version_and_settles_what_is_owed() {
     assert!(processing.work.is_some() && processing.is_processing(&source));
     assert!(!processing.is_processing(&object("2")));
 
-    let publishing = processing.begin_publishing(now());
+    let publishing = processing.begin_publishing(measurement(), now());
     assert_eq!((publishing.version, publishing.attempt(JobType::UploadToCdn)), (3, 1));
+    assert_eq!((publishing.size_bytes, publishing.reserved_bytes), (12, 12));
+    assert_eq!(publishing.duration_seconds, Some(1.5));
 
     let published = PublishedObject { key: "k".to_owned(), etag: "e".to_owned() };
-    let measurement = Measurement {
-        duration_seconds: 1.5,
-        size_bytes: 12,
-        checksum_crc64nvme: None,
-        checksum_verified: Some(ChecksumAlgorithm::Sha256),
-    };
-    let ready = publishing.publish(source.clone(), published, measurement, now());
+    let ready = publishing.publish(source.clone(), published, now());
     assert_eq!((ready.version, ready.status(), ready.work), (4, Status::Ready, None));
-    assert_eq!((ready.size_bytes, ready.reserved_bytes), (12, 12));
 
     let rejected = processing.reject(source.clone(), Failure::new("c", "d"), now());
     assert_eq!(
@@ -140,6 +144,23 @@ fn an_upload_is_completed_reopened_or_given_up() {
 }
 
 #[test]
+fn stuck_work_is_looked_at_ever_more_rarely_and_then_no_more() {
+    let hours = |hours| Duration::from_hours(hours);
+    let begun = owed(WorkKind::Processing, hours(12));
+    let mut media = media(State::AwaitingUpload).begin_processing(object("1"), begun, now());
+    let mut waits = Vec::new();
+    // However late the sweep is.
+    let late = hours(100);
+    while let Some(due) = media.next_look(media.work.unwrap(), media.work.unwrap().due.plus(late)) {
+        let looked = media.work.unwrap().due.plus(late);
+        waits.push(looked.until(due));
+        media = media.look_again(due, looked);
+        assert_eq!(media.work, Some(Work { kind: WorkKind::Processing, due }));
+    }
+    assert_eq!(waits, [hours(24), hours(48), hours(96)]);
+}
+
+#[test]
 fn a_miniature_counts_while_it_is_there() {
     use crate::{MiniatureState, ThumbnailKey};
     let miniature = Miniature {
@@ -152,6 +173,14 @@ fn a_miniature_counts_while_it_is_there() {
     let awaited =
         Media { miniature: Some(miniature.clone()), reserved_bytes: 15, ..media(State::AwaitingUpload) };
     assert_eq!(awaited.on_miniature_arrival(&object("1")), Arrival::Process);
+    let later = owed(WorkKind::Miniature, Duration::from_hours(1));
+    let with_work =
+        Miniature { work: Some(Work { kind: WorkKind::Miniature, due: now() }), ..miniature.clone() };
+    let expired = Media { miniature: Some(with_work), ..awaited.expire(now()) };
+    let looked_at = expired.look_again_at_miniature(later.due, now());
+    assert_eq!(looked_at.miniature.as_ref().and_then(|miniature| miniature.work), Some(later));
+    // Looking reserves nothing again, and leaves the media's own work alone.
+    assert_eq!((looked_at.reserved_bytes, looked_at.work), (0, expired.work));
     let published =
         awaited.with_miniature(miniature.end(MiniatureState::Published { source: object("1") }), now());
     assert_eq!((published.version, published.reserved_bytes), (2, 15));
@@ -164,11 +193,46 @@ fn a_miniature_counts_while_it_is_there() {
 }
 
 #[test]
+fn a_thumbnail_is_shown_while_its_media_is_there() {
+    use crate::{MiniatureState, ThumbnailKey};
+    let awaited = Miniature {
+        upload_id: UploadId::new(Uuid::nil()),
+        size_bytes: 5,
+        key: ThumbnailKey::new(1),
+        state: MiniatureState::AwaitingUpload,
+        work: None,
+    };
+    let published = awaited.end(MiniatureState::Published { source: object("1") });
+    let has_thumbnail = |state: &State, miniature: &Miniature| {
+        Media { miniature: Some(miniature.clone()), ..media(state.clone()) }.thumbnail().is_some()
+    };
+    // In the order of the states: awaiting_upload, completing, processing, ready, rejected, failed, expired, deleting.
+    let shown = [true, true, true, true, false, true, false, false];
+    assert!(every_state(&object("2")).iter().map(|state| has_thumbnail(state, &published)).eq(shown));
+    assert!(every_state(&object("2")).iter().all(|state| !has_thumbnail(state, &awaited)));
+}
+
+#[test]
 fn whoever_goes_on_goes_on_with_the_copy() {
     let source = object("1");
     let copying = State::Processing { source: source.clone(), copy_upload_id: Some("u".to_owned()) };
-    let again = media(copying.clone()).begin_processing(source, work(), now());
+    let again = media(copying.clone()).begin_processing(source.clone(), work(), now());
     assert_eq!(again.state, copying);
+
+    let processing = media(State::Processing { source, copy_upload_id: None });
+    assert_eq!(processing.copy_upload_id(), None);
+    let begun = processing.begin_publishing(measurement(), now()).begin_copy("u".to_owned(), now());
+    assert_eq!((&begun.state, begun.copy_upload_id()), (&copying, Some("u")));
+    // Who takes over goes on with the attempt; who has to try again begins one.
+    let continued = begun.continue_publishing(work(), now());
+    assert_eq!((&continued.state, continued.attempt(JobType::UploadToCdn)), (&copying, 1));
+    let retried = begun.retry_publishing(work(), now());
+    assert_eq!((&retried.state, retried.attempt(JobType::UploadToCdn)), (&copying, 2));
+    for goes_on in [continued, retried] {
+        assert_eq!((goes_on.version, goes_on.work), (begun.version + 1, Some(work())));
+        assert_eq!(goes_on.attempt(JobType::ExtractMetadata), begun.attempt(JobType::ExtractMetadata));
+    }
+
     let failed = State::Failed { source: object("1"), failure: Failure::new("c", "d") };
     let redriven = media(failed).begin_processing(object("1"), work(), now());
     assert_eq!(redriven.state, State::Processing { source: object("1"), copy_upload_id: None });
@@ -248,13 +312,7 @@ fn next(media: &Media, happening: &Happening) -> Option<Media> {
     Some(match happening {
         Happening::Publish(_) => {
             let published = PublishedObject { key: "k".to_owned(), etag: "e".to_owned() };
-            let measurement = Measurement {
-                duration_seconds: 1.0,
-                size_bytes: 12,
-                checksum_crc64nvme: None,
-                checksum_verified: None,
-            };
-            media.begin_publishing(now()).publish(source, published, measurement, now())
+            media.begin_publishing(measurement(), now()).publish(source, published, now())
         }
         Happening::Reject(_) => media.reject(source, failure, now()),
         _ => media.fail(source, failure, now()),

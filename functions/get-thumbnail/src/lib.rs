@@ -1,0 +1,79 @@
+//! `GET /media/{media_id}/thumbnail/{key}`: redirects to a freshly signed URL of a media's thumbnail.
+//!
+//! The key in the address, which nobody can guess, is what lets one see it, so an `<img>` needs no token. It is compared
+//! in constant time. A wrong key, a media without a thumbnail and no media at all look the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, warm_up};
+use buckets::{PlaybackMethod, PlaybackSigner};
+use domain::{MediaId, ThumbnailKey};
+use http::header::{CACHE_CONTROL, LOCATION};
+use http::{Method, StatusCode};
+use subtle::ConstantTimeEq;
+use table::{Record, Table};
+
+/// How long the signed URL behind the redirect lives, if the credentials do; they live a quarter of an hour at least.
+const SIGNED_URL_LIFE: Duration = Duration::from_hours(1);
+
+/// For how long the redirect may be kept: long enough for a page that is looked at again, and at most for a third of what
+/// the signed URL lives, so that a kept one still leads somewhere.
+const KEPT: Duration = Duration::from_mins(5);
+
+struct State {
+    table: Table,
+    clock: Clock,
+    playback: PlaybackSigner,
+}
+
+/// The function, with `TABLE_NAME`, `MEDIA_BUCKET` and `PLAYBACK_ROLE_ARN`.
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let aws = environment.aws()?;
+    let state = State {
+        table: environment.table(&aws)?,
+        clock: environment.clock(),
+        playback: environment.playback_signer(&aws)?,
+    };
+    tokio::join!(
+        warm_up("table", state.table.open_for_media()),
+        warm_up("credentials", state.playback.prepare()),
+    );
+    Ok(http_function(state, handle))
+}
+
+/// Redirects to the thumbnail of a media.
+#[utoipa::path(
+    get,
+    path = "/media/{media_id}/thumbnail/{key}",
+    tag = "media",
+    params(
+        ("media_id" = String, Path, format = Uuid),
+        ("key" = String, Path, description = "As in the media's `thumbnail_url`."),
+    ),
+    responses(
+        (status = 302, description = "To a signed URL of the image.", headers(("Location" = String))),
+        (status = 404, description = "`not_found`", body = api::ProblemBody),
+    )
+)]
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    let media_id: MediaId = request.path_id("media_id", "thumbnail")?;
+    let key: ThumbnailKey = request.path_id("key", "thumbnail")?;
+    let now = state.clock.now();
+    let Record::Media(media) = state.table.media(media_id, now).await? else {
+        return Err(Problem::not_found("thumbnail"));
+    };
+    if !media.thumbnail().is_some_and(|present| is_same(present, &key)) {
+        return Err(Problem::not_found("thumbnail"));
+    }
+    let method = if request.method() == Method::HEAD { PlaybackMethod::Head } else { PlaybackMethod::Get };
+    let signed = state.playback.presign_thumbnail(method, media_id, &key, SIGNED_URL_LIFE, now).await?;
+    let kept = KEPT.min(now.until(signed.expires_at) / 3);
+    Answer::empty(StatusCode::FOUND)
+        .header(LOCATION, &signed.url)?
+        .header(CACHE_CONTROL, &format!("public, max-age={}", kept.as_secs()))
+}
+
+fn is_same(one: &ThumbnailKey, other: &ThumbnailKey) -> bool {
+    one.as_str().as_bytes().ct_eq(other.as_str().as_bytes()).into()
+}

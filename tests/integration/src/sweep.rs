@@ -1,0 +1,634 @@
+//! What the sweep makes up for: uploads that nobody finished, events that got lost, functions that died, and what all of
+//! them left behind. The functions' clock is moved; AWS keeps its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_sdk_dynamodb::types::AttributeValue::{self, N, S};
+use local::aws::{Answer, Attempt, Principal};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::platform::{File, Item, Platform, User, expect};
+use crate::processing::{event_of, put_as_operator};
+
+crate::tests![
+    an_upload_that_is_never_sent_expires,
+    an_object_whose_event_got_lost_is_processed,
+    a_miniature_whose_event_got_lost_is_told_of,
+    an_upload_that_was_being_completed_is_finished,
+    an_upload_that_cannot_be_completed_goes_on_until_its_deadline,
+    what_arrives_after_the_end_is_removed,
+    a_rejected_object_is_kept_for_a_week,
+    stuck_processing_is_begun_anew,
+    processing_whose_object_is_lost_ends,
+    processing_that_stays_stuck_is_given_up,
+    a_sweep_that_dies_at_any_call_is_made_up_for,
+    two_sweeps_at_once_do_nothing_twice,
+    what_cannot_be_done_holds_up_nothing,
+    an_item_that_fails_is_put_off,
+    work_that_cannot_be_read_fails_the_sweep_but_not_the_rest,
+    what_there_is_no_time_for_stays_due,
+];
+
+const MINUTES: i64 = 60;
+const HOURS: i64 = 60 * MINUTES;
+const DAYS: i64 = 24 * HOURS;
+
+/// A platform whose bucket tells nobody of its objects: every event gets lost.
+async fn platform_without_events() -> Platform {
+    Platform::start(|options| {
+        options.template_edit = Some(Box::new(|template| {
+            let bucket = &mut template["Resources"]["IngestBucket"]["Properties"];
+            bucket.as_object_mut().unwrap().remove("NotificationConfiguration").expect("notifications");
+        }));
+    })
+    .await
+}
+
+/// Sweeps at this time from now.
+async fn sweep_at(platform: &Platform, offset_seconds: i64) -> Value {
+    platform.set_clock_offset(offset_seconds);
+    let report = platform.stack.run_schedule("sweep").await.unwrap();
+    platform.set_clock_offset(0);
+    report
+}
+
+fn nothing_but(outcome: &str, count: u32) -> Value {
+    json!({"settled": {outcome: count}, "failed": 0, "is_unfinished": false})
+}
+
+fn nothing() -> Value {
+    json!({"settled": {}, "failed": 0, "is_unfinished": false})
+}
+
+/// A file that comes in one part.
+async fn announce_in_parts(platform: &Platform, user: &User, file: &File) -> Value {
+    let mut body = file.announcement();
+    body["upload_method"] = json!("multipart");
+    body["part_size_bytes"] = json!(5 * 1024 * 1024);
+    expect(platform.post_as(user, "/media", &body).await, StatusCode::CREATED).await
+}
+
+async fn put_part(platform: &Platform, upload: &Value, part_number: usize, bytes: Vec<u8>) {
+    let url = upload["parts"][part_number - 1]["url"].as_str().unwrap();
+    let answer = platform.http.put(url).body(bytes).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+}
+
+fn id_of(created: &Value) -> String {
+    created["media"]["id"].as_str().unwrap().to_owned()
+}
+
+async fn status(platform: &Platform, user: &User, media_id: &str) -> String {
+    let media = expect(platform.get(user, &format!("/media/{media_id}")).await, StatusCode::OK).await;
+    media["status"].as_str().unwrap().to_owned()
+}
+
+async fn usage(platform: &Platform, user: &User) -> usize {
+    let usage = platform.item(&format!("USER#{}", user.id), "USAGE").await.unwrap();
+    usage["size_bytes"].as_n().unwrap().parse().unwrap()
+}
+
+/// What is owed for a media.
+async fn work_of(platform: &Platform, media_id: &str) -> Vec<Item> {
+    let shards = (0..4).map(|shard| platform.items_of(format!("WORK#{shard}")));
+    let all = futures::future::join_all(shards).await.into_iter().flatten();
+    all.filter(|item| item.get("media_id") == Some(&S(media_id.to_owned()))).collect()
+}
+
+async fn kinds_of_work(platform: &Platform, media_id: &str) -> Vec<String> {
+    work_of(platform, media_id).await.iter().map(|item| item["kind"].as_s().unwrap().clone()).collect()
+}
+
+/// What the ingest bucket has for the source of a media: whether there is any version or delete marker, and how many
+/// multipart uploads.
+async fn left_in_s3(platform: &Platform, media_id: &str) -> (bool, usize) {
+    let (bucket, key) = (platform.bucket("IngestBucket"), format!("uploads/{media_id}/source"));
+    let is_there = match platform.s3().head_object().bucket(&bucket).key(&key).send().await {
+        Ok(_) => true,
+        Err(error) => error.raw_response().unwrap().headers().contains_key("x-amz-delete-marker"),
+    };
+    let uploads = platform.s3().list_multipart_uploads().bucket(bucket).prefix(key).send().await.unwrap();
+    (is_there, uploads.uploads().len())
+}
+
+async fn write(platform: &Platform, item: Item) {
+    let table = &platform.stack.stack().tables[0].name;
+    platform.dynamodb().put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+}
+
+async fn delete(platform: &Platform, item: &Item) {
+    let table = &platform.stack.stack().tables[0].name;
+    let delete = platform.dynamodb().delete_item().table_name(table);
+    delete.key("PK", item["PK"].clone()).key("SK", item["SK"].clone()).send().await.unwrap();
+}
+
+/// What complete-upload writes before it calls S3: the media is completing, and its work due in 15 minutes.
+async fn begin_to_complete(platform: &Platform, media_id: &str) {
+    let due = rfc_3339(i64::try_from(now_seconds()).unwrap() + 15 * MINUTES);
+    let mut record = platform.item(&format!("MEDIA#{media_id}"), "RECORD").await.unwrap();
+    record.insert("status".to_owned(), S("completing".to_owned()));
+    let version: u64 = record["version"].as_n().unwrap().parse().unwrap();
+    record.insert("version".to_owned(), N((version + 1).to_string()));
+    let AttributeValue::M(work) = record.get_mut("work").unwrap() else { panic!("no map") };
+    work.insert("due".to_owned(), S(due.clone()));
+    write(platform, record).await;
+    let [mut item] = <[Item; 1]>::try_from(work_of(platform, media_id).await).expect("one item of work");
+    delete(platform, &item).await;
+    item.insert("SK".to_owned(), S(format!("{due}#upload#{media_id}")));
+    item.insert("due".to_owned(), S(due));
+    write(platform, item).await;
+}
+
+fn now_seconds() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn rfc_3339(unix_seconds: i64) -> String {
+    use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
+    DateTime::from_secs(unix_seconds).fmt(DateTimeFormat::DateTime).unwrap()
+}
+
+async fn an_upload_that_is_never_sent_expires(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    let mut body = json!({
+        "title": "T", "filename": "f", "content_type": "video/mp4", "size_bytes": 6 * 1024 * 1024,
+        "checksum_sha256": File::video().sha256(), "upload_method": "multipart", "part_size_bytes": 5 * 1024 * 1024,
+        "miniature": {"filename": "m.png", "content_type": "image/png", "size_bytes": 100},
+    });
+    let created = expect(platform.post_as(&user, "/media", &body).await, StatusCode::CREATED).await;
+    let media_id = id_of(&created);
+    put_part(&platform, &created["upload"], 1, vec![0; 5 * 1024 * 1024]).await;
+    assert_eq!(usage(&platform, &user).await, 6 * 1024 * 1024 + 100);
+    assert_eq!(left_in_s3(&platform, &media_id).await, (false, 1));
+    assert_eq!(sweep_at(&platform, 23 * HOURS).await, nothing(), "it can still be sent");
+
+    // The media and its miniature.
+    assert_eq!(sweep_at(&platform, DAYS + MINUTES).await, nothing_but("expired", 2));
+    assert_eq!(status(&platform, &user, &media_id).await, "expired");
+    assert_eq!(usage(&platform, &user).await, 0);
+    assert_eq!(left_in_s3(&platform, &media_id).await, (false, 0), "the parts are gone");
+    for upload in ["upload", "miniature_upload"] {
+        let upload_id = created[upload]["upload_id"].as_str().unwrap();
+        let record = platform.item(&format!("UPLOAD#{upload_id}"), "UPLOAD").await.unwrap();
+        assert_eq!(record["state"].as_s().unwrap(), "expired", "{upload}");
+        assert!(record["expires_at"].as_n().is_ok(), "{upload}");
+    }
+    // The same file is a new one.
+    body.as_object_mut().unwrap().remove("miniature");
+    let again = expect(platform.post_as(&user, "/media", &body).await, StatusCode::CREATED).await;
+    assert_ne!(id_of(&again), media_id);
+
+    assert_eq!(kinds_of_work(&platform, &media_id).await, ["leftovers"]);
+    assert_eq!(sweep_at(&platform, DAYS + 2 * HOURS).await["settled"]["removed"], Value::Null);
+    assert_eq!(sweep_at(&platform, DAYS + 3 * HOURS).await["settled"]["removed"], 1);
+    assert_eq!(kinds_of_work(&platform, &media_id).await, Vec::<String>::new());
+    assert_eq!(status(&platform, &user, &media_id).await, "expired");
+    platform.shut_down().await;
+}
+
+async fn an_object_whose_event_got_lost_is_processed(_shared: &Platform) {
+    let platform = platform_without_events().await;
+    let user = platform.sign_up().await;
+    let file = File::video();
+    let created = platform.announce(&user, &file).await;
+    let media_id = id_of(&created);
+    assert_eq!(platform.put(&created["upload"], file.bytes.clone()).await.status(), StatusCode::OK);
+    assert_eq!(sweep_at(&platform, DAYS + MINUTES).await, nothing_but("told", 1));
+    assert_eq!(platform.settled(&user, &media_id).await["status"], "ready");
+    assert_eq!(usage(&platform, &user).await, file.bytes.len());
+    // However late it is looked at again.
+    assert_eq!(sweep_at(&platform, 30 * DAYS).await, nothing());
+    platform.shut_down().await;
+}
+
+async fn a_miniature_whose_event_got_lost_is_told_of(_shared: &Platform) {
+    let platform = platform_without_listeners().await;
+    let user = platform.sign_up().await;
+    let mut body = File::video().announcement();
+    body["miniature"] = json!({"filename": "m.png", "content_type": "image/png", "size_bytes": 4});
+    let created = expect(platform.post_as(&user, "/media", &body).await, StatusCode::CREATED).await;
+    platform.put(&created["upload"], File::video().bytes).await;
+    let answer = platform.put(&created["miniature_upload"], b"\x89PNG".to_vec()).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(sweep_at(&platform, DAYS + MINUTES).await, nothing_but("told", 2));
+    let queue = platform.queue("IngestQueue");
+    for slot in ["source", "miniature"] {
+        let key = format!("uploads/{}/{slot}", id_of(&created));
+        // Once more if the two changed their media at the same time.
+        let told = platform.aws().queues().counts_containing(&queue, &key).unwrap().visible;
+        assert!((1..=3).contains(&told), "{slot}: {told}");
+    }
+    // Both are still owed, and nothing is reserved or released by looking.
+    assert_eq!(usage(&platform, &user).await, File::video().bytes.len() + 4);
+    assert_eq!(sweep_at(&platform, DAYS + 30 * MINUTES).await, nothing());
+    assert_eq!(sweep_at(&platform, DAYS + 2 * HOURS).await, nothing_but("told", 1), "the source");
+    assert_eq!(sweep_at(&platform, 3 * DAYS + HOURS).await, nothing_but("told", 2));
+    let report = sweep_at(&platform, 7 * DAYS).await;
+    assert_eq!(report["settled"], json!({"given_up": 1, "told": 1}), "a miniature is not worth more");
+    assert_eq!(usage(&platform, &user).await, File::video().bytes.len());
+    platform.shut_down().await;
+}
+
+async fn an_upload_that_was_being_completed_is_finished(_shared: &Platform) {
+    let platform = platform_without_events().await;
+    let user = platform.sign_up().await;
+    let file = File::video();
+    let created = announce_in_parts(&platform, &user, &file).await;
+    let media_id = id_of(&created);
+    put_part(&platform, &created["upload"], 1, file.bytes.clone()).await;
+    begin_to_complete(&platform, &media_id).await;
+    assert_eq!(sweep_at(&platform, 10 * MINUTES).await, nothing());
+    assert_eq!(sweep_at(&platform, 16 * MINUTES).await, nothing_but("joined", 1));
+    assert_eq!(left_in_s3(&platform, &media_id).await, (true, 0), "one object, no parts");
+    // S3's own event got lost too.
+    assert_eq!(sweep_at(&platform, 2 * HOURS).await, nothing_but("told", 1));
+    let settled = platform.wait_for(&user, &media_id, |media| media["status"] == "ready").await;
+    assert_eq!(settled["size_bytes"], file.bytes.len());
+    platform.shut_down().await;
+}
+
+async fn an_upload_that_cannot_be_completed_goes_on_until_its_deadline(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    let file = File::video();
+    let created = announce_in_parts(&platform, &user, &file).await;
+    let media_id = id_of(&created);
+    begin_to_complete(&platform, &media_id).await;
+    assert_eq!(sweep_at(&platform, 16 * MINUTES).await, nothing_but("reopened", 1));
+    assert_eq!(status(&platform, &user, &media_id).await, "awaiting_upload");
+    assert_eq!(left_in_s3(&platform, &media_id).await, (false, 1), "it goes on");
+    assert_eq!(sweep_at(&platform, 23 * HOURS).await, nothing());
+    // Completed at the last moment, and then found to be incomplete.
+    begin_to_complete(&platform, &media_id).await;
+    assert_eq!(sweep_at(&platform, DAYS + HOURS).await, nothing_but("expired", 1));
+    assert_eq!(left_in_s3(&platform, &media_id).await, (false, 0));
+    platform.shut_down().await;
+}
+
+async fn what_arrives_after_the_end_is_removed(_shared: &Platform) {
+    let platform = platform_without_events().await;
+    let user = platform.sign_up().await;
+    let file = File::video();
+    let created = platform.announce(&user, &file).await;
+    let media_id = id_of(&created);
+    assert_eq!(sweep_at(&platform, DAYS + MINUTES).await, nothing_but("expired", 1));
+    // By a URL that was signed just before.
+    assert_eq!(platform.put(&created["upload"], file.bytes.clone()).await.status(), StatusCode::OK);
+    put_as_operator(&platform, &media_id, &file).await;
+    assert_eq!(left_in_s3(&platform, &media_id).await, (true, 0));
+    assert_eq!(sweep_at(&platform, DAYS + 3 * HOURS).await, nothing_but("removed", 1));
+    assert_eq!(left_in_s3(&platform, &media_id).await, (false, 0), "every version");
+    assert_eq!(sweep_at(&platform, 30 * DAYS).await, nothing());
+    platform.shut_down().await;
+}
+
+async fn a_rejected_object_is_kept_for_a_week(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    let file = File::sample("v_bad_text.mp4");
+    let media = platform.upload(&user, &file).await;
+    let media_id = media["id"].as_str().unwrap();
+    assert_eq!(media["status"], "rejected");
+    platform.idle().await;
+    assert_eq!(sweep_at(&platform, 6 * DAYS).await, nothing());
+    assert_eq!(
+        (left_in_s3(&platform, media_id).await, usage(&platform, &user).await),
+        ((true, 0), file.bytes.len())
+    );
+    assert_eq!(sweep_at(&platform, 7 * DAYS + MINUTES).await, nothing_but("removed", 1));
+    assert_eq!((left_in_s3(&platform, media_id).await, usage(&platform, &user).await), ((false, 0), 0));
+    let after = expect(platform.get(&user, &format!("/media/{media_id}")).await, StatusCode::OK).await;
+    assert_eq!(after["failure"], media["failure"], "it says why for good");
+    platform.shut_down().await;
+}
+
+/// A platform whose queue nobody listens to.
+async fn platform_without_listeners() -> Platform {
+    Platform::start(|options| {
+        options.template_edit = Some(Box::new(|template| {
+            let function = &mut template["Resources"]["ExtractMetadataFunction"]["Properties"];
+            function.as_object_mut().unwrap().remove("Events").expect("events");
+            let bucket = &mut template["Resources"]["IngestBucket"]["Properties"];
+            bucket.as_object_mut().unwrap().remove("NotificationConfiguration").expect("notifications");
+        }));
+    })
+    .await
+}
+
+/// A media whose processing broke off, and the version of its object.
+async fn break_processing_off(platform: &Platform, user: &User) -> (String, String) {
+    let created = platform.announce(user, &File::video()).await;
+    let media_id = id_of(&created);
+    let (version_id, etag) = put_as_operator(platform, &media_id, &File::video()).await;
+    let interception = platform.calls().intercept(|attempt| {
+        let is_meant = attempt.operation == "GetObject";
+        is_meant.then(|| Answer::Error {
+            status: 403,
+            code: "AccessDenied".to_owned(),
+            message: String::new(),
+        })
+    });
+    let event = event_of(platform, &media_id, &version_id, &etag);
+    platform.stack.invoke("ExtractMetadataFunction", event).await.unwrap_err();
+    drop(interception);
+    assert_eq!(status(platform, user, &media_id).await, "processing");
+    (media_id, version_id)
+}
+
+async fn stuck_processing_is_begun_anew(_shared: &Platform) {
+    let platform = platform_without_events().await;
+    let user = platform.sign_up().await;
+    let (media_id, _) = break_processing_off(&platform, &user).await;
+    assert_eq!(sweep_at(&platform, 11 * HOURS).await, nothing());
+    assert_eq!(sweep_at(&platform, 12 * HOURS + MINUTES).await, nothing_but("told", 1));
+    assert_eq!(platform.settled(&user, &media_id).await["status"], "ready");
+    assert_eq!(kinds_of_work(&platform, &media_id).await, Vec::<String>::new());
+    platform.shut_down().await;
+}
+
+async fn processing_whose_object_is_lost_ends(_shared: &Platform) {
+    let platform = platform_without_events().await;
+    let user = platform.sign_up().await;
+    let (media_id, version_id) = break_processing_off(&platform, &user).await;
+    let key = format!("uploads/{media_id}/source");
+    let object = platform.s3().delete_object().bucket(platform.bucket("IngestBucket")).key(key);
+    object.version_id(version_id).send().await.unwrap();
+    assert_eq!(sweep_at(&platform, 12 * HOURS + MINUTES).await, nothing_but("rejected", 1));
+    let media = expect(platform.get(&user, &format!("/media/{media_id}")).await, StatusCode::OK).await;
+    assert_eq!((&media["status"], &media["failure"]["code"]), (&json!("rejected"), &json!("source_missing")));
+    let record = platform.item(&format!("MEDIA#{media_id}"), "RECORD").await.unwrap();
+    let upload = platform.item(&format!("UPLOAD#{}", record["upload_id"].as_s().unwrap()), "UPLOAD").await;
+    assert!(upload.unwrap()["expires_at"].as_n().is_ok(), "its upload has ended");
+    platform.shut_down().await;
+}
+
+async fn processing_that_stays_stuck_is_given_up(_shared: &Platform) {
+    let platform = platform_without_listeners().await;
+    let user = platform.sign_up().await;
+    let (media_id, _) = break_processing_off(&platform, &user).await;
+    // Late by days at first; then each time after twice as long.
+    for hours in [100, 125, 174] {
+        assert_eq!(sweep_at(&platform, hours * HOURS).await, nothing_but("told", 1), "after {hours} h");
+        assert_eq!(sweep_at(&platform, (hours + 23) * HOURS).await, nothing(), "after {hours} h");
+    }
+    assert_eq!(sweep_at(&platform, 271 * HOURS).await, nothing_but("given_up", 1));
+    let media = expect(platform.get(&user, &format!("/media/{media_id}")).await, StatusCode::OK).await;
+    assert_eq!(
+        (&media["status"], &media["failure"]["code"]),
+        (&json!("failed"), &json!("processing_failed"))
+    );
+    assert_eq!(left_in_s3(&platform, &media_id).await, (true, 0), "the object is kept for a redrive");
+    assert_eq!(sweep_at(&platform, 20 * DAYS).await, nothing());
+    platform.shut_down().await;
+}
+
+fn is_sweep(attempt: &Attempt) -> bool {
+    matches!(&attempt.principal, Principal::Function(id) if id == "SweepFunction")
+}
+
+/// Sweeps at this time, and kills the function once its call of this number was carried out; answers whether it came
+/// that far.
+async fn sweep_killed_at(platform: &Platform, offset_seconds: i64, number: usize) -> bool {
+    let seen = AtomicUsize::new(0);
+    let (reached, mut is_reached) = tokio::sync::watch::channel(false);
+    let interception = platform.calls().intercept(move |attempt| {
+        let count = if is_sweep(attempt) { seen.fetch_add(1, Ordering::SeqCst) } else { return None };
+        match count.cmp(&number) {
+            std::cmp::Ordering::Less => None,
+            std::cmp::Ordering::Equal => {
+                reached.send_replace(true);
+                Some(Answer::DropAnswer)
+            }
+            std::cmp::Ordering::Greater => Some(Answer::Drop),
+        }
+    });
+    platform.set_clock_offset(offset_seconds);
+    let was_killed = tokio::select! {
+        report = platform.stack.run_schedule("sweep") => {
+            assert_eq!(report.unwrap()["failed"], 0);
+            false
+        }
+        _ = is_reached.wait_for(|reached| *reached) => {
+            platform.stack.kill("SweepFunction");
+            true
+        }
+    };
+    platform.set_clock_offset(0);
+    drop(interception);
+    was_killed
+}
+
+async fn a_sweep_that_dies_at_any_call_is_made_up_for(_shared: &Platform) {
+    let platform = platform_without_events().await;
+    let user = platform.sign_up().await;
+    let file = File::video();
+    let mut number = 0;
+    loop {
+        // One that is never finished, one whose event got lost, one that was being completed.
+        let abandoned = announce_in_parts(&platform, &user, &file).await;
+        put_part(&platform, &abandoned["upload"], 1, file.bytes.clone()).await;
+        let lost = platform.announce(&user, &file).await;
+        platform.put(&lost["upload"], file.bytes.clone()).await;
+        let completing = announce_in_parts(&platform, &user, &file).await;
+        put_part(&platform, &completing["upload"], 1, file.bytes.clone()).await;
+        begin_to_complete(&platform, &id_of(&completing)).await;
+
+        let mut was_killed = sweep_killed_at(&platform, 25 * HOURS, number).await;
+        for hours in [26, 28] {
+            let report = sweep_at(&platform, hours * HOURS).await;
+            assert_eq!(report["failed"], 0, "died at call {number}: {report}");
+        }
+        was_killed |= sweep_killed_at(&platform, 31 * HOURS, number).await;
+        sweep_at(&platform, 32 * HOURS).await;
+        for created in [&lost, &completing] {
+            let media = platform
+                .wait_for(&user, &id_of(created), |media| {
+                    !matches!(media["status"].as_str(), Some("awaiting_upload" | "completing" | "processing"))
+                })
+                .await;
+            assert_eq!(media["status"], "ready", "died at call {number}");
+        }
+        platform.idle().await;
+        assert_eq!(status(&platform, &user, &id_of(&abandoned)).await, "expired", "died at call {number}");
+        for created in [&abandoned, &lost, &completing] {
+            let media_id = id_of(created);
+            assert_eq!(left_in_s3(&platform, &media_id).await, (false, 0), "died at call {number}");
+            assert_eq!(kinds_of_work(&platform, &media_id).await, Vec::<String>::new(), "at call {number}");
+        }
+        number += 1;
+        assert_eq!(usage(&platform, &user).await, number * 2 * file.bytes.len(), "counted once");
+        if !was_killed {
+            break;
+        }
+        assert!(number < 60, "a sweep of three items makes about twenty calls");
+    }
+    assert!(number > 12, "{number}");
+    platform.shut_down().await;
+}
+
+async fn two_sweeps_at_once_do_nothing_twice(_shared: &Platform) {
+    const UPLOADS: u64 = 24;
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    for _ in 0..UPLOADS {
+        platform.announce(&user, &File::video()).await;
+    }
+    let settled = |reports: [Value; 2], outcome: &str| {
+        assert!(reports.iter().all(|report| report["failed"] == 0), "{reports:?}");
+        reports.iter().filter_map(|report| report["settled"][outcome].as_u64()).sum::<u64>()
+    };
+    for (offset, outcome) in [(25 * HOURS, "expired"), (28 * HOURS, "removed")] {
+        platform.set_clock_offset(offset);
+        let sweep = || async { platform.stack.run_schedule("sweep").await.unwrap() };
+        let reports = tokio::join!(sweep(), sweep());
+        assert_eq!(settled(reports.into(), outcome), UPLOADS, "each once");
+    }
+    platform.set_clock_offset(0);
+    assert_eq!(usage(&platform, &user).await, 0);
+    assert_eq!(sweep_at(&platform, 30 * DAYS).await, nothing());
+    platform.shut_down().await;
+}
+
+/// An item of work that has been due for ages.
+fn old_work(shard: usize, kind: &str, media_id: &str) -> Item {
+    let due = "2000-01-01T00:00:00Z";
+    [
+        ("PK", format!("WORK#{shard}")),
+        ("SK", format!("{due}#{kind}#{media_id}")),
+        ("kind", kind.to_owned()),
+        ("due", due.to_owned()),
+        ("media_id", media_id.to_owned()),
+        ("upload_id", media_id.to_owned()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), S(value)))
+    .collect()
+}
+
+async fn what_cannot_be_done_holds_up_nothing(_shared: &Platform) {
+    // More than one page of each partition.
+    const UNREADABLE: usize = 60;
+    const UPLOADS: usize = 500;
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    for number in 0..UNREADABLE * 4 {
+        write(&platform, old_work(number % 4, "of_another_version", &uuid::Uuid::now_v7().to_string())).await;
+    }
+    // What no function does yet stays; what belongs to nothing goes.
+    let kept = uuid::Uuid::now_v7();
+    write(&platform, old_work(usize::from(kept.as_bytes()[15] % 4), "media_deletion", &kept.to_string()))
+        .await;
+    let gone = uuid::Uuid::now_v7();
+    write(&platform, old_work(usize::from(gone.as_bytes()[15] % 4), "upload", &gone.to_string())).await;
+    for _ in 0..UPLOADS / 10 {
+        let file = File::video();
+        futures::future::join_all((0..10).map(|_| platform.announce(&user, &file))).await;
+    }
+    let report = sweep_at(&platform, 25 * HOURS).await;
+    let expected = json!({
+        "settled": {"expired": UPLOADS, "forgotten": 1}, "failed": UNREADABLE * 4 + 1, "is_unfinished": false,
+    });
+    assert_eq!(report, expected);
+    assert_eq!(usage(&platform, &user).await, 0);
+    assert_eq!(kinds_of_work(&platform, &kept.to_string()).await, ["media_deletion"]);
+    assert_eq!(kinds_of_work(&platform, &gone.to_string()).await, Vec::<String>::new());
+    platform.shut_down().await;
+}
+
+async fn an_item_that_fails_is_put_off(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    let bad = id_of(&platform.announce(&user, &File::video()).await);
+    let good = id_of(&platform.announce(&user, &File::video()).await);
+    let key = Arc::new(format!("uploads/{bad}/source"));
+    let interception = platform.calls().intercept(move |attempt| {
+        let is_meant =
+            is_sweep(attempt) && attempt.resource().is_some_and(|resource| resource.ends_with(key.as_str()));
+        is_meant.then(|| Answer::Error {
+            status: 403,
+            code: "AccessDenied".to_owned(),
+            message: String::new(),
+        })
+    });
+    let report = sweep_at(&platform, 25 * HOURS).await;
+    assert_eq!(report, json!({"settled": {"expired": 1}, "failed": 1, "is_unfinished": false}));
+    assert_eq!(status(&platform, &user, &good).await, "expired");
+    drop(interception);
+    assert_eq!(sweep_at(&platform, 25 * HOURS + 10 * MINUTES).await, nothing(), "not yet");
+    assert_eq!(sweep_at(&platform, 25 * HOURS + 20 * MINUTES).await, nothing_but("expired", 1));
+    assert_eq!(status(&platform, &user, &bad).await, "expired");
+    platform.shut_down().await;
+}
+
+async fn work_that_cannot_be_read_fails_the_sweep_but_not_the_rest(_shared: &Platform) {
+    const UPLOADS: usize = 24;
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    for _ in 0..UPLOADS {
+        platform.announce(&user, &File::video()).await;
+    }
+    let queries = AtomicUsize::new(0);
+    let interception = platform.calls().intercept(move |attempt| {
+        let is_first =
+            is_sweep(attempt) && attempt.operation == "Query" && queries.fetch_add(1, Ordering::SeqCst) == 0;
+        is_first.then(|| Answer::Error {
+            status: 400,
+            code: "ValidationException".to_owned(),
+            message: String::new(),
+        })
+    });
+    platform.set_clock_offset(25 * HOURS);
+    // Lambda tries again, and its alarm sees it.
+    platform.stack.run_schedule("sweep").await.unwrap_err();
+    drop(interception);
+    let unread = usage(&platform, &user).await / File::video().bytes.len();
+    assert!(unread < UPLOADS, "three partitions were read");
+    sweep_at(&platform, 25 * HOURS).await;
+    assert_eq!(usage(&platform, &user).await, 0);
+    platform.shut_down().await;
+}
+
+async fn what_there_is_no_time_for_stays_due(_shared: &Platform) {
+    let platform = Platform::start(|options| {
+        options.template_edit = Some(Box::new(|template| {
+            template["Resources"]["SweepFunction"]["Properties"]["Timeout"] = json!(60);
+        }));
+    })
+    .await;
+    let user = platform.sign_up().await;
+    let media_id = id_of(&platform.announce(&user, &File::video()).await);
+    let report = sweep_at(&platform, 25 * HOURS).await;
+    assert_eq!(report, json!({"settled": {}, "failed": 0, "is_unfinished": true}));
+    assert_eq!(kinds_of_work(&platform, &media_id).await, ["upload"]);
+    platform.shut_down().await;
+}
+
+/// Lets the sweep do all that it may: for uploads that nobody finished, in one piece and in parts, one whose object is
+/// there, and what they left.
+pub(crate) async fn sweep_everything(platform: &Platform, token: &str) {
+    let user = User { id: String::new(), email: String::new(), token: token.to_owned() };
+    platform.set_clock_offset(0);
+    let mut body = File::video().announcement();
+    body["checksum_sha256"] = json!(File::video().sha256());
+    body["upload_method"] = json!("multipart");
+    body["miniature"] = json!({"filename": "m.png", "content_type": "image/png", "size_bytes": 4});
+    let _ = platform.post_as(&user, "/media", &body).await;
+    let announced = platform.post_as(&user, "/media", &File::video().announcement()).await;
+    let announced = announced.json::<Value>().await.unwrap_or_default();
+    let interception = platform.calls().intercept(|attempt| {
+        // The object stays until the sweep has seen it.
+        matches!(&attempt.principal, Principal::Function(id) if id == "ExtractMetadataFunction")
+            .then_some(Answer::Drop)
+    });
+    if announced.get("upload").is_some() {
+        let _ = platform.put(&announced["upload"], File::video().bytes).await;
+    }
+    for hours in [25, 28] {
+        platform.set_clock_offset(hours * HOURS);
+        let _ = platform.stack.run_schedule("sweep").await;
+    }
+    drop(interception);
+}
