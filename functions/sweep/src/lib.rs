@@ -1,12 +1,13 @@
 //! Does what is still owed: every few minutes it reads the work that is due and settles each item on its own.
 //!
 //! Uploads that nobody finished are expired, or finished if their object is there and S3's event of it got lost;
-//! processing that got stuck is begun anew; what uploads left behind is removed. Each step is a conditional write of what
+//! processing that got stuck is begun anew; what uploads left behind, and what belongs to deleted media, is removed. Each step is a conditional write of what
 //! was read, so two sweeps at once do nothing twice, and one that dies anywhere leaves the item due for the next.
 //!
 //! An item that fails holds up no other: it is logged, counted, and looked at again later. If the table cannot be read,
 //! the invocation fails, and Lambda tries again by itself. Event: whatever the schedule sends. Answer: a [`Report`].
 
+mod deletion;
 mod leftovers;
 mod miniature;
 mod processing;

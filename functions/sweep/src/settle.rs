@@ -10,7 +10,7 @@ use domain::{Media, ObjectHead, ObjectVersion, SourceKey, Timestamp, Upload, Upl
 use serde::Serialize;
 use table::{ChangeError, DueWork, MediaChange, Record, TableError};
 
-use crate::{State, leftovers, miniature, processing, upload};
+use crate::{State, deletion, leftovers, miniature, processing, upload};
 
 /// How often an item is decided again because its media changed under it: that of a miniature is due with that of its
 /// media.
@@ -37,6 +37,8 @@ pub(crate) enum Outcome {
     GivenUp,
     /// What an upload left is removed.
     Removed,
+    /// A media is deleted.
+    Deleted,
     /// There is more to do, or to wait for.
     Later,
     /// The media is gone.
@@ -83,7 +85,8 @@ pub(crate) async fn settle(state: &State, due: &DueWork) -> Result<Outcome, Sett
             WorkKind::Miniature => miniature::settle(state, &media, due.work).await?,
             WorkKind::Processing => processing::settle(state, &media, due.work).await?,
             WorkKind::Leftovers => leftovers::settle(state, &media).await?,
-            WorkKind::MediaDeletion | WorkKind::UserDeletion => return Err(SettleError::Unknown),
+            WorkKind::MediaDeletion => deletion::settle(state, &media).await?,
+            WorkKind::UserDeletion => return Err(SettleError::Unknown),
         };
         if outcome != Outcome::Overtaken {
             return Ok(outcome);

@@ -128,6 +128,12 @@ impl MediaBucket {
         delete.send().await.map(drop).map_err(|error| BucketError::of("DeleteObject", &error))
     }
 
+    /// Takes a file back, which need not be there; as with a thumbnail, its bytes go by the lifecycle rule.
+    pub async fn unpublish(&self, media_id: MediaId) -> Result<(), BucketError> {
+        let delete = self.client.delete_object().bucket(&self.name).key(published_key(media_id));
+        delete.send().await.map(drop).map_err(|error| BucketError::of("DeleteObject", &error))
+    }
+
     async fn copy_object(
         &self,
         copy: CopyObjectFluentBuilder,

@@ -1,5 +1,7 @@
 //! Removing what is stored of a media, at the end of its deletion.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{Media, MediaId, Timestamp, UserId};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -14,7 +16,7 @@ use crate::transaction::Condition;
 use crate::work::delete_work;
 
 /// How long it is remembered that a media was deleted, so that deleting it again succeeds.
-const TOMBSTONE_KEPT: std::time::Duration = std::time::Duration::from_hours(24 * 7);
+const TOMBSTONE_KEPT: Duration = Duration::from_hours(24 * 7);
 
 /// How many items are removed by one call.
 const ITEMS_OF_CALL: i32 = 200;

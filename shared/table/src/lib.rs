@@ -33,8 +33,10 @@
 //! | `stretches`, `search` | `dynamodb:Query`, on the index too, and `dynamodb:BatchGetItem` |
 //! | `forget_work` | `dynamodb:DeleteItem` |
 //! | `announce` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
-//! | `change_media` | `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem` |
+//! | `remove_belongings` | `dynamodb:Query`, `dynamodb:DeleteItem` |
+//! | `change_media`, `bury` | `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem` |
 
+mod deletion;
 mod error;
 mod item;
 mod keys;

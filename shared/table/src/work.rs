@@ -75,6 +75,14 @@ pub(crate) fn replace_work(
     Ok(transaction)
 }
 
+/// Takes away the work that is owed for a media.
+pub(crate) fn delete_work(mut transaction: Transaction, media: &Media) -> Transaction {
+    for owed in DueWork::of(media).into_iter().flatten() {
+        transaction = transaction.delete(&owed.key());
+    }
+    transaction
+}
+
 /// A place in the work that is due, up to which it has been read.
 #[derive(Clone, Debug)]
 pub struct WorkPlace {
