@@ -322,3 +322,6 @@ fn settle(
     }
     Ok(settled)
 }
+
+#[cfg(test)]
+mod tests;
