@@ -296,3 +296,6 @@ fn settle(
     }
     Ok(settled)
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ crate::tests![
     one_digest_in_several_files_is_one_media,
     a_transaction_takes_as_many_files_as_it_has_room_for,
     a_table_that_fails_halfway_fails_only_the_rest,
+    a_bucket_that_fails_fails_only_what_comes_in_parts,
     a_hundred_uploads_in_parts_fit_into_an_answer,
     very_many_wrong_fields_fit_into_an_answer,
 ];
@@ -307,6 +308,28 @@ async fn a_table_that_fails_halfway_fails_only_the_rest(_shared: &Platform) {
     // Each was recorded once, whether the answer to it arrived or not.
     let usage = platform.item(&format!("USER#{}", user.id), "USAGE").await.unwrap();
     assert_eq!(usage["size_bytes"].as_n().unwrap(), &(120 * File::video().bytes.len()).to_string());
+    platform.shut_down().await;
+}
+
+async fn a_bucket_that_fails_fails_only_what_comes_in_parts(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    let mut files = vec![File::video().announcement(); 3];
+    files[1]["upload_method"] = json!("multipart");
+    let interception = platform.calls().intercept(|attempt| {
+        (attempt.operation == "CreateMultipartUpload").then(|| Answer::Error {
+            status: 503,
+            code: "SlowDown".to_owned(),
+            message: "Please reduce your request rate.".to_owned(),
+        })
+    });
+    let first = outcomes(bulk_under(&platform, &user, "key", &files).await).await;
+    drop(interception);
+    assert_eq!(codes(&first), ["none", "unavailable", "none"]);
+    assert!(!first[1].to_string().contains("reduce"), "nothing internal: {}", first[1]);
+    let second = outcomes(bulk_under(&platform, &user, "key", &files).await).await;
+    assert_eq!(codes(&second), ["none"; 3]);
+    assert_eq!((ids(&second)[0], ids(&second)[2]), (ids(&first)[0], ids(&first)[2]));
     platform.shut_down().await;
 }
 

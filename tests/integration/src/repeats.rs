@@ -1,9 +1,10 @@
 //! Announcing again: under an idempotency key, and the same bytes.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 
 use domain::Media;
-use local::aws::{Answer, Principal};
+use local::aws::{Answer, Disturbance, Principal};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -17,6 +18,7 @@ crate::tests![
     a_key_has_one_spelling,
     a_key_makes_one_media_however_often_it_is_sent,
     an_answer_that_was_lost_is_given_again,
+    conflicts_make_no_second_media,
     a_key_is_forgotten_after_a_day,
     an_upload_past_its_deadline_is_not_signed_again,
     the_same_bytes_at_the_same_time_are_one_media,
@@ -148,6 +150,39 @@ async fn an_answer_that_was_lost_is_given_again(_shared: &Platform) {
     platform.shut_down().await;
 }
 
+async fn conflicts_make_no_second_media(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    platform.aws().disturb(Disturbance {
+        conflict_one_in: NonZeroU32::new(5),
+        operations: BTreeSet::from(["TransactWriteItems".to_owned()]),
+        ..Disturbance::default()
+    });
+    let sequence = platform.calls().sequence();
+    let body = with_digest(&File::video());
+    let under_one_key = (0..16).map(|_| announce_under(&platform, &user, "key", &body));
+    let under_others = (0..16).map(|number| {
+        let (platform, user, body, key) = (&platform, &user, &body, number.to_string());
+        async move { announce_under(platform, user, &key, body).await }
+    });
+    let (under_one_key, under_others) = futures::future::join(
+        futures::future::join_all(under_one_key),
+        futures::future::join_all(under_others),
+    )
+    .await;
+    let mut ids = BTreeSet::new();
+    for answer in under_one_key.into_iter().chain(under_others) {
+        assert!(answer.status().is_success(), "{}", answer.status());
+        ids.insert(id(&answer.json().await.unwrap()).to_owned());
+    }
+    assert_eq!(ids.len(), 1);
+    assert_eq!(reserved_bytes(&platform, &user).await, File::video().bytes.len());
+    let calls = platform.calls().since(sequence);
+    let transactions = calls.iter().filter(|call| call.operation == "TransactWriteItems").count();
+    assert!(transactions > 32, "some met a conflict: {transactions}");
+    platform.shut_down().await;
+}
+
 /// The user as they were when the functions' clock showed another time.
 async fn at(platform: &Platform, user: &User, offset_seconds: i64) -> User {
     platform.set_clock_offset(offset_seconds);
@@ -251,7 +286,7 @@ async fn bytes_that_are_there_are_not_sent_again(_shared: &Platform) {
     let interception = platform.calls().intercept(move |attempt| {
         (attempt.operation == "CopyObject").then(|| {
             copying.send_replace(true);
-            Answer::Delay(std::time::Duration::from_secs(2))
+            Answer::Delay(std::time::Duration::from_secs(4))
         })
     });
     send(&platform, &created, &file.bytes).await;
