@@ -9,6 +9,8 @@
 mod accounts;
 mod bulk;
 mod cloud_formation;
+mod deletions;
+mod edits;
 mod events;
 mod faults;
 mod media_files;
@@ -89,6 +91,8 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         tokens::tests(),
         uploads::tests(),
         methods::tests(),
+        edits::tests(),
+        deletions::tests(),
         bulk::tests(),
         repeats::tests(),
         quota::tests(),

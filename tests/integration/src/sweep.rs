@@ -31,9 +31,9 @@ crate::tests![
     what_there_is_no_time_for_stays_due,
 ];
 
-const MINUTES: i64 = 60;
-const HOURS: i64 = 60 * MINUTES;
-const DAYS: i64 = 24 * HOURS;
+pub(crate) const MINUTES: i64 = 60;
+pub(crate) const HOURS: i64 = 60 * MINUTES;
+pub(crate) const DAYS: i64 = 24 * HOURS;
 
 /// A platform whose bucket tells nobody of its objects: every event gets lost.
 async fn platform_without_events() -> Platform {
@@ -47,7 +47,7 @@ async fn platform_without_events() -> Platform {
 }
 
 /// Sweeps at this time from now.
-async fn sweep_at(platform: &Platform, offset_seconds: i64) -> Value {
+pub(crate) async fn sweep_at(platform: &Platform, offset_seconds: i64) -> Value {
     platform.set_clock_offset(offset_seconds);
     let report = platform.stack.run_schedule("sweep").await.unwrap();
     platform.set_clock_offset(0);
@@ -85,13 +85,13 @@ async fn status(platform: &Platform, user: &User, media_id: &str) -> String {
     media["status"].as_str().unwrap().to_owned()
 }
 
-async fn usage(platform: &Platform, user: &User) -> usize {
+pub(crate) async fn usage(platform: &Platform, user: &User) -> usize {
     let usage = platform.item(&format!("USER#{}", user.id), "USAGE").await.unwrap();
     usage["size_bytes"].as_n().unwrap().parse().unwrap()
 }
 
 /// What is owed for a media.
-async fn work_of(platform: &Platform, media_id: &str) -> Vec<Item> {
+pub(crate) async fn work_of(platform: &Platform, media_id: &str) -> Vec<Item> {
     let shards = (0..4).map(|shard| platform.items_of(format!("WORK#{shard}")));
     let all = futures::future::join_all(shards).await.into_iter().flatten();
     all.filter(|item| item.get("media_id") == Some(&S(media_id.to_owned()))).collect()
@@ -103,7 +103,7 @@ async fn kinds_of_work(platform: &Platform, media_id: &str) -> Vec<String> {
 
 /// What the ingest bucket has for the source of a media: whether there is any version or delete marker, and how many
 /// multipart uploads.
-async fn left_in_s3(platform: &Platform, media_id: &str) -> (bool, usize) {
+pub(crate) async fn left_in_s3(platform: &Platform, media_id: &str) -> (bool, usize) {
     let (bucket, key) = (platform.bucket("IngestBucket"), format!("uploads/{media_id}/source"));
     let is_there = match platform.s3().head_object().bucket(&bucket).key(&key).send().await {
         Ok(_) => true,
@@ -391,7 +391,7 @@ fn is_sweep(attempt: &Attempt) -> bool {
 
 /// Sweeps at this time, and kills the function once its call of this number was carried out; answers whether it came
 /// that far.
-async fn sweep_killed_at(platform: &Platform, offset_seconds: i64, number: usize) -> bool {
+pub(crate) async fn sweep_killed_at(platform: &Platform, offset_seconds: i64, number: usize) -> bool {
     let seen = AtomicUsize::new(0);
     let (reached, mut is_reached) = tokio::sync::watch::channel(false);
     let interception = platform.calls().intercept(move |attempt| {
