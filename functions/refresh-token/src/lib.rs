@@ -1,9 +1,9 @@
 //! `POST /auth/refresh`: fresh tokens for a refresh token.
 //!
-//! Each use issues another refresh token; the one that was used works for ten seconds more, so that two tabs and a lost
-//! answer do no harm, and each token issued so goes on by itself. One that is used later than that was copied: the
-//! session ends, for the thief and for the user, who logs in again (RFC 9700, section 4.14.2). What was never issued
-//! ends nothing.
+//! Each use issues another refresh token; the one that was used works for ten seconds more, or until its successor is used,
+//! so that two tabs and a lost answer do no harm. Each token issued so goes on by itself. One that is used after its end
+//! was copied: the session ends, for the thief and for the user, who logs in again (RFC 9700, section 4.14.2). What was
+//! never issued ends nothing.
 
 use std::sync::Arc;
 
