@@ -108,7 +108,7 @@ async fn going_on(table: &Table, token: &RefreshToken, now: Timestamp) -> Result
 
 /// Ends a session of which a token was copied.
 async fn end_copied(table: &Table, session: &Session) -> Problem {
-    tracing::warn!(user_id = %session.user_id, session_id = %session.id, "a refresh token was used again, later");
+    tracing::warn!(user_id = %session.user_id, session_id = %session.id, "a refresh token was copied");
     match table.end_session(session.user_id, session.id, &session.family_sha256).await {
         Ok(()) => Problem::new(
             Code::TokenReused,
