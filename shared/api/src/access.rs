@@ -35,7 +35,7 @@ impl Access {
         self.signed_in(request, table).await?.caller()
     }
 
-    /// The account that is asking as it is now, if it is not shut out and has not ended the session. One read of the table:
+    /// The account that is asking as it is now, if it is not shut out and the session is not over. One read of the table:
     /// no session is read, because the user says which are over. A token of a session that was logged out of, which is
     /// its holder's own doing, lives to its end.
     pub async fn signed_in(&self, request: &Request, table: &Table) -> Result<SignedIn, Problem> {
