@@ -102,7 +102,7 @@ async fn begin_session(state: &State, user: &User) -> Result<TokensBody, Problem
         user_id: user.id,
         generation: user.session_generation,
         family_sha256: refresh_token.family_sha256(),
-        refresh_tokens: [(refresh_token.sha256(), IssuedToken::new(now))].into(),
+        refresh_tokens: [(refresh_token.sha256(), IssuedToken::new(None, now))].into(),
         created_at: now,
         expires_at: now.plus(SESSION_LIFE).unix_seconds(),
     };

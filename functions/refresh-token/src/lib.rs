@@ -1,9 +1,9 @@
 //! `POST /auth/refresh`: fresh tokens for a refresh token.
 //!
-//! Each use issues another refresh token; the one that was used works for ten seconds more, so that two tabs and a lost
-//! answer do no harm, and each token issued so goes on by itself. One that is used later than that was copied: the
-//! session ends, for the thief and for the user, who logs in again (RFC 9700, section 4.14.2). What was never issued
-//! ends nothing.
+//! Each use issues another refresh token; the one that was used works for ten seconds more, or until its successor is used,
+//! so that two tabs and a lost answer do no harm. Each token issued so goes on by itself. One that is used after its end
+//! was copied: the session ends, for the thief and for the user, who logs in again (RFC 9700, section 4.14.2). What was
+//! never issued ends nothing.
 
 use std::sync::Arc;
 
@@ -108,7 +108,7 @@ async fn going_on(table: &Table, token: &RefreshToken, now: Timestamp) -> Result
 
 /// Ends a session of which a token was copied.
 async fn end_copied(table: &Table, session: &Session) -> Problem {
-    tracing::warn!(user_id = %session.user_id, session_id = %session.id, "a refresh token was used again, later");
+    tracing::warn!(user_id = %session.user_id, session_id = %session.id, "a refresh token was copied");
     match table.end_session(session.user_id, session.id, &session.family_sha256).await {
         Ok(()) => Problem::new(
             Code::TokenReused,

@@ -35,8 +35,9 @@ impl Access {
         self.signed_in(request, table).await?.caller()
     }
 
-    /// The account that is asking as it is now, if it is not shut out and the session goes on. One read of the table: no
-    /// session is read, because the user says which are over.
+    /// The account that is asking as it is now, if it is not shut out and the session is not over. One read of the table:
+    /// no session is read, because the user says which are over. A token of a session that was logged out of, which is
+    /// its holder's own doing, lives to its end.
     pub async fn signed_in(&self, request: &Request, table: &Table) -> Result<SignedIn, Problem> {
         let claims = self.claims(request)?;
         let user = table.user(claims.sub).await?;

@@ -2,8 +2,8 @@
 //!
 //! Each use of a refresh token issues another one. Two tabs of a browser may use one token at the same time, and an
 //! answer may get lost: so a token works again for [`REFRESH_TOKEN_GRACE`] after its first use, each use issues a token
-//! of its own, and each of those goes on by itself. A token that is used after that was copied: the session ends
-//! (RFC 9700, section 4.14.2).
+//! of its own, and each of those goes on by itself. The use of one of those shows that its answer arrived, and that is the
+//! end of the one before. A token that is used after its end was copied: the session ends (RFC 9700, section 4.14.2).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::{SessionId, Timestamp, UserId};
 /// How long a session lasts, from the log-in, however often it is refreshed.
 pub const SESSION_LIFE: Duration = Duration::from_hours(30 * 24);
 
-/// How long a refresh token works again after its first use.
+/// How long a refresh token works again after its first use, unless one that it led to is used.
 pub const REFRESH_TOKEN_GRACE: Duration = Duration::from_secs(10);
 
 /// How many refresh tokens that were not used yet a session keeps. There are several where answers got lost or tabs
@@ -46,22 +46,25 @@ pub struct Session {
 }
 
 /// A refresh token of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssuedToken {
     /// When it was issued.
     pub issued_at: Timestamp,
+    /// SHA-256 of the one that it was issued for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_sha256: Option<String>,
     /// When it was used first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used_at: Option<Timestamp>,
 }
 
 impl IssuedToken {
-    /// One that was issued now.
-    pub fn new(now: Timestamp) -> Self {
-        Self { issued_at: now, used_at: None }
+    /// One that is issued now, at the log-in or for a previous one.
+    pub fn new(previous_sha256: Option<String>, now: Timestamp) -> Self {
+        Self { issued_at: now, previous_sha256, used_at: None }
     }
 
-    fn works(self, now: Timestamp) -> bool {
+    fn works(&self, now: Timestamp) -> bool {
         self.used_at.is_none_or(|used_at| used_at >= now.minus(REFRESH_TOKEN_GRACE))
     }
 }
@@ -72,22 +75,25 @@ impl Session {
         self.refresh_tokens.get(sha256).is_some_and(|token| token.works(now))
     }
 
-    /// The refresh tokens that need not be kept when `used` is used: those that were used up, and the oldest of too many.
-    pub fn forgettable(&self, used: &str, now: Timestamp) -> Vec<&str> {
-        let mut unused = Vec::new();
-        let mut forgettable = Vec::new();
+    /// The refresh tokens that are forgotten when `used` is used: the one before it, those that were used up, and the
+    /// oldest of too many.
+    pub fn forgotten(&self, used: &str, now: Timestamp) -> Vec<&str> {
+        let previous = self.refresh_tokens.get(used).and_then(|token| token.previous_sha256.as_deref());
+        let (mut forgotten, mut unused) = (Vec::new(), Vec::new());
         for (sha256, token) in self.refresh_tokens.iter().filter(|(sha256, _)| *sha256 != used) {
-            if !token.works(now) {
-                forgettable.push(sha256.as_str());
+            if previous == Some(sha256) {
+                forgotten.insert(0, sha256.as_str());
+            } else if !token.works(now) {
+                forgotten.push(sha256.as_str());
             } else if token.used_at.is_none() {
                 unused.push((token.issued_at, sha256.as_str()));
             }
         }
         unused.sort_unstable();
         let surplus = unused.len().saturating_sub(MAX_UNUSED_TOKENS);
-        forgettable.extend(unused.iter().take(surplus).map(|(_, sha256)| sha256));
-        forgettable.truncate(MAX_FORGOTTEN_TOKENS);
-        forgettable
+        forgotten.extend(unused.iter().take(surplus).map(|(_, sha256)| sha256));
+        forgotten.truncate(MAX_FORGOTTEN_TOKENS);
+        forgotten
     }
 }
 
@@ -115,12 +121,12 @@ mod tests {
     }
 
     fn used(seconds: i64) -> IssuedToken {
-        IssuedToken { used_at: Some(at(seconds)), ..IssuedToken::new(at(0)) }
+        IssuedToken { used_at: Some(at(seconds)), ..IssuedToken::new(None, at(0)) }
     }
 
     #[test]
     fn a_token_works_until_it_is_used_and_a_moment_longer() {
-        let session = session([("new".into(), IssuedToken::new(at(0))), ("used".into(), used(100))]);
+        let session = session([("new".into(), IssuedToken::new(None, at(0))), ("used".into(), used(100))]);
         assert!(session.accepts("new", at(1_000_000)));
         for (seconds, accepted) in [(99, true), (100, true), (110, true), (111, false), (9_999, false)] {
             assert_eq!(session.accepts("used", at(seconds)), accepted, "{seconds}");
@@ -131,23 +137,40 @@ mod tests {
     #[test]
     fn what_is_used_up_is_forgotten_and_what_works_is_kept() {
         let session = session([
-            ("new".into(), IssuedToken::new(at(0))),
+            ("new".into(), IssuedToken::new(None, at(0))),
             ("used".into(), used(100)),
             ("used up".into(), used(80)),
         ]);
-        assert_eq!(session.forgettable("new", at(100)), ["used up"]);
+        assert_eq!(session.forgotten("new", at(100)), ["used up"]);
     }
 
     #[test]
     fn of_too_many_the_oldest_are_forgotten() {
-        let token = |age: usize| (format!("{age:03}"), IssuedToken::new(at(-i64::try_from(age).unwrap())));
+        let token =
+            |age: usize| (format!("{age:03}"), IssuedToken::new(None, at(-i64::try_from(age).unwrap())));
         let of = |count: usize| session((0..count).map(token));
-        assert!(of(MAX_UNUSED_TOKENS + 1).forgettable("000", at(0)).is_empty());
-        assert_eq!(of(MAX_UNUSED_TOKENS + 2).forgettable("000", at(0)), ["065"]);
+        assert!(of(MAX_UNUSED_TOKENS + 1).forgotten("000", at(0)).is_empty());
+        assert_eq!(of(MAX_UNUSED_TOKENS + 2).forgotten("000", at(0)), ["065"]);
         // But never the one that is being used.
-        assert_eq!(of(MAX_UNUSED_TOKENS + 2).forgettable("065", at(0)), ["064"]);
+        assert_eq!(of(MAX_UNUSED_TOKENS + 2).forgotten("065", at(0)), ["064"]);
         let many = of(1_000);
-        let forgettable = many.forgettable("000", at(0));
-        assert_eq!((forgettable.len(), forgettable[0]), (MAX_FORGOTTEN_TOKENS, "999"));
+        let forgotten = many.forgotten("000", at(0));
+        assert_eq!((forgotten.len(), forgotten[0]), (MAX_FORGOTTEN_TOKENS, "999"));
+    }
+
+    #[test]
+    fn the_use_of_a_token_ends_the_one_before_and_comes_first() {
+        let child = |parent: &str| IssuedToken::new(Some(parent.to_owned()), at(100));
+        let mut tokens = vec![
+            ("parent".into(), used(100)),
+            ("one".into(), child("parent")),
+            ("other".into(), child("parent")),
+            ("orphan".into(), child("forgotten already")),
+        ];
+        tokens.extend((0..100).map(|number| (format!("{number}"), used(0))));
+        let session = session(tokens);
+        assert_eq!(session.forgotten("one", at(105))[0], "parent");
+        assert_eq!(session.forgotten("other", at(105))[0], "parent");
+        assert!(!session.forgotten("orphan", at(105)).contains(&"parent"));
     }
 }

@@ -55,7 +55,7 @@ impl Table {
              refresh_tokens.#issued = :issued",
         );
         let forgotten: Vec<(String, &str)> = session
-            .forgettable(used_sha256, now)
+            .forgotten(used_sha256, now)
             .into_iter()
             .enumerate()
             .map(|(number, sha256)| (format!("#forgotten{number}"), sha256))
@@ -65,8 +65,8 @@ impl Table {
             expression = format!("{expression} REMOVE {}", paths.join(", "));
         }
         let text = |timestamp: Timestamp| AttributeValue::S(timestamp.to_string());
-        let issued: AttributeValue =
-            serde_dynamo::to_attribute_value(IssuedToken::new(now)).map_err(TableError::from)?;
+        let issued = IssuedToken::new(Some(used_sha256.to_owned()), now);
+        let issued: AttributeValue = serde_dynamo::to_attribute_value(issued).map_err(TableError::from)?;
         let mut update = self
             .client
             .update_item()

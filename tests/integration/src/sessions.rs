@@ -14,6 +14,7 @@ crate::tests![
     two_tabs_that_use_one_token_both_go_on,
     of_many_refreshes_at_once_nobody_is_thrown_out,
     a_late_replay_ends_the_session,
+    a_replay_of_one_before_the_last_ends_the_session,
     a_token_that_was_never_issued_ends_nothing,
     logging_out_ends_the_session_and_may_be_repeated,
     a_password_change_ends_the_other_sessions,
@@ -191,6 +192,20 @@ async fn a_late_replay_ends_the_session(_shared: &Platform) {
         refreshed(&platform, &bystander).await;
     }
     platform.shut_down().await;
+}
+
+async fn a_replay_of_one_before_the_last_ends_the_session(platform: &Platform) {
+    let user = platform.sign_up().await;
+    let first = log_in(platform, &user.email, PASSWORD).await;
+    let second = refreshed(platform, &first).await;
+    let in_another_tab = refreshed(platform, &first).await;
+    let third = refreshed(platform, &second).await;
+    // However soon: the second one has been used, so the first one's answer arrived.
+    let answer = refresh(platform, &first).await;
+    expect_problem(answer, StatusCode::UNAUTHORIZED, "token_reused").await;
+    for tokens in [&first, &second, &third, &in_another_tab] {
+        expect_over(refresh(platform, tokens).await).await;
+    }
 }
 
 async fn a_token_that_was_never_issued_ends_nothing(platform: &Platform) {

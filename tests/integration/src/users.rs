@@ -4,7 +4,7 @@ use futures::future::{join, join_all};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::platform::{PASSWORD, Platform, User, expect, expect_problem, pointers};
+use crate::platform::{PASSWORD, PATIENCE, Platform, User, expect, expect_problem, pointers};
 
 crate::tests![
     only_admins_manage_accounts,
@@ -18,6 +18,7 @@ crate::tests![
     the_last_admin_stays,
     of_two_admins_who_demote_each_other_one_stays,
     of_many_admins_too_nobody_is_demoted_by_who_is_none,
+    nobody_takes_their_own_demotion_back,
     accounts_are_listed_page_by_page,
     a_page_that_makes_no_sense_is_refused,
 ];
@@ -286,6 +287,36 @@ async fn of_many_admins_too_nobody_is_demoted_by_who_is_none(platform: &Platform
     }
 }
 
+async fn nobody_takes_their_own_demotion_back(_shared: &Platform) {
+    use local::aws::{Answer, Principal};
+    let platform = Platform::start(|_| {}).await;
+    let (admin, demoted) = (platform.admin().await, platform.admin().await);
+    // The second read of the first request: it has been let in as an admin's, and is about to be carried out.
+    let reads = std::sync::atomic::AtomicUsize::new(0);
+    let (reading, mut is_reading) = tokio::sync::watch::channel(false);
+    let interception = platform.calls().intercept(move |attempt| {
+        let is_meant = attempt.operation == "GetItem"
+            && matches!(&attempt.principal, Principal::Function(id) if id == "UpdateUserFunction")
+            && reads.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1;
+        is_meant.then(|| {
+            reading.send_replace(true);
+            Answer::Delay(std::time::Duration::from_millis(500))
+        })
+    });
+    let (role, operator) =
+        (json!({"role": "admin", "display_name": "Still here"}), json!({"role": "operator"}));
+    let demotion = async {
+        tokio::time::timeout(PATIENCE, is_reading.wait_for(|reading| *reading)).await.unwrap().unwrap();
+        patch(&platform, &admin, &demoted.id, &operator).await
+    };
+    let (_, demotion) = join(patch(&platform, &demoted, &demoted.id, &role), demotion).await;
+    drop(interception);
+    expect(demotion, StatusCode::OK).await;
+    let account = platform.get(&admin, &format!("/users/{}", demoted.id)).await;
+    assert_eq!(expect(account, StatusCode::OK).await["role"], "operator");
+    platform.shut_down().await;
+}
+
 async fn accounts_are_listed_page_by_page(_shared: &Platform) {
     let platform = Platform::start(|_| {}).await;
     let admin = platform.admin().await;
@@ -318,6 +349,7 @@ async fn accounts_are_listed_page_by_page(_shared: &Platform) {
             let items = shown(&page);
             assert!((1..=limit).contains(&items.len()), "{page}");
             seen.extend(items);
+            assert!(seen.len() <= 100, "it goes on and on");
             // Who comes meanwhile shifts nothing.
             platform.sign_up().await;
             let Some(cursor) = page["next_cursor"].as_str() else { break };
