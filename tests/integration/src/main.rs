@@ -15,9 +15,11 @@ mod events;
 mod faults;
 mod media_files;
 mod methods;
+mod miniatures;
 mod permissions;
 mod platform;
 mod processing;
+mod publishing;
 mod quota;
 mod repeats;
 mod routes;
@@ -97,7 +99,9 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         repeats::tests(),
         quota::tests(),
         media_files::tests(),
+        miniatures::tests(),
         processing::tests(),
+        publishing::tests(),
         streaming::tests(),
         sweep::tests(),
         faults::tests(),
