@@ -4,7 +4,9 @@ use aws_sdk_dynamodb::types::AttributeValue::S;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::miniatures::{self, Image, shown};
 use crate::platform::{File, Platform, User, expect, expect_problem, pointers};
+use crate::sweep::sweep_at;
 
 crate::tests![
     an_edit_changes_what_it_names,
@@ -14,6 +16,7 @@ crate::tests![
     of_many_edits_of_one_version_one_wins,
     edits_without_a_version_are_all_made,
     only_owners_who_may_upload_and_admins_edit,
+    who_loses_sight_of_a_media_loses_its_thumbnail,
 ];
 
 async fn edit(platform: &Platform, user: &User, media_id: &str, body: &Value) -> Response {
@@ -160,4 +163,40 @@ async fn only_owners_who_may_upload_and_admins_edit(platform: &Platform) {
     let nobodys = uuid::Uuid::now_v7();
     let answer = edit(platform, &admin, &nobodys.to_string(), &body).await;
     expect_problem(answer, StatusCode::NOT_FOUND, "not_found").await;
+}
+
+async fn who_loses_sight_of_a_media_loses_its_thumbnail(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    let (file, image) = (File::video(), Image::png());
+    let created = miniatures::announce(&platform, &user, &file, &image).await;
+    let media_id = miniatures::id_of(&created);
+    miniatures::send_image(&platform, &created, &image).await;
+    miniatures::send_file(&platform, &created, &file).await;
+    platform.settled(&user, &media_id).await;
+    miniatures::miniature_ended(&platform, &media_id).await;
+    let path = format!("/media/{media_id}");
+    let before = expect(platform.get(&user, &path).await, StatusCode::OK).await["thumbnail_url"].clone();
+    let bytes = shown(&platform, &before).await;
+
+    let hidden =
+        expect(edit(&platform, &user, &media_id, &json!({"visibility": "private"})).await, StatusCode::OK)
+            .await;
+    assert_ne!(hidden["thumbnail_url"], before);
+    assert_eq!(shown(&platform, &hidden["thumbnail_url"]).await, bytes);
+    let answer = platform.http.get(before.as_str().unwrap()).send().await.unwrap();
+    expect_problem(answer, StatusCode::NOT_FOUND, "not_found").await;
+    // Where a CDN serves it, it has to be gone itself.
+    let (_, key) = before.as_str().unwrap().rsplit_once('/').unwrap();
+    let object = format!("media/{media_id}/thumbnail/{key}");
+    let bucket = platform.bucket("MediaBucket");
+    assert!(platform.s3().head_object().bucket(&bucket).key(&object).send().await.is_ok());
+    assert_eq!(sweep_at(&platform, 0).await["settled"], json!({"removed": 1}));
+    assert!(platform.s3().head_object().bucket(&bucket).key(&object).send().await.is_err());
+    assert_eq!(shown(&platform, &hidden["thumbnail_url"]).await, bytes);
+    // Shown to all again, it keeps its address.
+    let body = json!({"visibility": "members"});
+    let open = expect(edit(&platform, &user, &media_id, &body).await, StatusCode::OK).await;
+    assert_eq!(open["thumbnail_url"], hidden["thumbnail_url"]);
+    platform.shut_down().await;
 }
