@@ -69,7 +69,7 @@ pub(crate) enum SettleError {
 /// Does what an item asks for, if its media still owes it.
 pub(crate) async fn settle(state: &State, due: &DueWork) -> Result<Outcome, SettleError> {
     // Nobody makes these yet, and their media may be gone already: they are never forgotten.
-    if matches!(due.work.kind, WorkKind::MediaDeletion | WorkKind::UserDeletion) {
+    if due.work.kind == WorkKind::UserDeletion {
         return Err(SettleError::Unknown);
     }
     for _ in 0..ATTEMPTS {

@@ -54,11 +54,11 @@ pub(crate) async fn sweep_at(platform: &Platform, offset_seconds: i64) -> Value 
     report
 }
 
-fn nothing_but(outcome: &str, count: u32) -> Value {
+pub(crate) fn nothing_but(outcome: &str, count: u32) -> Value {
     json!({"settled": {outcome: count}, "failed": 0, "is_unfinished": false})
 }
 
-fn nothing() -> Value {
+pub(crate) fn nothing() -> Value {
     json!({"settled": {}, "failed": 0, "is_unfinished": false})
 }
 
@@ -519,7 +519,7 @@ async fn what_cannot_be_done_holds_up_nothing(_shared: &Platform) {
     }
     // What no function does yet stays; what belongs to nothing goes.
     let kept = uuid::Uuid::now_v7();
-    write(&platform, old_work(usize::from(kept.as_bytes()[15] % 4), "media_deletion", &kept.to_string()))
+    write(&platform, old_work(usize::from(kept.as_bytes()[15] % 4), "user_deletion", &kept.to_string()))
         .await;
     let gone = uuid::Uuid::now_v7();
     write(&platform, old_work(usize::from(gone.as_bytes()[15] % 4), "upload", &gone.to_string())).await;
@@ -533,7 +533,7 @@ async fn what_cannot_be_done_holds_up_nothing(_shared: &Platform) {
     });
     assert_eq!(report, expected);
     assert_eq!(usage(&platform, &user).await, 0);
-    assert_eq!(kinds_of_work(&platform, &kept.to_string()).await, ["media_deletion"]);
+    assert_eq!(kinds_of_work(&platform, &kept.to_string()).await, ["user_deletion"]);
     assert_eq!(kinds_of_work(&platform, &gone.to_string()).await, Vec::<String>::new());
     platform.shut_down().await;
 }
