@@ -11,9 +11,11 @@ mod cloud_formation;
 mod events;
 mod faults;
 mod media_files;
+mod parts;
 mod permissions;
 mod platform;
 mod processing;
+mod races;
 mod routes;
 mod streaming;
 mod tokens;
@@ -79,6 +81,8 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         accounts::tests(),
         tokens::tests(),
         uploads::tests(),
+        parts::tests(),
+        races::tests(),
         media_files::tests(),
         processing::tests(),
         streaming::tests(),

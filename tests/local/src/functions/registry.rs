@@ -105,15 +105,19 @@ macro_rules! function_crates {
 }
 
 function_crates!(
+    abort_upload,
     check_health,
+    complete_upload,
     create_admin,
     create_media,
     create_stream_url,
     extract_metadata,
     get_media,
+    list_parts,
     log_in,
     ping,
     provision_keys,
+    sign_part,
     sign_up,
     stream_media,
     unmatched_route,
