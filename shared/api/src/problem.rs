@@ -113,7 +113,8 @@ const MAX_FIELD_ERRORS: usize = 100;
 /// One wrong field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// JSON pointer (RFC 6901) to the field in the body, `?name` for a query parameter, or a header's name.
+    /// JSON pointer (RFC 6901) to the field in the body, `?name` for a query parameter, `{name}` for one of the path, or a
+    /// header's name.
     pub pointer: String,
     /// What is wrong with it.
     pub detail: String,
@@ -174,6 +175,21 @@ impl Problem {
     pub fn parts_incomplete(missing: Vec<PartNumber>) -> Self {
         let detail = "Not all parts are there as they should be. Send those in missing, then complete again.";
         Self { missing, ..Self::new(Code::PartsIncomplete, detail) }
+    }
+
+    /// The upload has no parts.
+    pub fn not_multipart() -> Self {
+        Self::new(
+            Code::NotMultipart,
+            "This upload does not come in parts. Send its file as POST /media said.",
+        )
+    }
+
+    /// The upload has ended, or its time has; no more of it is taken.
+    pub fn upload_ended() -> Self {
+        let detail = "This upload has ended. GET the media to see what became of it; to send the file again, announce \
+                      it again.";
+        Self::new(Code::UploadEnded, detail)
     }
 
     /// Fields are wrong. Of very many, the first are told: the answer has to stay below what Lambda sends.

@@ -170,6 +170,14 @@ impl Miniature {
         matches!(self.state, MiniatureState::Published { .. })
     }
 
+    /// The object that was published, or that broke a rule.
+    pub fn source(&self) -> Option<&ObjectVersion> {
+        match &self.state {
+            MiniatureState::Published { source } | MiniatureState::Rejected { source, .. } => Some(source),
+            MiniatureState::AwaitingUpload | MiniatureState::Expired => None,
+        }
+    }
+
     /// What of it counts against the quota of the media's owner.
     pub fn reserved_bytes(&self) -> SizeBytes {
         match self.state {

@@ -145,6 +145,13 @@ impl PartPlan {
         (number.0 <= self.part_count()).then_some(Part { number, size_bytes })
     }
 
+    /// The part with this number, or the sentence that says which there are; `None` is what is no part number at all.
+    pub fn find(&self, number: Option<PartNumber>) -> Result<Part, Invalid> {
+        let most = self.part_count();
+        let unknown = || Invalid::new(format!("must be a part number from 1 to {most}"));
+        number.and_then(|number| self.part(number)).ok_or_else(unknown)
+    }
+
     /// All parts, in order.
     pub fn parts(self) -> impl Iterator<Item = Part> {
         (1..=self.part_count()).filter_map(move |number| self.part(PartNumber(number)))
@@ -217,6 +224,18 @@ mod tests {
         assert!(PartPlan::with_part_size(1, 5 * MIB).is_ok());
         assert!(PartPlan::with_part_size(1, 5 * MIB - 1).is_err());
         assert!(PartPlan::with_part_size(50_000 * MIB + 1, 5 * MIB).is_err());
+    }
+
+    #[test]
+    fn a_part_is_found_by_its_number() {
+        let plan = PartPlan::with_part_size(10 * MIB + 7, 5 * MIB).unwrap();
+        let size_bytes = |number: u16| {
+            plan.find(PartNumber::try_from(number).ok()).map(|part| part.size_bytes).map_err(|error| error.0)
+        };
+        assert_eq!((size_bytes(1), size_bytes(3)), (Ok(5 * MIB), Ok(7)));
+        for wrong in [0, 4, 10_000, 10_001] {
+            assert_eq!(size_bytes(wrong), Err("must be a part number from 1 to 3".to_owned()));
+        }
     }
 
     #[test]

@@ -150,6 +150,8 @@ serde_as_text!(UploadContentType);
 pub enum UploadState {
     /// The object is awaited.
     Open,
+    /// The client says that all bytes are there. No more are taken, unless S3 finds that some are missing after all.
+    Completing,
     /// The object arrived and was accepted or rejected.
     Completed,
     /// The client gave it up.
@@ -259,6 +261,23 @@ impl Upload {
             }
             (None, None) => Ok(None),
         }
+    }
+
+    /// Whether more bytes of it can be signed: until its deadline, and as long as the object is awaited.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.state == UploadState::Open && now < self.deadline
+    }
+
+    /// The upload, whose client says that all bytes are there.
+    #[must_use]
+    pub fn complete(self) -> Self {
+        Self { state: UploadState::Completing, ..self }
+    }
+
+    /// The upload, open again.
+    #[must_use]
+    pub fn reopen(self) -> Self {
+        Self { state: UploadState::Open, ..self }
     }
 
     /// The upload, ended in `state`.
@@ -375,6 +394,16 @@ mod tests {
             assert!(stored["method"].is_string(), "{stored}");
             assert_eq!(serde_json::from_value::<Upload>(stored).unwrap(), upload);
         }
+    }
+
+    #[test]
+    fn bytes_are_signed_while_the_object_is_awaited_and_until_the_deadline() {
+        let upload = upload();
+        let last_second = Timestamp::from_unix_seconds(upload.deadline.unix_seconds() - 1);
+        assert!(upload.is_open(last_second) && !upload.is_open(upload.deadline));
+        let completing = upload.complete();
+        assert!(!completing.is_open(last_second) && completing.clone().reopen().is_open(last_second));
+        assert!(!completing.end(UploadState::Completed, last_second).is_open(last_second));
     }
 
     #[test]

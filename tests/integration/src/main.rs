@@ -16,11 +16,13 @@ mod faults;
 mod media_files;
 mod methods;
 mod miniatures;
+mod parts;
 mod permissions;
 mod platform;
 mod processing;
 mod publishing;
 mod quota;
+mod races;
 mod repeats;
 mod routes;
 mod sessions;
@@ -92,12 +94,14 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         users::tests(),
         tokens::tests(),
         uploads::tests(),
-        methods::tests(),
-        edits::tests(),
-        deletions::tests(),
         bulk::tests(),
-        repeats::tests(),
+        deletions::tests(),
+        edits::tests(),
+        methods::tests(),
+        parts::tests(),
         quota::tests(),
+        races::tests(),
+        repeats::tests(),
         media_files::tests(),
         miniatures::tests(),
         processing::tests(),

@@ -94,6 +94,7 @@ async fn do_everything(platform: &Platform) {
     let as_user = |method, path: String| platform.request(method, &path).bearer_auth(token);
     manage_accounts(platform).await;
 
+    use_uploads_in_parts(platform, token).await;
     // One that is rejected, and one that becomes ready.
     let bad = File::sample("v_bad_text.mp4");
     let answer = as_user(Method::POST, "/media".to_owned()).json(&bad.announcement()).send().await.unwrap();
@@ -167,6 +168,43 @@ async fn manage_accounts(platform: &Platform) {
     post("/auth/refresh", json!({"refresh_token": grace["refresh_token"]})).await;
     platform.set_clock_offset(0);
     post("/auth/logout", json!({"refresh_token": grace["refresh_token"]})).await;
+}
+
+/// Aborts uploads in parts and in one piece, and completes one in parts.
+async fn use_uploads_in_parts(platform: &Platform, token: &str) {
+    let file = File::video();
+    let ask = async |method: Method, path: &str, body: Option<&Value>| {
+        let request = platform.request(method, path).bearer_auth(token);
+        let request = if let Some(body) = body { request.json(body) } else { request };
+        request.send().await.unwrap().json::<Value>().await.unwrap_or_default()
+    };
+    for method in ["multipart", "put"] {
+        let mut body = file.announcement();
+        body["upload_method"] = json!(method);
+        body["checksum_sha256"] = json!(file.sha256());
+        let created = ask(Method::POST, "/media", Some(&body)).await;
+        let Some(upload_id) = created["upload"]["upload_id"].as_str() else { continue };
+        let path = |rest: &str| format!("/api/v1/{upload_id}{rest}");
+        if method == "multipart" {
+            let signed = ask(Method::GET, &path("/part/1"), None).await;
+            if let Some(url) = signed["url"].as_str() {
+                let _ = platform.http.put(url).body(file.bytes.clone()).send().await;
+            }
+            ask(Method::GET, &path("/parts"), None).await;
+        } else {
+            ask(Method::POST, &path("/complete"), None).await;
+        }
+        ask(Method::DELETE, &path(""), None).await;
+    }
+    let mut body = file.announcement();
+    body["upload_method"] = json!("multipart");
+    let created = ask(Method::POST, "/media", Some(&body)).await;
+    if let Some(url) = created["upload"]["parts"][0]["url"].as_str() {
+        let _ = platform.http.put(url).body(file.bytes.clone()).send().await;
+    }
+    if let Some(upload_id) = created["upload"]["upload_id"].as_str() {
+        ask(Method::POST, &format!("/api/v1/{upload_id}/complete"), None).await;
+    }
 }
 
 async fn a_function_cannot_do_what_another_may(platform: &Platform) {

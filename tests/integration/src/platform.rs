@@ -227,10 +227,10 @@ impl Platform {
         self.settled(user, created["media"]["id"].as_str().unwrap()).await
     }
 
-    /// The media once it is neither awaited nor in processing.
+    /// The media once it is neither awaited, nor being completed or processed.
     pub(crate) async fn settled(&self, user: &User, media_id: &str) -> Value {
         self.wait_for(user, media_id, |media| {
-            !matches!(media["status"].as_str(), Some("awaiting_upload" | "processing"))
+            !matches!(media["status"].as_str(), Some("awaiting_upload" | "completing" | "processing"))
         })
         .await
     }

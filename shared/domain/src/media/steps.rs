@@ -69,6 +69,17 @@ impl Media {
         }
     }
 
+    /// The object that was accepted, or that broke a rule.
+    pub fn source(&self) -> Option<&ObjectVersion> {
+        match &self.state {
+            State::Processing { source, .. }
+            | State::Ready { source, .. }
+            | State::Rejected { source, .. }
+            | State::Failed { source, .. } => Some(source),
+            State::AwaitingUpload | State::Completing | State::Expired | State::Deleting => None,
+        }
+    }
+
     /// What to do about an object that arrived under its source key.
     pub fn on_arrival(&self, object: &ObjectVersion) -> Arrival {
         match &self.state {

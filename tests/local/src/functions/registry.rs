@@ -105,9 +105,11 @@ macro_rules! function_crates {
 }
 
 function_crates!(
+    abort_upload,
     bulk_upload,
     change_password,
     check_health,
+    complete_upload,
     create_admin,
     create_media,
     create_stream_url,
@@ -119,6 +121,7 @@ function_crates!(
     get_profile,
     get_thumbnail,
     get_user,
+    list_parts,
     list_users,
     log_in,
     log_out,
@@ -126,6 +129,7 @@ function_crates!(
     provision_keys,
     refresh_token,
     set_password,
+    sign_part,
     sign_up,
     stream_media,
     sweep,

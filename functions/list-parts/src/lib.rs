@@ -1,0 +1,102 @@
+//! `GET /api/v1/{upload_id}/parts`: which parts of an upload are there and which are missing, which is all that a client
+//! needs to go on with it after a restart.
+
+use std::sync::Arc;
+
+use api::{Access, Answer, Environment, Function, Problem, Request, StartError, http_function, warm_up};
+use buckets::IngestBucket;
+use domain::{ETag, PartNumber, PartPlan, SizeBytes, UploadMethod, UploadState, UploadedPart};
+use serde::Serialize;
+use table::Table;
+use utoipa::ToSchema;
+
+struct State {
+    table: Table,
+    access: Access,
+    ingest: IngestBucket,
+}
+
+/// A part that is there.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UploadedPart)]
+struct UploadedPartBody {
+    /// Its number, from 1.
+    #[schema(value_type = u16, minimum = 1, maximum = 10_000)]
+    part_number: PartNumber,
+    /// How many bytes it has.
+    size_bytes: SizeBytes,
+    /// S3's tag of it, without quotes.
+    #[schema(value_type = String)]
+    etag: ETag,
+}
+
+/// What there is of an upload.
+#[derive(Serialize, ToSchema)]
+struct UploadedParts {
+    /// All parts that are there, by number.
+    parts: Vec<UploadedPartBody>,
+    /// Those that have to be sent, or sent again because they are not in their length.
+    #[schema(value_type = Vec<u16>)]
+    missing: Vec<PartNumber>,
+    /// How long every part but the last is; part `n` begins at `(n - 1) * part_size_bytes` of the file.
+    part_size_bytes: SizeBytes,
+    /// How many parts there have to be.
+    part_count: u16,
+}
+
+impl UploadedParts {
+    fn of(plan: &PartPlan, uploaded: Vec<UploadedPart>) -> Self {
+        Self {
+            missing: plan.missing(&uploaded),
+            parts: uploaded.into_iter().map(UploadedPartBody::from).collect(),
+            part_size_bytes: plan.part_size_bytes(),
+            part_count: plan.part_count(),
+        }
+    }
+}
+
+impl From<UploadedPart> for UploadedPartBody {
+    fn from(UploadedPart { number, size_bytes, etag }: UploadedPart) -> Self {
+        Self { part_number: number, size_bytes, etag }
+    }
+}
+
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and `INGEST_BUCKET`.
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let aws = environment.aws()?;
+    let state = State {
+        table: environment.table(&aws)?,
+        access: Access::of(&environment)?,
+        ingest: environment.ingest_bucket(&aws)?,
+    };
+    warm_up("table", state.table.open_for_uploads()).await;
+    Ok(http_function(state, handle))
+}
+
+/// Lists the parts that S3 has, all pages of them.
+#[utoipa::path(
+    get,
+    path = "/api/v1/{upload_id}/parts",
+    tag = "uploads",
+    params(("upload_id" = String, Path, format = Uuid)),
+    responses(
+        (status = 200, body = UploadedParts),
+        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
+        (status = 403, description = "`role_insufficient`, `account_disabled`", body = api::ProblemBody),
+        (status = 404, description = "`not_found`", body = api::ProblemBody),
+        (status = 409, description = "`not_multipart`, `upload_ended`", body = api::ProblemBody),
+    )
+)]
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    let upload = state.access.own_upload(&request, &state.table).await?;
+    let (UploadMethod::Multipart { s3_upload_id, .. }, Some(plan)) = (&upload.method, upload.part_plan())
+    else {
+        return Err(Problem::not_multipart());
+    };
+    if !matches!(upload.state, UploadState::Open | UploadState::Completing) {
+        return Err(Problem::upload_ended());
+    }
+    let uploaded = state.ingest.list_parts(&upload.key(), s3_upload_id).await?;
+    let uploaded = uploaded.ok_or_else(Problem::upload_ended)?;
+    Answer::ok(&UploadedParts::of(&plan, uploaded))
+}

@@ -1,0 +1,7 @@
+//! The `sign-part` function's binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    api::run(sign_part::build)
+}
