@@ -170,10 +170,12 @@ impl Miniature {
         matches!(self.state, MiniatureState::Published { .. })
     }
 
-    /// The object that was published, or that broke a rule.
+    /// The accepted object, or the one that broke a rule.
     pub fn source(&self) -> Option<&ObjectVersion> {
         match &self.state {
-            MiniatureState::Published { source } | MiniatureState::Rejected { source, .. } => Some(source),
+            MiniatureState::Processing { source }
+            | MiniatureState::Published { source }
+            | MiniatureState::Rejected { source, .. } => Some(source),
             MiniatureState::AwaitingUpload | MiniatureState::Expired => None,
         }
     }
