@@ -91,7 +91,9 @@ fn aborted(media: &Media, upload: &Upload, now: Timestamp) -> Result<Option<Medi
                 Ok(Some(media.with_miniature(miniature.end(MiniatureState::Expired), now)))
             }
             MiniatureState::Expired => Ok(None),
-            MiniatureState::Published { .. } | MiniatureState::Rejected { .. } => Err(too_late()),
+            MiniatureState::Processing { .. }
+            | MiniatureState::Published { .. }
+            | MiniatureState::Rejected { .. } => Err(too_late()),
         },
         (Slot::Source, _, _) | (Slot::Miniature, _, None) => Err(too_late()),
     }

@@ -52,10 +52,7 @@ impl Table {
         let is_all = answer.last_evaluated_key.is_none();
         stream::iter(answer.items.unwrap_or_default())
             .map(Ok)
-            .try_for_each_concurrent(CONCURRENT_DELETIONS, async |key| {
-                let deletion = self.client.delete_item().table_name(&self.name).set_key(Some(key));
-                deletion.send().await.map(drop).map_err(|error| TableError::of("DeleteItem", &error))
-            })
+            .try_for_each_concurrent(CONCURRENT_DELETIONS, |key| self.delete_item(key))
             .await?;
         Ok(is_all)
     }

@@ -69,7 +69,7 @@ pub enum ChangeUserError {
 
 /// Error codes that pass by themselves.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>
-const PASSING: [&str; 8] = [
+const PASSING: [&str; 9] = [
     "InternalServerError",
     "ItemCollectionSizeLimitExceededException",
     "LimitExceededException",
@@ -77,6 +77,7 @@ const PASSING: [&str; 8] = [
     "RequestLimitExceeded",
     "ServiceUnavailable",
     "ThrottlingException",
+    "TransactionConflictException",
     "TransactionInProgressException",
 ];
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::Table;
 use crate::error::TableError;
 use crate::keys::{IndexAttributes, Key};
-use crate::transaction::FIRST_PAUSE;
+use crate::transaction::{FIRST_PAUSE, send_write};
 
 /// How often keys that DynamoDB did not get to are asked for again.
 const BATCH_ATTEMPTS: u32 = 6;
@@ -81,6 +81,12 @@ impl Table {
             pause *= 2;
         }
         Err(incomplete(format!("keys were left unprocessed {BATCH_ATTEMPTS} times")))
+    }
+
+    /// Deletes an item, which need not be there.
+    pub(crate) async fn delete_item(&self, key: Item) -> Result<(), TableError> {
+        let delete = || self.client.delete_item().table_name(&self.name).set_key(Some(key.clone())).send();
+        send_write(delete).await.map(drop).map_err(|error| TableError::of("DeleteItem", &error))
     }
 
     /// One item as a value, strongly consistent.

@@ -9,6 +9,7 @@ use crate::Table;
 use crate::error::{ChangeError, TableError};
 use crate::item::to_item;
 use crate::keys::Key;
+use crate::transaction::send_write;
 
 /// What [`Session::accepts`] says, of the session as it is when it is written.
 const ACCEPTS: &str = "expires_at > :now_seconds AND attribute_exists(refresh_tokens.#used) \
@@ -30,13 +31,8 @@ impl Table {
     /// Keeps a session that begins.
     pub async fn put_session(&self, session: &Session) -> Result<(), TableError> {
         let item = to_item(&Key::session(session.user_id, session.id), Vec::new(), session)?;
-        self.client
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(item))
-            .send()
-            .await
-            .map_err(|error| TableError::of("PutItem", &error))?;
+        let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
+        send_write(|| put.clone().send()).await.map_err(|error| TableError::of("PutItem", &error))?;
         Ok(())
     }
 
@@ -82,7 +78,8 @@ impl Table {
         for (name, sha256) in forgotten {
             update = update.expression_attribute_names(name, sha256);
         }
-        match update.update_expression(expression).send().await {
+        let update = update.update_expression(expression);
+        match send_write(|| update.clone().send()).await {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => Err(ChangeError::Outdated),
@@ -99,16 +96,14 @@ impl Table {
         id: SessionId,
         family_sha256: &str,
     ) -> Result<(), TableError> {
-        let result = self
+        let delete = self
             .client
             .delete_item()
             .table_name(&self.name)
             .set_key(Some(Key::session(user_id, id).attributes()))
             .condition_expression("family_sha256 = :family")
-            .expression_attribute_values(":family", AttributeValue::S(family_sha256.to_owned()))
-            .send()
-            .await;
-        match result {
+            .expression_attribute_values(":family", AttributeValue::S(family_sha256.to_owned()));
+        match send_write(|| delete.clone().send()).await {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(()),

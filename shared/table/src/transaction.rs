@@ -1,13 +1,16 @@
-//! Transactions: what is written together, each write with its condition.
+//! Transactions: what is written together, each write with its condition; and what single writes do that meet one.
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
     Update,
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use domain::Timestamp;
 
 use crate::Table;
@@ -207,6 +210,26 @@ impl Table {
         }
         unreachable!("the loop ends by returning")
     }
+}
+
+/// Sends a write of one item; again after a random pause, if a transaction is under way on that item. The SDK's own retries
+/// leave `TransactionConflictException` out.
+pub(crate) async fn send_write<T, E, Sent>(send: impl Fn() -> Sent) -> Result<T, SdkError<E, HttpResponse>>
+where
+    E: ProvideErrorMetadata,
+    Sent: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+{
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..ATTEMPTS {
+        let result = send().await;
+        let code = result.as_ref().err().and_then(|error| error.as_service_error()?.code());
+        if code != Some("TransactionConflictException") {
+            return result;
+        }
+        tokio::time::sleep(pause.mul_f64(fastrand::f64())).await;
+        pause *= 2;
+    }
+    send().await
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -149,14 +149,7 @@ impl Table {
 
     /// Forgets work whose media is gone.
     pub async fn forget_work(&self, due: &DueWork) -> Result<(), TableError> {
-        self.client
-            .delete_item()
-            .table_name(&self.name)
-            .set_key(Some(due.key().attributes()))
-            .send()
-            .await
-            .map_err(|error| TableError::of("DeleteItem", &error))?;
-        Ok(())
+        self.delete_item(due.key().attributes()).await
     }
 }
 

@@ -18,6 +18,7 @@ crate::tests![
     a_token_that_was_never_issued_ends_nothing,
     logging_out_ends_the_session_and_may_be_repeated,
     a_password_change_ends_the_other_sessions,
+    a_write_that_meets_a_transaction_is_tried_again,
     a_log_in_that_a_password_change_overtakes_is_over,
     a_new_password_is_judged,
     a_temporary_password_has_to_be_changed,
@@ -273,6 +274,31 @@ async fn a_password_change_ends_the_other_sessions(platform: &Platform) {
     expect_over(refresh(platform, &asking).await).await;
     expect_over(change(platform, &asking).await).await;
     refreshed(platform, &later).await;
+}
+
+async fn a_write_that_meets_a_transaction_is_tried_again(_shared: &Platform) {
+    use local::aws::Disturbance;
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    platform
+        .aws()
+        .disturb(Disturbance { conflict_one_in: std::num::NonZeroU32::new(3), ..Disturbance::default() });
+    let sequence = platform.calls().sequence();
+    for _ in 0..4 {
+        let mut tokens = log_in(&platform, &user.email, PASSWORD).await;
+        for _ in 0..4 {
+            tokens = refreshed(&platform, &tokens).await;
+        }
+        let body = json!({"refresh_token": tokens["refresh_token"]});
+        assert_eq!(platform.post("/auth/logout", &body).await.status(), StatusCode::NO_CONTENT);
+    }
+    let calls = platform.calls().since(sequence);
+    let met = calls
+        .iter()
+        .filter(|call| call.outcome.error_code.as_deref() == Some("TransactionConflictException"))
+        .count();
+    assert!(met > 2, "{met} of {} calls", calls.len());
+    platform.shut_down().await;
 }
 
 async fn a_log_in_that_a_password_change_overtakes_is_over(_shared: &Platform) {
