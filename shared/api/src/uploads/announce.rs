@@ -1,7 +1,7 @@
-//! Announcing files: from what a client asks for to media, uploads and signed requests.
+//! Announcing files: from what a client asks for to media and uploads that are recorded.
 
 use aws_types::SdkConfig;
-use buckets::{IngestBucket, UploadSigner};
+use buckets::IngestBucket;
 use domain::{
     Caller, IdempotencyKey, IdempotentRequest, Media, MediaId, Miniature, MiniatureState, PlannedMethod,
     Slot, SourceKey, State, Status, ThumbnailKey, Timestamp, Upload, UploadContentType, UploadId,
@@ -11,45 +11,40 @@ use futures::stream::{self, StreamExt as _};
 use ring::rand::SystemRandom;
 use table::{Announced, Announcement, Record, Table};
 
-use crate::body::UploadBody;
 use crate::environment::{Clock, Environment, EnvironmentError};
 use crate::problem::{Code, Problem};
-use crate::uploads::{FileRequest, UploadLimits, sign_upload};
+use crate::uploads::{FileRequest, UploadLimits};
 use crate::warm_up::warm_up;
 
 /// How many files of one request are worked on at a time.
-const CONCURRENT_FILES: usize = 16;
+pub(super) const CONCURRENT_FILES: usize = 16;
 
 /// What announcing a file came to.
 #[derive(Debug)]
-pub struct Begun {
+pub(super) struct Recorded {
     /// The media.
-    pub media: Media,
-    /// How to send its file, if that is awaited.
-    pub upload: Option<UploadBody>,
-    /// How to send its miniature, if that is awaited.
-    pub miniature_upload: Option<UploadBody>,
+    pub(super) media: Media,
+    /// Those of its uploads that are awaited.
+    pub(super) uploads: Vec<Upload>,
     /// Whether its owner had announced the same bytes before.
-    pub is_known: bool,
+    pub(super) is_known: bool,
 }
 
 /// Announces files.
 #[derive(Debug)]
-pub struct Uploads {
+pub struct Announcer {
     table: Table,
     ingest: IngestBucket,
-    signer: UploadSigner,
     clock: Clock,
     limits: UploadLimits,
 }
 
-impl Uploads {
-    /// With `TABLE_NAME`, `INGEST_BUCKET`, `UPLOAD_ROLE_ARN` and the variables of [`UploadLimits::of`].
+impl Announcer {
+    /// With `TABLE_NAME`, `INGEST_BUCKET` and the variables of [`UploadLimits::of`].
     pub fn of(environment: &Environment, aws: &SdkConfig) -> Result<Self, EnvironmentError> {
         Ok(Self {
             table: environment.table(aws)?,
             ingest: environment.ingest_bucket(aws)?,
-            signer: environment.upload_signer(aws)?,
             clock: environment.clock(),
             limits: UploadLimits::of(environment)?,
         })
@@ -70,43 +65,38 @@ impl Uploads {
         &self.ingest
     }
 
-    /// Opens a connection to the table, and has credentials ready.
-    pub async fn warm_up(&self) {
-        tokio::join!(
-            warm_up("table", self.table.open_for_users()),
-            warm_up("credentials", self.signer.prepare()),
-        );
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
-    /// Announces one file. An upload in parts comes with the first `signed_parts` of them.
-    pub async fn begin(
+    /// Opens a connection to the table.
+    pub async fn warm_up(&self) {
+        warm_up("table", Box::pin(self.table.open_for_users())).await;
+    }
+
+    /// Announces one file.
+    pub(super) async fn announce(
         &self,
         caller: &Caller,
         asked: FileRequest,
         key: Option<IdempotencyKey>,
-        signed_parts: usize,
-        api_url: &str,
-    ) -> Result<Begun, Problem> {
+        now: Timestamp,
+    ) -> Result<Recorded, Problem> {
         let request = match key {
             Some(key) => Some(IdempotentRequest { key, file_index: None, request_sha256: asked.sha256()? }),
             None => None,
         };
-        let mut begun = self.begin_all(caller, vec![(asked, request)], signed_parts, api_url).await?;
-        begun.pop().unwrap_or_else(|| Err(Problem::internal("a file was announced without an outcome")))
+        let mut recorded = self.announce_all(caller, vec![(asked, request)], now).await?;
+        recorded.pop().unwrap_or_else(|| Err(Problem::internal("a file was announced without an outcome")))
     }
 
-    /// Announces files, and answers for each on its own, in their order: one that cannot be taken fails no other. If the
-    /// table fails halfway, some may be recorded; who sends the request again under its idempotency key gets those.
-    pub async fn begin_all(
+    /// Announces files, and answers for each on its own, in their order.
+    pub(super) async fn announce_all(
         &self,
         caller: &Caller,
         asked: Vec<(FileRequest, Option<IdempotentRequest>)>,
-        signed_parts: usize,
-        api_url: &str,
-    ) -> Result<Vec<Result<Begun, Problem>>, Problem> {
-        let now = self.clock.now();
-        // Before anything is recorded that could not be signed.
-        self.signer.prepare().await?;
+        now: Timestamp,
+    ) -> Result<Vec<Result<Recorded, Problem>>, Problem> {
         let drafts: Vec<Result<Announcement, Problem>> = stream::iter(asked)
             .map(|(asked, request)| self.draft(caller, asked, request, now))
             .buffered(CONCURRENT_FILES)
@@ -121,7 +111,7 @@ impl Uploads {
             async move {
                 let announcement = draft?;
                 let outcome = outcome.ok_or_else(|| Problem::internal("an announcement has no outcome"))?;
-                self.answer(announcement, outcome, signed_parts, api_url, now).await
+                self.recorded(announcement, outcome, now).await
             }
         });
         Ok(stream::iter(outcomes).buffered(CONCURRENT_FILES).collect().await)
@@ -178,17 +168,15 @@ impl Uploads {
         Ok(Announcement { media, uploads, request })
     }
 
-    async fn answer(
+    async fn recorded(
         &self,
         announcement: Announcement,
         outcome: Announced,
-        signed_parts: usize,
-        api_url: &str,
         now: Timestamp,
-    ) -> Result<Begun, Problem> {
+    ) -> Result<Recorded, Problem> {
         if outcome == Announced::Created {
             let Announcement { media, uploads, .. } = announcement;
-            return self.sign(media, &uploads, signed_parts, api_url, now).await;
+            return Ok(Recorded { media, uploads, is_known: false });
         }
         self.withdraw(&announcement).await;
         match outcome {
@@ -198,7 +186,7 @@ impl Uploads {
                 "This Idempotency-Key was used for another request. Use a fresh key for each request.",
             )),
             Announced::Repeated { media_id } => {
-                let known = self.known(media_id, signed_parts, api_url, now).await?;
+                let known = self.known(media_id, now).await?;
                 known.ok_or_else(|| {
                     Problem::new(
                         Code::IdempotencyKeyReused,
@@ -207,11 +195,11 @@ impl Uploads {
                 })
             }
             Announced::Duplicate { media_id } => {
-                let known = self.known(media_id, signed_parts, api_url, now).await?;
+                let known = self.known(media_id, now).await?;
                 let known = known.ok_or_else(|| {
                     Problem::new(Code::ChangedMeanwhile, "The same file was deleted just now. Try again.")
                 })?;
-                Ok(Begun { is_known: true, ..known })
+                Ok(Recorded { is_known: true, ..known })
             }
         }
     }
@@ -227,14 +215,8 @@ impl Uploads {
         }
     }
 
-    /// A media that was announced before, with its uploads signed again as far as they are awaited.
-    async fn known(
-        &self,
-        media_id: MediaId,
-        signed_parts: usize,
-        api_url: &str,
-        now: Timestamp,
-    ) -> Result<Option<Begun>, Problem> {
+    /// A media that was announced before.
+    async fn known(&self, media_id: MediaId, now: Timestamp) -> Result<Option<Recorded>, Problem> {
         let media = match self.table.media(media_id, now).await? {
             Record::Media(media) if media.status() != Status::Deleting => *media,
             _ => return Ok(None),
@@ -246,26 +228,7 @@ impl Uploads {
         if let Some(Miniature { upload_id, state: MiniatureState::AwaitingUpload, .. }) = &media.miniature {
             uploads.extend(self.table.upload(*upload_id, now).await?);
         }
-        self.sign(media, &uploads, signed_parts, api_url, now).await.map(Some)
-    }
-
-    async fn sign(
-        &self,
-        media: Media,
-        uploads: &[Upload],
-        signed_parts: usize,
-        api_url: &str,
-        now: Timestamp,
-    ) -> Result<Begun, Problem> {
-        let (mut source, mut miniature) = (None, None);
-        for upload in uploads {
-            let signed = sign_upload(&self.signer, upload, signed_parts, api_url, now).await?;
-            match upload.slot {
-                Slot::Source => source = Some(signed),
-                Slot::Miniature => miniature = Some(signed),
-            }
-        }
-        Ok(Begun { media, upload: source, miniature_upload: miniature, is_known: false })
+        Ok(Some(Recorded { media, uploads, is_known: false }))
     }
 
     fn quota_exceeded(&self) -> Problem {

@@ -10,11 +10,13 @@
 //!   too, nobody knows its id, and the bucket's lifecycle rule ends it.
 
 mod announce;
+mod begin;
 mod file_request;
 mod limits;
 mod sign;
 
-pub use announce::{Begun, Uploads};
+pub use announce::Announcer;
+pub use begin::{Begun, Uploads};
 pub use file_request::{FileRequest, MiniatureRequest};
 pub use limits::UploadLimits;
 pub use sign::sign_upload;
