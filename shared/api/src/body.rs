@@ -109,7 +109,7 @@ pub struct MediaBody<'a> {
     /// Whose it is.
     #[schema(value_type = String, format = Uuid)]
     pub owner_id: domain::UserId,
-    /// How long it plays, once measured.
+    /// How long it plays: as a form declared it, if one did, and once processed as measured.
     pub duration_seconds: Option<f64>,
     /// Where its thumbnail is.
     #[schema(format = "uri")]

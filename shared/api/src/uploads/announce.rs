@@ -158,7 +158,7 @@ impl Announcer {
             method: if upload.method == UploadMethod::Post { UploadMethod::Post } else { UploadMethod::Put },
             content_type: UploadContentType::Image(miniature.content_type),
             size_bytes: miniature.size_bytes,
-            checksum_sha256: None,
+            checksum_sha256: miniature.checksum_sha256.clone(),
             checksum_crc64nvme: None,
             ..upload.clone()
         });
