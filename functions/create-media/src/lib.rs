@@ -1,12 +1,13 @@
-//! `POST /media`: announces a file and answers how to upload it.
+//! `POST /media`: announces a file and answers how to upload it; or stores the file of a form, up to what fits into one.
 
 use std::sync::Arc;
 
 use api::body::{MediaBody, UploadBody};
-use api::uploads::{Begun, FileRequest, Uploads};
+use api::uploads::{Begun, FileForm, FileRequest, MediaForm, Stored, Uploads};
 use api::{Access, Answer, Environment, Function, Problem, Request, StartError, http_function};
-use domain::may_upload;
+use domain::{Caller, IdempotencyKey, may_upload};
 use http::StatusCode;
+use http::header::LOCATION;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -18,6 +19,7 @@ const SIGNED_PARTS: usize = 10;
 struct State {
     access: Access,
     uploads: Uploads,
+    max_form_bytes: usize,
 }
 
 /// What is answered.
@@ -35,15 +37,19 @@ struct Created<'a> {
     duplicate: bool,
 }
 
-/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS` and the variables of [`Uploads::of`].
+/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `MAX_FORM_BYTES` and the variables of [`Uploads::of`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
-    let state = State { access: Access::of(&environment)?, uploads: Uploads::of(&environment, &aws)? };
+    let state = State {
+        access: Access::of(&environment)?,
+        uploads: Uploads::of(&environment, &aws)?,
+        max_form_bytes: environment.parsed("MAX_FORM_BYTES")?,
+    };
     state.uploads.warm_up().await;
     Ok(http_function(state, handle))
 }
 
-/// Creates a media in `awaiting_upload` and signs what uploads its file.
+/// Creates a media in `awaiting_upload` and signs what uploads its file. The file of a form is stored at once.
 #[utoipa::path(
     post,
     path = "/media",
@@ -51,13 +57,16 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     params(
         ("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "The same key and body gives the same media again."),
     ),
-    request_body = FileRequest,
+    request_body(content((FileRequest = "application/json"), (MediaForm = "multipart/form-data"))),
     responses(
         (status = 201, body = Created),
         (status = 200, description = "The caller has announced the same SHA-256 and size before.", body = Created),
+        (status = 400, description = "`malformed_json`, `malformed_form`", body = api::ProblemBody),
         (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
         (status = 403, description = "`role_insufficient`, `account_disabled`", body = api::ProblemBody),
         (status = 409, description = "`quota_exceeded`, `changed_meanwhile`", body = api::ProblemBody),
+        (status = 413, description = "`body_too_large`, `use_direct_upload`", body = api::ProblemBody),
+        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`, `idempotency_key_reused`", body = api::ProblemBody),
     )
 )]
@@ -65,16 +74,45 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let caller = state.access.current_caller(&request, state.uploads.table()).await?;
     Problem::unless_allowed(may_upload(caller.role), "media")?;
     let key = request.idempotency_key()?;
-    let asked = FileRequest::take(request.json_fields(CANONICAL)?, state.uploads.limits())?;
-    let api_url = request.api_url();
-    let begun = state.uploads.begin(&caller, asked, key, SIGNED_PARTS, &api_url).await?;
-    answer(&begun.media.id.to_string(), begun, &api_url)
+    if request.is_form() {
+        store(&state, &request, &caller, key).await
+    } else {
+        begin(&state, &request, &caller, key).await
+    }
 }
 
-fn answer(media_id: &str, begun: Begun, api_url: &str) -> Result<Answer, Problem> {
+async fn begin(
+    state: &State,
+    request: &Request,
+    caller: &Caller,
+    key: Option<IdempotencyKey>,
+) -> Result<Answer, Problem> {
+    let asked = FileRequest::take(request.json_fields(CANONICAL)?, state.uploads.limits())?;
+    let api_url = request.api_url();
+    let begun = state.uploads.begin(caller, asked, key, SIGNED_PARTS, &api_url).await?;
     let Begun { media, upload, miniature_upload, is_known } = begun;
     let duplicate = is_known && upload.is_none();
-    let body = Created { media: MediaBody::new(&media, None, api_url), upload, miniature_upload, duplicate };
+    answer(
+        &Created { media: MediaBody::new(&media, None, &api_url), upload, miniature_upload, duplicate },
+        is_known,
+    )
+}
+
+async fn store(
+    state: &State,
+    request: &Request,
+    caller: &Caller,
+    key: Option<IdempotencyKey>,
+) -> Result<Answer, Problem> {
+    let fields = request.form_fields(CANONICAL, state.max_form_bytes).await?;
+    let form = FileForm::take(fields, state.uploads.limits()).await?;
+    let Stored { media, is_known } = state.uploads.announcer().store(caller, form, key).await?;
+    let media = MediaBody::new(&media, None, &request.api_url());
+    answer(&Created { media, upload: None, miniature_upload: None, duplicate: is_known }, is_known)
+}
+
+fn answer(created: &Created<'_>, is_known: bool) -> Result<Answer, Problem> {
     let status = if is_known { StatusCode::OK } else { StatusCode::CREATED };
-    Answer::json(status, &body)?.header(http::header::LOCATION, &format!("/media/{media_id}"))
+    let location = format!("/media/{}", created.media.id);
+    Answer::json(status, created)?.header(LOCATION, &location)
 }
