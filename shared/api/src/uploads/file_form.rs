@@ -57,6 +57,18 @@ pub struct MediaForm {
     pub miniature: Option<Vec<u8>>,
 }
 
+/// The form of `POST /api/v1/s3-media/upload`, as the OpenAPI document describes it. It may have the other fields of
+/// [`MediaForm`] too.
+#[derive(Debug, ToSchema)]
+pub struct VideoForm {
+    /// The file, a video.
+    #[schema(content_media_type = "application/octet-stream")]
+    pub file: Vec<u8>,
+    /// The media's title; the file's name by default.
+    #[schema(min_length = 1, max_length = 200)]
+    pub title: Option<String>,
+}
+
 /// The bytes of a file, with their digest.
 #[derive(Clone, Debug)]
 pub(super) struct Content {

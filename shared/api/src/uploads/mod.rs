@@ -20,7 +20,7 @@ mod store;
 
 pub use announce::Announcer;
 pub use begin::{Begun, Uploads};
-pub use file_form::{FileForm, MediaForm};
+pub use file_form::{FileForm, MediaForm, VideoForm};
 pub use file_request::{FileRequest, MiniatureRequest};
 pub use limits::UploadLimits;
 pub use sign::sign_upload;

@@ -117,5 +117,6 @@ function_crates!(
     sign_up,
     stream_media,
     unmatched_route,
+    upload_file,
     version,
 );
