@@ -10,6 +10,7 @@ mod accounts;
 mod cloud_formation;
 mod events;
 mod faults;
+mod forms;
 mod media_files;
 mod permissions;
 mod platform;
@@ -79,6 +80,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         accounts::tests(),
         tokens::tests(),
         uploads::tests(),
+        forms::tests(),
         media_files::tests(),
         processing::tests(),
         streaming::tests(),
