@@ -1,12 +1,13 @@
-//! `POST /media`: announces a file and answers how to upload it.
+//! `POST /media`: announces a file and answers how to upload it; or stores the file of a form, up to what fits into one.
 
 use std::sync::Arc;
 
 use api::body::AnnouncedBody;
-use api::uploads::{Begun, FileRequest, Uploads};
+use api::uploads::{FileForm, FileRequest, MediaForm, Stored, Uploads};
 use api::{Access, Answer, Environment, Function, Problem, Request, StartError, http_function};
-use domain::may_upload;
+use domain::{Caller, IdempotencyKey, may_upload};
 use http::StatusCode;
+use http::header::LOCATION;
 
 const CANONICAL: &str = "POST /media";
 
@@ -16,17 +17,22 @@ const SIGNED_PARTS: usize = 10;
 struct State {
     access: Access,
     uploads: Uploads,
+    max_form_bytes: usize,
 }
 
-/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS` and the variables of [`Uploads::of`].
+/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `MAX_FORM_BYTES` and the variables of [`Uploads::of`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
-    let state = State { access: Access::of(&environment)?, uploads: Uploads::of(&environment, &aws)? };
+    let state = State {
+        access: Access::of(&environment)?,
+        uploads: Uploads::of(&environment, &aws)?,
+        max_form_bytes: environment.parsed("MAX_FORM_BYTES")?,
+    };
     state.uploads.warm_up().await;
     Ok(http_function(state, handle))
 }
 
-/// Creates a media in `awaiting_upload` and signs what uploads its file.
+/// Creates a media in `awaiting_upload` and signs what uploads its file. The file of a form is stored at once.
 #[utoipa::path(
     post,
     path = "/media",
@@ -34,10 +40,11 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     params(
         ("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "The same key and body gives the same media again."),
     ),
-    request_body = FileRequest,
+    request_body(content((FileRequest = "application/json"), (MediaForm = "multipart/form-data"))),
     responses(
         (status = 201, body = AnnouncedBody),
         (status = 200, description = "The caller has announced the same SHA-256 and size before.", body = AnnouncedBody),
+        (status = 400, description = "`malformed_json`, `malformed_form`", body = api::ProblemBody),
         (
             status = 401,
             description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
@@ -49,6 +56,8 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
             body = api::ProblemBody,
         ),
         (status = 409, description = "`quota_exceeded`, `changed_meanwhile`", body = api::ProblemBody),
+        (status = 413, description = "`body_too_large`, `use_direct_upload`", body = api::ProblemBody),
+        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`, `idempotency_key_reused`", body = api::ProblemBody),
     )
 )]
@@ -56,14 +65,40 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let caller = state.access.current_caller(&request, state.uploads.table()).await?;
     Problem::unless_allowed(may_upload(caller.role), "media")?;
     let key = request.idempotency_key()?;
-    let asked = FileRequest::take(request.json_fields(CANONICAL)?, state.uploads.limits())?;
-    let api_url = request.api_url();
-    let begun = state.uploads.begin(&caller, asked, key, SIGNED_PARTS, &api_url).await?;
-    answer(&begun, &api_url)
+    if request.is_form() {
+        store(&state, &request, &caller, key).await
+    } else {
+        begin(&state, &request, &caller, key).await
+    }
 }
 
-fn answer(begun: &Begun, api_url: &str) -> Result<Answer, Problem> {
-    let status = if begun.is_known { StatusCode::OK } else { StatusCode::CREATED };
-    let location = format!("/media/{}", begun.media.id);
-    Answer::json(status, &AnnouncedBody::new(begun, api_url))?.header(http::header::LOCATION, &location)
+async fn begin(
+    state: &State,
+    request: &Request,
+    caller: &Caller,
+    key: Option<IdempotencyKey>,
+) -> Result<Answer, Problem> {
+    let asked = FileRequest::take(request.json_fields(CANONICAL)?, state.uploads.limits())?;
+    let api_url = request.api_url();
+    let begun = state.uploads.begin(caller, asked, key, SIGNED_PARTS, &api_url).await?;
+    answer(&AnnouncedBody::new(&begun, &api_url), begun.is_known)
+}
+
+async fn store(
+    state: &State,
+    request: &Request,
+    caller: &Caller,
+    key: Option<IdempotencyKey>,
+) -> Result<Answer, Problem> {
+    let fields = request.form_fields(CANONICAL, state.max_form_bytes).await?;
+    let form = FileForm::take(fields, state.uploads.limits()).await?;
+    let Stored { media, is_known } = state.uploads.announcer().store(caller, form, key).await?;
+    let api_url = request.api_url();
+    answer(&AnnouncedBody::stored(&media, is_known, &api_url), is_known)
+}
+
+fn answer(announced: &AnnouncedBody<'_>, is_known: bool) -> Result<Answer, Problem> {
+    let status = if is_known { StatusCode::OK } else { StatusCode::CREATED };
+    let location = format!("/media/{}", announced.media.id);
+    Answer::json(status, announced)?.header(LOCATION, &location)
 }

@@ -116,7 +116,7 @@ pub struct MediaBody<'a> {
     /// Whose it is.
     #[schema(value_type = String, format = Uuid)]
     pub owner_id: domain::UserId,
-    /// How long it plays, once measured.
+    /// How long it plays: as a form declared it, if one did, and once processed as measured.
     pub duration_seconds: Option<f64>,
     /// Where its thumbnail is.
     #[schema(format = "uri")]
@@ -249,6 +249,12 @@ impl<'a> AnnouncedBody<'a> {
             miniature_upload: begun.miniature_upload.as_ref(),
             duplicate: begun.is_known && begun.upload.is_none(),
         }
+    }
+
+    /// Of a file that came with its request, and is stored.
+    pub fn stored(media: &'a Media, is_known: bool, api_url: &str) -> Self {
+        let media = MediaBody::new(media, None, api_url);
+        Self { media, upload: None, miniature_upload: None, duplicate: is_known }
     }
 }
 

@@ -99,6 +99,8 @@ codes! {
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Media type not supported";
     /// Another request was sent under the same `Idempotency-Key`.
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Idempotency key reused";
+    /// The file that came with the request broke a rule.
+    MediaRejected = "media_rejected", UNPROCESSABLE_ENTITY, "Media rejected";
     /// Fields are wrong; `errors` has all of them.
     Invalid = "invalid", UNPROCESSABLE_ENTITY, "Not valid";
     /// A fault of ours.

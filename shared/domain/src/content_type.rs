@@ -37,6 +37,37 @@ impl ContentType {
         if self.0.starts_with("video/") { MediaKind::Video } else { MediaKind::Audio }
     }
 
+    /// The type of a file of this kind in `container`, by the short name that `probe` gives it, where there is a usual
+    /// one. The names are IANA's where it has one.
+    pub fn of_container(kind: MediaKind, container: &str) -> Option<Self> {
+        let content_type = match (kind, container) {
+            (MediaKind::Video, "mp4") => "video/mp4",
+            (MediaKind::Video, "matroska") => "video/matroska",
+            (MediaKind::Video, "mpegts") => "video/mp2t",
+            (MediaKind::Video, "ogg") => "video/ogg",
+            (MediaKind::Video, "flv") => "video/x-flv",
+            (MediaKind::Video, "avi") => "video/vnd.avi",
+            (MediaKind::Video, "asf") => "video/x-ms-wmv",
+            (MediaKind::Audio, "mp4") => "audio/mp4",
+            (MediaKind::Audio, "matroska") => "audio/matroska",
+            (MediaKind::Audio, "mp3") => "audio/mpeg",
+            (MediaKind::Audio, "adts") => "audio/aac",
+            (MediaKind::Audio, "ogg") => "audio/ogg",
+            (MediaKind::Audio, "flac") => "audio/flac",
+            (MediaKind::Audio, "wav" | "w64") => "audio/wav",
+            (MediaKind::Audio, "aiff") => "audio/aiff",
+            (MediaKind::Audio, "au") => "audio/basic",
+            (MediaKind::Audio, "caf") => "audio/x-caf",
+            (MediaKind::Audio, "amr") => "audio/amr",
+            (MediaKind::Audio, "ac3") => "audio/ac3",
+            (MediaKind::Audio, "eac3") => "audio/eac3",
+            (MediaKind::Audio, "asf") => "audio/x-ms-wma",
+            (MediaKind::Audio, "ape") => "audio/x-ape",
+            _ => return None,
+        };
+        Some(Self(content_type.to_owned()))
+    }
+
     /// Whether a file in `container`, by the short name that `probe` gives it, can be what this type declares. A type
     /// that the table does not know is judged by its kind alone.
     pub fn admits(&self, container: &str) -> bool {
@@ -151,6 +182,23 @@ mod tests {
         assert!(admits("audio/aac", "adts") && admits("audio/aac", "mp4"));
         assert!(!admits("video/webm", "mp4") && !admits("audio/flac", "ogg"));
         assert!(admits("video/x-unheard-of", "mp4"));
+    }
+
+    #[test]
+    fn the_type_of_a_container_admits_it() {
+        let containers = CONTAINERS.iter().flat_map(|(_, containers)| *containers);
+        for container in containers {
+            let types =
+                [MediaKind::Video, MediaKind::Audio].map(|kind| ContentType::of_container(kind, container));
+            assert!(types.iter().any(Option::is_some), "{container}");
+            for (content_type, kind) in types.into_iter().zip([MediaKind::Video, MediaKind::Audio]) {
+                let Some(content_type) = content_type else { continue };
+                assert_eq!(content_type.as_str().parse(), Ok(content_type.clone()));
+                assert_eq!(content_type.kind(), kind, "{content_type}");
+                assert!(content_type.admits(container), "{content_type}, {container}");
+            }
+        }
+        assert_eq!(ContentType::of_container(MediaKind::Video, "mp3"), None);
     }
 
     #[test]

@@ -32,8 +32,8 @@ pub use id::{MediaId, SessionId, UploadId, UserId};
 pub use idempotency::{IdempotencyKey, IdempotentRequest};
 pub use job::{Job, JobStatus, JobType};
 pub use limits::{
-    AUTO_MULTIPART_FROM_BYTES, EXPIRES_IN_SECONDS, MAX_BULK_FILES, MAX_OBJECT_SIZE_BYTES, MAX_PUT_SIZE_BYTES,
-    MAX_SIGNED_PARTS, MAX_TAGS, SizeBytes,
+    AUTO_MULTIPART_FROM_BYTES, EXPIRES_IN_SECONDS, MAX_BULK_FILES, MAX_DECLARED_DURATION_SECONDS,
+    MAX_OBJECT_SIZE_BYTES, MAX_PUT_SIZE_BYTES, MAX_SIGNED_PARTS, MAX_TAGS, SizeBytes,
 };
 pub use listing::{MediaFilter, Place};
 pub use media::{

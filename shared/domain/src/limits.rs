@@ -27,3 +27,6 @@ pub const MAX_TAGS: usize = 20;
 
 /// How long a stream URL may live, in seconds.
 pub const EXPIRES_IN_SECONDS: RangeInclusive<u64> = 60..=86_400;
+
+/// The longest playing time that a client may declare: a year.
+pub const MAX_DECLARED_DURATION_SECONDS: f64 = 365.0 * 86_400.0;

@@ -4,7 +4,7 @@ use crate::{Invalid, text};
 
 text! {
     /// A media's title: 1–200 characters, on one line.
-    Title = |text| one_line(text, 200),
+    Title = |text| one_line(text, MAX_TITLE_CHARACTERS),
     /// A media's description: at most 5 000 characters, on as many lines as it likes.
     Description = |text| lines(text, 5_000),
     /// A tag: 1–50 characters, on one line.
@@ -16,6 +16,16 @@ text! {
     Filename = filename,
     /// Where a client's own thumbnail is: an absolute `https` URL of at most 2 048 bytes.
     ThumbnailUrl = thumbnail_url,
+}
+
+/// The longest title.
+const MAX_TITLE_CHARACTERS: usize = 200;
+
+impl Title {
+    /// The title of a file that was given none: its name, as far as it fits.
+    pub fn of_file(filename: &Filename) -> Result<Self, Invalid> {
+        filename.as_str().chars().take(MAX_TITLE_CHARACTERS).collect::<String>().parse()
+    }
 }
 
 impl Description {
@@ -80,6 +90,16 @@ mod tests {
         for wrong in ["", "   ", &"é".repeat(201), "two\nlines", "nul\0"] {
             assert!(wrong.parse::<Title>().is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_file_without_a_title_is_called_by_its_name() {
+        let title = |filename: &str| {
+            Title::of_file(&filename.parse().unwrap()).map(|title| title.as_str().to_owned())
+        };
+        assert_eq!(title(" clip.mp4"), Ok("clip.mp4".to_owned()));
+        assert_eq!(title(&"a".repeat(255)), Ok("a".repeat(200)));
+        assert!(title(" ").is_err());
     }
 
     #[test]

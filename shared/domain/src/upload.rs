@@ -227,6 +227,18 @@ impl Upload {
         }
     }
 
+    /// Whether this is what was declared, as far as anything was.
+    pub fn declares(
+        &self,
+        content_type: &UploadContentType,
+        size_bytes: SizeBytes,
+        sha256: &Sha256Checksum,
+    ) -> bool {
+        self.content_type == *content_type
+            && self.size_bytes == size_bytes
+            && self.checksum_sha256.as_ref().is_none_or(|declared| declared == sha256)
+    }
+
     /// Compares what arrived with what was declared. Returns the checksum that was compared, if one was declared.
     ///
     /// S3 has enforced size, type and SHA-256 through the signature already; this is the second look, at the object
@@ -246,8 +258,10 @@ impl Upload {
             return Err(Failure::new("content_type_mismatch", detail));
         }
         // S3 keeps one checksum of an object: the one that came with it, and a CRC-64/NVME of its own only if none did.
-        // Of an object that came in parts it knows no SHA-256.
-        let sha256 = self.checksum_sha256.as_ref().filter(|_| self.part_plan().is_none());
+        // Of an object that came in parts it knows no SHA-256; but a file that is announced in parts may come in one
+        // piece, in a form.
+        let is_known = self.part_plan().is_none() || head.checksum_sha256.is_some();
+        let sha256 = self.checksum_sha256.as_ref().filter(|_| is_known);
         match (sha256, &self.checksum_crc64nvme) {
             (Some(declared), _) => {
                 let arrived = head.checksum_sha256.as_ref().map(Sha256Checksum::as_str);
@@ -364,6 +378,21 @@ mod tests {
         assert_eq!(declared.verify(&head()), Ok(None));
         let declared = Upload { checksum_crc64nvme: Some("rosUhgp5mIg=".parse().unwrap()), ..declared };
         assert_eq!(declared.verify(&head()), Ok(Some(ChecksumAlgorithm::Crc64nvme)));
+        // It came in one piece all the same.
+        let checksum_sha256 = declared.checksum_sha256.clone();
+        let whole = ObjectHead { checksum_sha256, checksum_crc64nvme: None, ..head() };
+        assert_eq!(declared.verify(&whole), Ok(Some(ChecksumAlgorithm::Sha256)));
+    }
+
+    #[test]
+    fn what_is_declared_is_type_size_and_digest() {
+        let sha256: Sha256Checksum = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".parse().unwrap();
+        let other: Sha256Checksum = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".parse().unwrap();
+        let (video, image) = ("video/mp4".parse().unwrap(), "image/png".parse().unwrap());
+        assert!(upload().declares(&video, 10, &sha256) && upload().declares(&video, 10, &other));
+        assert!(!upload().declares(&video, 11, &sha256) && !upload().declares(&image, 10, &sha256));
+        let declared = Upload { checksum_sha256: Some(sha256.clone()), ..upload() };
+        assert!(declared.declares(&video, 10, &sha256) && !declared.declares(&video, 10, &other));
     }
 
     #[test]

@@ -68,6 +68,8 @@ fn expected() -> Vec<(&'static str, &'static str, Answered)> {
         ("complete-upload", "no-token", Http(401, Some("token_missing"))),
         ("complete-upload", "invalid-token", Http(401, Some("token_invalid"))),
         ("abort-upload", "no-token", Http(401, Some("token_missing"))),
+        ("upload-file", "no-token", Http(401, Some("token_missing"))),
+        ("upload-file", "invalid-token", Http(401, Some("token_invalid"))),
         ("create-admin", "new-admin", With(json!({"email": "admin@example.com", "role": "admin"}))),
         ("create-admin", "weak-password", Error("/password must be 12 to 128 characters long")),
         ("extract-metadata", "object-created", nothing_failed()),

@@ -13,6 +13,7 @@ mod deletions;
 mod edits;
 mod events;
 mod faults;
+mod forms;
 mod media_files;
 mod methods;
 mod miniatures;
@@ -97,6 +98,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         bulk::tests(),
         deletions::tests(),
         edits::tests(),
+        forms::tests(),
         methods::tests(),
         parts::tests(),
         quota::tests(),

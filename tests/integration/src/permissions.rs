@@ -60,6 +60,8 @@ async fn every_statement_of_every_function_is_needed(shared: &Platform) {
         let place = format!("{function}.Policies[{policy}].Statement[{number}]");
         let path = format!("/Resources/{function}/Properties/Policies/{policy}/Statement");
         let start = Platform::try_start(|options| {
+            // What is never ready is not waited for.
+            options.parameters.insert("ReadyWaitSeconds".to_owned(), "0".to_owned());
             options.template_edit = Some(Box::new(move |template| {
                 template.pointer_mut(&path).unwrap().as_array_mut().unwrap().remove(number);
             }));
@@ -100,6 +102,10 @@ async fn do_everything(platform: &Platform) {
     let answer = as_user(Method::POST, "/media".to_owned()).json(&bad.announcement()).send().await.unwrap();
     if let Some(upload) = answer.json::<Value>().await.unwrap_or_default().get("upload") {
         let _ = platform.put(upload, bad.bytes).await;
+    }
+    for (path, name) in [("/media", "v_vp9_opus.webm"), ("/api/v1/s3-media/upload", "v_vp8_opus_live.webm")] {
+        let form = crate::forms::form_of(&File::sample(name)).text("title", path);
+        let _ = as_user(Method::POST, path.to_owned()).multipart(form).send().await;
     }
     let file = File::video();
     let created = as_user(Method::POST, "/media".to_owned()).json(&file.announcement()).send().await.unwrap();

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use local::aws::{Aws, Calls, PermissionUse};
+use local::aws::{Answer, Aws, Calls, Interception, PermissionUse};
 use local::{LocalStack, Options};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -260,6 +260,26 @@ impl Platform {
     /// Waits until everything that S3 told of is dealt with; only on a stack of one's own, since others' uploads count.
     pub(crate) async fn idle(&self) {
         self.stack.idle(PATIENCE).await.unwrap();
+    }
+
+    /// Until the interception is dropped nothing that arrives is processed; only on a stack of one's own.
+    pub(crate) async fn hold_processing(&self) -> Interception {
+        let (sequence, queue) = (self.calls().sequence(), self.queue("IngestQueue"));
+        let interception = self.calls().intercept(|attempt| {
+            (attempt.operation == "ReceiveMessage").then(|| Answer::Error {
+                status: 500,
+                code: "InternalError".to_owned(),
+                message: "down".to_owned(),
+            })
+        });
+        // A receive that was allowed before may still be waiting for a message: it gets one that says nothing.
+        self.aws().queues().send(&queue, r#"{"Service": "Amazon S3", "Event": "s3:TestEvent"}"#).unwrap();
+        let is_held = eventually(PATIENCE, async || {
+            let calls = self.calls().since(sequence);
+            calls.iter().any(|call| call.operation == "ReceiveMessage" && call.outcome.status == 500)
+        });
+        assert!(is_held.await, "messages are still received");
+        interception
     }
 
     /// An S3 client with the operator's keys.

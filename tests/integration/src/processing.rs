@@ -282,13 +282,7 @@ async fn one_bad_record_does_not_hold_up_the_others(_shared: &Platform) {
     let created = platform.announce(&user, &File::video()).await;
     let media_id = created["media"]["id"].as_str().unwrap();
     // The object is there before its event is: the bucket's own goes nowhere.
-    let interception = platform.calls().intercept(|attempt| {
-        (attempt.operation == "ReceiveMessage").then(|| local::aws::Answer::Error {
-            status: 500,
-            code: "InternalError".to_owned(),
-            message: "down".to_owned(),
-        })
-    });
+    let interception = platform.hold_processing().await;
     let (version_id, etag) = put_as_operator(&platform, media_id, &File::video()).await;
     let good = event_of(&platform, media_id, &version_id, &etag)["Records"][0].clone();
     let mut bad = good.clone();

@@ -169,13 +169,7 @@ async fn the_first_object_stays(_shared: &Platform) {
     let file = File::video();
     let created = platform.announce(&user, &file).await;
     // Nothing is processed, and so moved out of the way, before all have been sent.
-    let interception = platform.calls().intercept(|attempt| {
-        (attempt.operation == "ReceiveMessage").then(|| local::aws::Answer::Error {
-            status: 500,
-            code: "InternalError".to_owned(),
-            message: "down".to_owned(),
-        })
-    });
+    let interception = platform.hold_processing().await;
     // As long as each other, and each another film: the last bytes are a frame's.
     let versions: Vec<Vec<u8>> = (0..8_u8)
         .map(|number| {

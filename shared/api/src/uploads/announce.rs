@@ -1,7 +1,7 @@
-//! Announcing files: from what a client asks for to media, uploads and signed requests.
+//! Announcing files: from what a client asks for to media and uploads that are recorded.
 
 use aws_types::SdkConfig;
-use buckets::{IngestBucket, UploadSigner};
+use buckets::IngestBucket;
 use domain::{
     Caller, IdempotencyKey, IdempotentRequest, Media, MediaId, Miniature, MiniatureState, PlannedMethod,
     Slot, SourceKey, State, Status, ThumbnailKey, Timestamp, Upload, UploadContentType, UploadId,
@@ -11,45 +11,40 @@ use futures::stream::{self, StreamExt as _};
 use ring::rand::SystemRandom;
 use table::{Announced, Announcement, Outcomes, Record, Table};
 
-use crate::body::UploadBody;
 use crate::environment::{Clock, Environment, EnvironmentError};
 use crate::problem::{Code, Problem};
-use crate::uploads::{FileRequest, UploadLimits, sign_upload};
+use crate::uploads::{FileRequest, UploadLimits};
 use crate::warm_up::warm_up;
 
 /// How many files of one request are worked on at a time.
-const CONCURRENT_FILES: usize = 16;
+pub(super) const CONCURRENT_FILES: usize = 16;
 
 /// What announcing a file came to.
 #[derive(Debug)]
-pub struct Begun {
+pub(super) struct Recorded {
     /// The media.
-    pub media: Media,
-    /// How to send its file, if that is awaited.
-    pub upload: Option<UploadBody>,
-    /// How to send its miniature, if that is awaited.
-    pub miniature_upload: Option<UploadBody>,
+    pub(super) media: Media,
+    /// Those of its uploads that are awaited.
+    pub(super) uploads: Vec<Upload>,
     /// Whether its owner had announced the same bytes before.
-    pub is_known: bool,
+    pub(super) is_known: bool,
 }
 
 /// Announces files.
 #[derive(Debug)]
-pub struct Uploads {
+pub struct Announcer {
     table: Table,
     ingest: IngestBucket,
-    signer: UploadSigner,
     clock: Clock,
     limits: UploadLimits,
 }
 
-impl Uploads {
-    /// With `TABLE_NAME`, `INGEST_BUCKET`, `UPLOAD_ROLE_ARN` and the variables of [`UploadLimits::of`].
+impl Announcer {
+    /// With `TABLE_NAME`, `INGEST_BUCKET` and the variables of [`UploadLimits::of`].
     pub fn of(environment: &Environment, aws: &SdkConfig) -> Result<Self, EnvironmentError> {
         Ok(Self {
             table: environment.table(aws)?,
             ingest: environment.ingest_bucket(aws)?,
-            signer: environment.upload_signer(aws)?,
             clock: environment.clock(),
             limits: UploadLimits::of(environment)?,
         })
@@ -70,56 +65,49 @@ impl Uploads {
         &self.ingest
     }
 
-    /// Opens a connection to the table, and has credentials ready.
-    pub async fn warm_up(&self) {
-        tokio::join!(
-            Box::pin(warm_up("table", self.table.open_for_users())),
-            Box::pin(warm_up("credentials", self.signer.prepare())),
-        );
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
-    /// Announces one file. An upload in parts comes with the first `signed_parts` of them.
-    pub async fn begin(
+    /// Opens a connection to the table.
+    pub async fn warm_up(&self) {
+        warm_up("table", Box::pin(self.table.open_for_users())).await;
+    }
+
+    /// Announces one file.
+    pub(super) async fn announce(
         &self,
         caller: &Caller,
         asked: FileRequest,
         key: Option<IdempotencyKey>,
-        signed_parts: usize,
-        api_url: &str,
-    ) -> Result<Begun, Problem> {
+        now: Timestamp,
+    ) -> Result<Recorded, Problem> {
         let asked = named(asked, key, None);
-        let mut begun = self.begin_each(caller, vec![asked], signed_parts, api_url).await?;
-        begun.pop().unwrap_or_else(|| Err(Problem::internal("a file was announced without an outcome")))
+        let mut recorded = self.announce_each(caller, vec![asked], now).await?;
+        recorded.pop().unwrap_or_else(|| Err(Problem::internal("a file was announced without an outcome")))
     }
 
-    /// Announces files, and answers for each on its own, in their order: one that cannot be taken fails no other, nor does
-    /// one that was refused before. If the table fails halfway, those that it did not get to are told to try again; under
-    /// an idempotency key the others are answered again then.
-    pub async fn begin_all(
+    /// Announces files, and answers for each on its own, in their order. Those that were refused before stay so.
+    pub(super) async fn announce_all(
         &self,
         caller: &Caller,
         asked: Vec<Result<FileRequest, Problem>>,
         key: Option<&IdempotencyKey>,
-        signed_parts: usize,
-        api_url: &str,
-    ) -> Result<Vec<Result<Begun, Problem>>, Problem> {
+        now: Timestamp,
+    ) -> Result<Vec<Result<Recorded, Problem>>, Problem> {
         let asked = asked.into_iter().enumerate().map(|(index, asked)| {
             let file_index = u8::try_from(index).map_err(Problem::internal)?;
             named(asked?, key.cloned(), Some(file_index))
         });
-        self.begin_each(caller, asked.collect(), signed_parts, api_url).await
+        self.announce_each(caller, asked.collect(), now).await
     }
 
-    async fn begin_each(
+    async fn announce_each(
         &self,
         caller: &Caller,
         asked: Vec<Result<NamedRequest, Problem>>,
-        signed_parts: usize,
-        api_url: &str,
-    ) -> Result<Vec<Result<Begun, Problem>>, Problem> {
-        let now = self.clock.now();
-        // Before anything is recorded that could not be signed.
-        self.signer.prepare().await?;
+        now: Timestamp,
+    ) -> Result<Vec<Result<Recorded, Problem>>, Problem> {
         let drafts: Vec<Result<Announcement, Problem>> = stream::iter(asked)
             .map(|asked| async { self.draft(caller, asked?, now).await })
             .buffered(CONCURRENT_FILES)
@@ -143,7 +131,7 @@ impl Uploads {
                 // Not withdrawn: it may be recorded.
                 let outcome =
                     outcome.ok_or_else(|| Problem::unavailable("the table failed before this file"))?;
-                self.answer(announcement, outcome, signed_parts, api_url, now).await
+                self.recorded(announcement, outcome, now).await
             }
         });
         Ok(stream::iter(outcomes).buffered(CONCURRENT_FILES).collect().await)
@@ -189,7 +177,7 @@ impl Uploads {
             method: if upload.method == UploadMethod::Post { UploadMethod::Post } else { UploadMethod::Put },
             content_type: UploadContentType::Image(miniature.content_type),
             size_bytes: miniature.size_bytes,
-            checksum_sha256: None,
+            checksum_sha256: miniature.checksum_sha256.clone(),
             checksum_crc64nvme: None,
             ..upload.clone()
         });
@@ -199,17 +187,15 @@ impl Uploads {
         Ok(Announcement { media, uploads, request })
     }
 
-    async fn answer(
+    async fn recorded(
         &self,
         announcement: Announcement,
         outcome: Announced,
-        signed_parts: usize,
-        api_url: &str,
         now: Timestamp,
-    ) -> Result<Begun, Problem> {
+    ) -> Result<Recorded, Problem> {
         if outcome == Announced::Created {
             let Announcement { media, uploads, .. } = announcement;
-            return self.sign(media, &uploads, signed_parts, api_url, now).await;
+            return Ok(Recorded { media, uploads, is_known: false });
         }
         self.withdraw(&announcement).await;
         match outcome {
@@ -219,7 +205,7 @@ impl Uploads {
                 "This Idempotency-Key was used for another request. Use a fresh key for each request.",
             )),
             Announced::Repeated { media_id } => {
-                let known = self.known(media_id, signed_parts, api_url, now).await?;
+                let known = self.known(media_id, now).await?;
                 known.ok_or_else(|| {
                     Problem::new(
                         Code::IdempotencyKeyReused,
@@ -228,11 +214,12 @@ impl Uploads {
                 })
             }
             Announced::Duplicate { media_id } => {
-                let known = self.known(media_id, signed_parts, api_url, now).await?;
+                let known = self.known(media_id, now).await?;
                 // Its upload may be just about to end: then neither is this file here nor is there a way to send it.
-                let is_there = |known: &Begun| {
+                let is_there = |known: &Recorded| {
                     known.media.claims_digest
-                        && (known.upload.is_some() || known.media.status() != Status::AwaitingUpload)
+                        && (known.media.status() != Status::AwaitingUpload
+                            || known.uploads.iter().any(|upload| upload.slot == Slot::Source))
                 };
                 let known = known.filter(is_there).ok_or_else(|| {
                     Problem::new(
@@ -240,7 +227,7 @@ impl Uploads {
                         "The same file was announced before, and is being given up. Try again in a few minutes.",
                     )
                 })?;
-                Ok(Begun { is_known: true, ..known })
+                Ok(Recorded { is_known: true, ..known })
             }
         }
     }
@@ -256,14 +243,8 @@ impl Uploads {
         }
     }
 
-    /// A media that was announced before, with its uploads signed again as far as they are awaited.
-    async fn known(
-        &self,
-        media_id: MediaId,
-        signed_parts: usize,
-        api_url: &str,
-        now: Timestamp,
-    ) -> Result<Option<Begun>, Problem> {
+    /// A media that was announced before.
+    async fn known(&self, media_id: MediaId, now: Timestamp) -> Result<Option<Recorded>, Problem> {
         let media = match self.table.media(media_id, now).await? {
             Record::Media(media) if media.status() != Status::Deleting => *media,
             _ => return Ok(None),
@@ -276,27 +257,8 @@ impl Uploads {
             uploads.extend(self.table.upload(*upload_id, now).await?);
         }
         // One that has just ended, or is to be ended by the sweep, is not begun again.
-        uploads.retain(|upload| upload.state == UploadState::Open && now < upload.deadline);
-        self.sign(media, &uploads, signed_parts, api_url, now).await.map(Some)
-    }
-
-    async fn sign(
-        &self,
-        media: Media,
-        uploads: &[Upload],
-        signed_parts: usize,
-        api_url: &str,
-        now: Timestamp,
-    ) -> Result<Begun, Problem> {
-        let (mut source, mut miniature) = (None, None);
-        for upload in uploads {
-            let signed = sign_upload(&self.signer, upload, signed_parts, api_url, now).await?;
-            match upload.slot {
-                Slot::Source => source = Some(signed),
-                Slot::Miniature => miniature = Some(signed),
-            }
-        }
-        Ok(Begun { media, upload: source, miniature_upload: miniature, is_known: false })
+        uploads.retain(|upload| upload.is_open(now));
+        Ok(Some(Recorded { media, uploads, is_known: false }))
     }
 
     fn quota_exceeded(&self) -> Problem {

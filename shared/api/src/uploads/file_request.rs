@@ -77,6 +77,10 @@ pub struct MiniatureRequest {
     /// The file's exact size.
     #[schema(minimum = 1)]
     pub size_bytes: SizeBytes,
+    /// SHA-256 of the file, where it came with the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
+    pub(super) checksum_sha256: Option<Sha256Checksum>,
 }
 
 impl FileRequest {
@@ -84,7 +88,8 @@ impl FileRequest {
     pub fn take(mut fields: Fields, limits: &UploadLimits) -> Result<Self, Problem> {
         let title = fields.required("title", text);
         let filename = fields.required("filename", text);
-        let content_type = fields.required("content_type", |value| content_type(value, limits));
+        let content_type =
+            fields.required("content_type", |value| allowed_content_type(text(value)?, limits));
         let size_bytes = fields.required("size_bytes", |value| integer(value, 1..=limits.max_upload_bytes));
         let description = fields.optional("description", text).unwrap_or_else(Description::empty);
         let tags = fields.optional("tags", distinct_tags).unwrap_or_default();
@@ -140,16 +145,18 @@ impl FileRequest {
 impl MiniatureRequest {
     fn take(fields: &mut Fields, limits: &UploadLimits) -> Option<Self> {
         let filename = fields.required("filename", text);
-        let content_type = fields.required("content_type", |value| image_type(value, limits));
+        let content_type = fields.required("content_type", |value| allowed_image_type(text(value)?, limits));
         let size_bytes =
             fields.required("size_bytes", |value| integer(value, 1..=limits.max_miniature_bytes));
         let ((filename, content_type), size_bytes) = filename.zip(content_type).zip(size_bytes)?;
-        Some(Self { filename, content_type, size_bytes })
+        Some(Self { filename, content_type, size_bytes, checksum_sha256: None })
     }
 }
 
-fn content_type(value: &Value, limits: &UploadLimits) -> Result<ContentType, Invalid> {
-    let content_type: ContentType = text(value)?;
+pub(super) fn allowed_content_type(
+    content_type: ContentType,
+    limits: &UploadLimits,
+) -> Result<ContentType, Invalid> {
     if limits.content_types.allows(&content_type) {
         Ok(content_type)
     } else {
@@ -157,8 +164,7 @@ fn content_type(value: &Value, limits: &UploadLimits) -> Result<ContentType, Inv
     }
 }
 
-fn image_type(value: &Value, limits: &UploadLimits) -> Result<ImageType, Invalid> {
-    let image_type: ImageType = text(value)?;
+pub(super) fn allowed_image_type(image_type: ImageType, limits: &UploadLimits) -> Result<ImageType, Invalid> {
     if limits.image_types.allows(image_type) {
         Ok(image_type)
     } else {

@@ -6,15 +6,22 @@
 //! - A file is announced whole or not at all: media, uploads, digest, idempotency key, quota and work in one transaction.
 //! - A request that is sent again under its idempotency key, and a file that its owner has already, get the media that is
 //!   there; its upload is signed afresh as long as it is awaited.
+//! - What comes with its request, in a form, is announced like the rest and then stored; who is interrupted sends it again.
 //! - S3's multipart uploads are begun before they are recorded. One whose record is not made is aborted. Where that fails
 //!   too, or the table does not say whether the record is made, the bucket's lifecycle rule ends it.
 
 mod announce;
+mod begin;
+mod file_form;
 mod file_request;
 mod limits;
 mod sign;
+mod store;
 
-pub use announce::{Begun, Uploads, thumbnail_key};
+pub use announce::{Announcer, thumbnail_key};
+pub use begin::{Begun, Uploads};
+pub use file_form::{FileForm, MediaForm, VideoForm};
 pub use file_request::{FileRequest, MiniatureRequest, distinct_tags, visibility};
 pub use limits::UploadLimits;
 pub use sign::sign_upload;
+pub use store::Stored;

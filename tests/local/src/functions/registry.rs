@@ -136,5 +136,6 @@ function_crates!(
     unmatched_route,
     update_media,
     update_user,
+    upload_file,
     version,
 );

@@ -1,0 +1,118 @@
+//! `POST /api/v1/s3-media/upload`: stores the video of a form, and waits a little until it can be played.
+//!
+//! A route of a replaced system: its clients expect one answer when all is done. Where processing takes longer than they
+//! are kept waiting, the answer says so, and its URL plays as soon as the media is ready. A form that is sent again gets
+//! the media that is there.
+
+mod wait;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::uploads::{Announcer, FileForm, Stored, VideoForm};
+use api::{
+    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, StreamUrlSigner,
+    http_function,
+};
+use domain::{Caller, MediaId, may_upload};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::wait::{Progress, wait_until_ready};
+
+/// No route has these forms as its canonical one, so fields that are not known are passed over.
+const CANONICAL: &str = "";
+
+/// How long the URL lives that is answered.
+const STORAGE_URL_LIFE: Duration = Duration::from_hours(1);
+
+struct State {
+    announcer: Announcer,
+    access: Access,
+    clock: Clock,
+    stream_urls: StreamUrlSigner,
+    max_form_bytes: usize,
+    ready_wait: Duration,
+}
+
+/// What is answered, as the replaced system did.
+#[derive(Serialize, ToSchema)]
+struct Uploaded {
+    success: bool,
+    #[schema(value_type = String, format = Uuid)]
+    media_id: MediaId,
+    /// Plays the media for an hour, from when it is ready.
+    #[schema(format = "uri")]
+    storage_url: String,
+    message: &'static str,
+}
+
+/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `MAX_FORM_BYTES`, `READY_WAIT_SECONDS` and the variables of
+/// [`Announcer::of`] and [`StreamUrlSigner::of`].
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let aws = environment.aws()?;
+    let state = State {
+        announcer: Announcer::of(&environment, &aws)?,
+        access: Access::of(&environment)?,
+        clock: environment.clock(),
+        stream_urls: StreamUrlSigner::of(&environment, &aws).await?,
+        max_form_bytes: environment.parsed("MAX_FORM_BYTES")?,
+        ready_wait: Duration::from_secs(environment.parsed("READY_WAIT_SECONDS")?),
+    };
+    state.announcer.warm_up().await;
+    Ok(http_function(state, handle))
+}
+
+/// Stores a video that comes with the request.
+#[utoipa::path(
+    post,
+    path = "/api/v1/s3-media/upload",
+    tag = "uploads",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "The same key and form gives the same media again."),
+    ),
+    request_body(content = VideoForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 201, body = Uploaded),
+        (status = 400, description = "`malformed_form`", body = api::ProblemBody),
+        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
+        (status = 403, description = "`role_insufficient`, `account_disabled`", body = api::ProblemBody),
+        (status = 404, description = "`not_found`: it was deleted meanwhile", body = api::ProblemBody),
+        (status = 409, description = "`quota_exceeded`, `changed_meanwhile`, `upload_ended`", body = api::ProblemBody),
+        (status = 413, description = "`use_direct_upload`", body = api::ProblemBody),
+        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
+        (status = 422, description = "`invalid`, `idempotency_key_reused`, `media_rejected`", body = api::ProblemBody),
+    )
+)]
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    let caller = state.access.current_caller(&request, state.announcer.table()).await?;
+    Problem::unless_allowed(may_upload(caller.role), "media")?;
+    let key = request.idempotency_key()?;
+    let fields = request.form_fields(CANONICAL, state.max_form_bytes).await?;
+    let form = FileForm::take_video(fields, state.announcer.limits()).await?;
+    let Stored { media, is_known } = state.announcer.store(&caller, form, key).await?;
+    let progress =
+        wait_until_ready(state.announcer.table(), &state.clock, media.id, state.ready_wait).await?;
+    let message = match (progress, is_known) {
+        (Progress::Ready, false) => "The file is uploaded and ready.",
+        (Progress::Ready, true) => "The same file was uploaded before, and is ready.",
+        (Progress::NotReady, _) => {
+            "The file is uploaded, and not ready yet: it is being processed. Its URL plays when it is."
+        }
+    };
+    answer(&state, &request, &caller, media.id, message)
+}
+
+fn answer(
+    state: &State,
+    request: &Request,
+    caller: &Caller,
+    media_id: MediaId,
+    message: &'static str,
+) -> Result<Answer, Problem> {
+    let now = state.clock.now();
+    let expires_at = now.plus(STORAGE_URL_LIFE);
+    let storage_url = state.stream_urls.sign(request, caller, media_id, now, expires_at)?;
+    let body = Uploaded { success: true, media_id, storage_url, message };
+    Answer::created(&format!("/media/{media_id}"), &body)
+}
