@@ -13,6 +13,7 @@ mod process;
 mod publish;
 mod run;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -84,29 +85,45 @@ async fn handle(state: Arc<State>, event: Value, deadline: Instant) -> Result<Sq
 
 /// The messages of a batch side by side: most of the time is spent waiting for S3.
 async fn handle_batch(state: &State, batch: SqsEvent, until: Instant) -> SqsBatchResponse {
-    let failures = futures::future::join_all(batch.records.iter().map(|message| async move {
-        let receive_count = receive_count(message);
-        let attempt = if receive_count >= state.max_receive_count { Attempt::Last } else { Attempt::NotLast };
-        let body = message.body.as_deref().unwrap_or_default();
-        let result = match serde_json::from_str(body) {
-            Ok(notification) => handle_notification(state, notification, attempt, until).await,
-            Err(error) => Err(error.into()),
-        };
-        let error = result.err()?;
-        tracing::error!(message_id = message.message_id, receive_count, %error, "the message was not processed");
-        retry_later(state, message, receive_count).await;
-        // Without an id Lambda keeps the whole batch, which is what a failure that cannot be named asks for.
-        Some(message.message_id.clone().unwrap_or_default())
-    }))
-    .await;
-    let failures = failures.into_iter().flatten().map(|message_id| {
+    let messages = &batch.records;
+    let handled = messages.iter().map(|message| handle_message(state, message, until));
+    let handled: Vec<bool> = futures::future::join_all(handled).await;
+    let failed: BTreeSet<&Option<String>> = messages
+        .iter()
+        .zip(&handled)
+        .filter(|(_, handled)| !**handled)
+        .map(|(message, _)| &message.message_id)
+        .collect();
+    // A message that came twice in one batch is kept twice, for the copy that failed.
+    for (message, handled) in messages.iter().zip(&handled) {
+        if *handled && failed.contains(&message.message_id) {
+            come_back_after(state, message, Duration::ZERO).await;
+        }
+    }
+    let failures = failed.into_iter().map(|message_id| {
         let mut failure = BatchItemFailure::default();
-        failure.item_identifier = message_id;
+        // Without an id Lambda keeps the whole batch, which is what a failure that cannot be named asks for.
+        failure.item_identifier = message_id.clone().unwrap_or_default();
         failure
     });
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = failures.collect();
     response
+}
+
+/// Whether the message was dealt with. If not, it comes back later.
+async fn handle_message(state: &State, message: &SqsMessage, until: Instant) -> bool {
+    let receive_count = receive_count(message);
+    let attempt = if receive_count >= state.max_receive_count { Attempt::Last } else { Attempt::NotLast };
+    let body = message.body.as_deref().unwrap_or_default();
+    let result = match serde_json::from_str(body) {
+        Ok(notification) => handle_notification(state, notification, attempt, until).await,
+        Err(error) => Err(error.into()),
+    };
+    let Err(error) = result else { return true };
+    tracing::error!(message_id = message.message_id, receive_count, %error, "the message was not processed");
+    retry_later(state, message, receive_count).await;
+    false
 }
 
 fn receive_count(message: &SqsMessage) -> u32 {
@@ -116,11 +133,14 @@ fn receive_count(message: &SqsMessage) -> u32 {
 /// Twice as long after each attempt. If the queue cannot be told, its own, longer time applies.
 async fn retry_later(state: &State, message: &SqsMessage, receive_count: u32) {
     const LONGEST: Duration = Duration::from_hours(1);
-    let Some(receipt_handle) = &message.receipt_handle else { return };
     // After the last attempt it goes on to the dead-letter queue at once.
     let is_last = receive_count >= state.max_receive_count;
     let doubled = state.retry.saturating_mul(2_u32.saturating_pow(receive_count.saturating_sub(1)));
-    let delay = if is_last { Duration::ZERO } else { doubled.min(LONGEST) };
+    come_back_after(state, message, if is_last { Duration::ZERO } else { doubled.min(LONGEST) }).await;
+}
+
+async fn come_back_after(state: &State, message: &SqsMessage, delay: Duration) {
+    let Some(receipt_handle) = &message.receipt_handle else { return };
     if let Err(error) = state.queue.retry_after(receipt_handle, delay).await {
         tracing::warn!(%error, "the message comes back only after the queue's visibility timeout");
     }

@@ -26,6 +26,18 @@ struct Awaiting {
 
 /// Processes the object of a miniature. After the last attempt it waits for a redrive, or for the sweep.
 pub(crate) async fn process(state: &State, delivery: &Delivery) -> Result<Outcome, ProcessError> {
+    let error = match accept_and_publish(state, delivery).await {
+        Err(error) => error,
+        ended => return ended,
+    };
+    // Another run may have ended it, and deleted the object under this one.
+    match look(state, &delivery.object).await {
+        Ok(ControlFlow::Break(outcome)) => Ok(outcome),
+        Ok(ControlFlow::Continue(_)) | Err(_) => Err(error),
+    }
+}
+
+async fn accept_and_publish(state: &State, delivery: &Delivery) -> Result<Outcome, ProcessError> {
     let Delivery { object, attempt, .. } = delivery;
     let awaiting = match look(state, object).await? {
         ControlFlow::Continue(awaiting) => awaiting,

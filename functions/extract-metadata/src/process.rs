@@ -4,6 +4,7 @@
 //! the step is decided again from what the record has become. Of several runs on one object the one that began last
 //! goes on, and the others stop at their next write; one that comes later finds that there is nothing left to do.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use api::{ObjectCreated, QueueError};
@@ -94,31 +95,30 @@ pub(crate) async fn process(state: &State, delivery: &Delivery) -> Result<Outcom
     if delivery.object.key.slot == Slot::Miniature {
         return miniature::process(state, delivery).await;
     }
-    match process_source(state, delivery).await {
-        Err(ProcessError::Superseded) => Ok(Outcome::Superseded),
-        Err(error) if delivery.attempt == Attempt::Last => {
-            if let Err(second_error) = give_up(state, &delivery.object).await {
-                tracing::error!(%second_error, "the media could not be marked as failed");
-            }
-            Err(error)
-        }
-        ended => ended,
+    let error = match process_source(state, delivery).await {
+        Err(ProcessError::Superseded) => return Ok(Outcome::Superseded),
+        Err(error) => error,
+        ended => return ended,
+    };
+    // Another run may have ended it, and deleted the object under this one.
+    if let Ok(ControlFlow::Break(outcome)) = look(state, &delivery.object).await {
+        return Ok(outcome);
     }
+    if delivery.attempt == Attempt::Last
+        && let Err(second_error) = give_up(state, &delivery.object).await
+    {
+        tracing::error!(%second_error, "the media could not be marked as failed");
+    }
+    Err(error)
 }
 
 async fn process_source(state: &State, delivery: &Delivery) -> Result<Outcome, ProcessError> {
     let object = &delivery.object;
     for _ in 0..ATTEMPTS {
-        let media = match state.table.media(object.key.media_id, state.clock.now()).await? {
-            Record::Media(media) => *media,
-            Record::Tombstone { .. } => return discard(state, object).await,
-            Record::Absent => return Ok(Outcome::Unknown),
+        let media = match look(state, object).await? {
+            ControlFlow::Continue(media) => media,
+            ControlFlow::Break(outcome) => return Ok(outcome),
         };
-        match media.on_arrival(&object.version) {
-            Arrival::Discard => return discard(state, object).await,
-            Arrival::Settled => return settled(state, object, &media).await,
-            Arrival::Process => {}
-        }
         let head = match state.ingest.head(&object.key, &object.version).await? {
             Some(head) => head,
             // S3 may not show an object yet, in the first minutes after a bucket began to keep versions.
@@ -134,6 +134,20 @@ async fn process_source(state: &State, delivery: &Delivery) -> Result<Outcome, P
         }
     }
     Err(ProcessError::Contended)
+}
+
+/// The media that the object is to be processed for. If there is none, what is left to be done about the object is done.
+async fn look(state: &State, object: &ObjectCreated) -> Result<ControlFlow<Outcome, Media>, ProcessError> {
+    let media = match state.table.media(object.key.media_id, state.clock.now()).await? {
+        Record::Media(media) => *media,
+        Record::Tombstone { .. } => return discard(state, object).await.map(ControlFlow::Break),
+        Record::Absent => return Ok(ControlFlow::Break(Outcome::Unknown)),
+    };
+    match media.on_arrival(&object.version) {
+        Arrival::Process => Ok(ControlFlow::Continue(media)),
+        Arrival::Discard => discard(state, object).await.map(ControlFlow::Break),
+        Arrival::Settled => settled(state, object, &media).await.map(ControlFlow::Break),
+    }
 }
 
 async fn discard(state: &State, object: &ObjectCreated) -> Result<Outcome, ProcessError> {

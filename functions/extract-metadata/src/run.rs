@@ -86,16 +86,20 @@ impl<'a> Run<'a> {
             None => self.verify_read_publish().await,
             Some(_) => self.copy_in_parts().await,
         };
-        match &ended {
-            Ok(_) | Err(ProcessError::Superseded) => {}
-            Err(error) => {
-                if let Err(second_error) = self.note_failure().await {
-                    // The next attempt is a job of its own; this one stays `running`.
-                    tracing::error!(%error, %second_error, "the failure could not be noted");
-                }
+        let error = match ended {
+            Ok(_) | Err(ProcessError::Superseded) => return ended,
+            Err(error) => error,
+        };
+        match self.note_failure().await {
+            Ok(()) => {}
+            // What failed, failed because another run has taken over, or it makes no difference any more.
+            Err(ProcessError::Superseded) => return Err(ProcessError::Superseded),
+            Err(second_error) => {
+                // The next attempt is a job of its own; this one stays `running`.
+                tracing::error!(%error, %second_error, "the failure could not be noted");
             }
         }
-        ended
+        Err(error)
     }
 
     async fn verify_read_publish(&mut self) -> Result<Outcome, ProcessError> {

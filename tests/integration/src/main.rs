@@ -11,9 +11,11 @@ mod cloud_formation;
 mod events;
 mod faults;
 mod media_files;
+mod miniatures;
 mod permissions;
 mod platform;
 mod processing;
+mod publishing;
 mod routes;
 mod streaming;
 mod sweep;
@@ -81,7 +83,9 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         tokens::tests(),
         uploads::tests(),
         media_files::tests(),
+        miniatures::tests(),
         processing::tests(),
+        publishing::tests(),
         streaming::tests(),
         sweep::tests(),
         faults::tests(),
