@@ -19,6 +19,7 @@ crate::tests![
     an_upload_that_was_being_completed_is_finished,
     an_upload_that_cannot_be_completed_goes_on_until_its_deadline,
     what_arrives_after_the_end_is_removed,
+    a_thumbnail_that_nobody_will_see_is_removed,
     a_rejected_object_is_kept_for_a_week,
     stuck_processing_is_begun_anew,
     processing_whose_object_is_lost_ends,
@@ -284,6 +285,32 @@ async fn what_arrives_after_the_end_is_removed(_shared: &Platform) {
     assert_eq!(sweep_at(&platform, DAYS + 3 * HOURS).await, nothing_but("removed", 1));
     assert_eq!(left_in_s3(&platform, &media_id).await, (false, 0), "every version");
     assert_eq!(sweep_at(&platform, 30 * DAYS).await, nothing());
+    platform.shut_down().await;
+}
+
+async fn a_thumbnail_that_nobody_will_see_is_removed(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    let image = std::fs::read(format!("{}/images/8x6.png", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let mut body = File::video().announcement();
+    body["miniature"] = json!({"filename": "m.png", "content_type": "image/png", "size_bytes": image.len()});
+    let created = expect(platform.post_as(&user, "/media", &body).await, StatusCode::CREATED).await;
+    let media_id = id_of(&created);
+    assert_eq!(platform.put(&created["miniature_upload"], image).await.status(), StatusCode::OK);
+    platform.wait_for(&user, &media_id, |media| media["thumbnail_url"].is_string()).await;
+    let miniature = || async {
+        let record = platform.item(&format!("MEDIA#{media_id}"), "RECORD").await.unwrap();
+        let miniature = record["miniature"].as_m().unwrap().clone();
+        let key = format!("media/{media_id}/thumbnail/{}", miniature["key"].as_s().unwrap());
+        let head = platform.s3().head_object().bucket(platform.bucket("MediaBucket")).key(key).send().await;
+        (miniature["status"].as_s().unwrap().clone(), head.is_ok())
+    };
+    assert_eq!(miniature().await, ("published".to_owned(), true));
+
+    assert_eq!(sweep_at(&platform, DAYS + MINUTES).await, nothing_but("expired", 1), "the file never came");
+    assert_eq!(sweep_at(&platform, DAYS + 3 * HOURS).await, nothing_but("removed", 1));
+    assert_eq!(miniature().await, ("expired".to_owned(), false));
+    assert_eq!(usage(&platform, &user).await, 0);
     platform.shut_down().await;
 }
 
