@@ -198,7 +198,7 @@ async fn every_format_is_published_and_shown_to_whoever_has_the_url(platform: &P
 
 async fn an_image_that_breaks_a_rule_is_rejected_and_its_media_goes_on(platform: &Platform) {
     let [jpeg, png, ..] = Image::every();
-    let film = Image { content_type: "image/png", bytes: File::video().bytes[..png.bytes.len()].to_vec() };
+    let video = Image { content_type: "image/png", bytes: File::video().bytes[..png.bytes.len()].to_vec() };
     let text = Image { content_type: "image/png", bytes: vec![b'x'; png.bytes.len()] };
     let cut = Image { bytes: [&png.bytes[..20], &[0; 108][..]].concat(), ..png.clone() };
     let longer = Image { bytes: [png.bytes.clone(), vec![0]].concat(), ..png.clone() };
@@ -209,7 +209,7 @@ async fn an_image_that_breaks_a_rule_is_rejected_and_its_media_goes_on(platform:
             Image { content_type: "image/png", ..jpeg },
             "content_type_mismatch",
         ),
-        (png.clone(), film, "unsupported_container"),
+        (png.clone(), video, "unsupported_container"),
         (png.clone(), text, "unsupported_container"),
         (png.clone(), cut, "malformed_container"),
         (png.clone(), longer, "size_mismatch"),
