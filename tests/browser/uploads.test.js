@@ -16,9 +16,6 @@ const SMALL = wav(300_000);
 const LARGE = wav(30_000_000);
 const PART_COUNT = 6;
 
-// Run, and may fail, until the API takes `upload_method` post and multipart.
-const WAITS = { todo: 'the route is not there yet' };
-
 describe('uploading from a browser', () => {
   let fixture, user, directory, small, large;
 
@@ -41,20 +38,20 @@ describe('uploading from a browser', () => {
     await assertReady(page, SMALL);
   });
 
-  test('by a form that a script sends', WAITS, async (t) => {
+  test('by a form that a script sends', async (t) => {
     const page = await fixture.open(t, user);
     await submit(page, small, 'post');
     await assertReady(page, SMALL);
   });
 
-  test('by a form that the browser sends', WAITS, async (t) => {
+  test('by a form that the browser sends', async (t) => {
     const page = await fixture.open(t, user);
     await page.locator('#plain').getByLabel('File').setInputFiles(small);
     await page.getByRole('button', { name: 'Send' }).click();
     await assertReady(page, SMALL);
   });
 
-  test('in parts, of which one gets lost', WAITS, async (t) => {
+  test('in parts, of which one gets lost', async (t) => {
     const page = await fixture.open(t, user);
     await page.evaluate(loseFirstPut);
     const sent = partsSentBy(page);
@@ -71,7 +68,7 @@ describe('uploading from a browser', () => {
     assert.equal(parts.length, PART_COUNT);
   });
 
-  test('in parts, resumed after the page was reloaded', WAITS, async (t) => {
+  test('in parts, resumed after the page was reloaded', async (t) => {
     const page = await fixture.open(t, user);
     const slow = await slowUploads(page);
     await submit(page, large, 'multipart');
@@ -89,7 +86,7 @@ describe('uploading from a browser', () => {
     assert.deepEqual(await rememberedUploads(page), []);
   });
 
-  test('in parts, cancelled', WAITS, async (t) => {
+  test('in parts, cancelled', async (t) => {
     const page = await fixture.open(t, user);
     await slowUploads(page);
     await submit(page, large, 'multipart');

@@ -210,7 +210,10 @@ async fn a_thumbnail_is_signed_as_the_object_that_it_is() {
     let signer = PlaybackSigner::new(&vector.configuration, vector.role(), "stack-media");
     let (media_id, key) = (NOBODY.parse::<MediaId>().unwrap(), ThumbnailKey::new(7));
     let object = PublishedObject { key: thumbnail_object_key(media_id, &key), etag: String::new() };
-    let thumbnail = signer.presign_thumbnail(media_id, &key, vector.life(), vector.now).await.unwrap();
+    let thumbnail = signer
+        .presign_thumbnail(PlaybackMethod::Get, media_id, &key, vector.life(), vector.now)
+        .await
+        .unwrap();
     let file = signer.presign(PlaybackMethod::Get, &object, vector.life(), vector.now).await.unwrap();
     assert_eq!(thumbnail, file);
     assert!(thumbnail.url.contains(&format!("/media/{media_id}/thumbnail/{key}?")), "{}", thumbnail.url);

@@ -76,6 +76,7 @@ fn announcement(number: u128, with: With) -> Announcement {
         duration_seconds: None,
         thumbnail_url: None,
         miniature,
+        retired_thumbnail_keys: Vec::new(),
         created_at: now(),
         updated_at: now(),
         version: 1,
