@@ -144,6 +144,7 @@ async fn what_is_being_processed_is_deleted_when_that_has_ended(_shared: &Platfo
     // An object that comes later is nobody's.
     let (version_id, etag) = put_as_operator(&platform, &media_id, &File::video()).await;
     crate::processing::deliver(&platform, &event_of(&platform, &media_id, &version_id, &etag)).await;
+    platform.idle().await;
     assert!(!left_in_s3(&platform, &media_id).await.0);
     assert!(work_of(&platform, &media_id).await.is_empty());
     platform.shut_down().await;

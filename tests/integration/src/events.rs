@@ -57,6 +57,8 @@ fn expected() -> Vec<(&'static str, &'static str, Answered)> {
         ("bulk-upload", "no-token", Http(401, Some("token_missing"))),
         ("bulk-upload", "invalid-token", Http(401, Some("token_invalid"))),
         ("get-media", "no-token", Http(401, Some("token_missing"))),
+        ("update-media", "no-token", Http(401, Some("token_missing"))),
+        ("delete-media", "no-token", Http(401, Some("token_missing"))),
         ("create-stream-url", "no-token", Http(401, Some("token_missing"))),
         ("stream-media", "no-token", Http(401, Some("token_missing"))),
         ("stream-media", "invalid-token", Http(401, Some("token_invalid"))),

@@ -51,6 +51,12 @@ impl Image {
         Self::every()[1].clone()
     }
 
+    /// As a part of a form.
+    pub(crate) fn part(&self) -> reqwest::multipart::Part {
+        let part = reqwest::multipart::Part::bytes(self.bytes.clone()).file_name("still");
+        part.mime_str(self.content_type).unwrap()
+    }
+
     /// As it is asked for in an announcement.
     fn announcement(&self) -> Value {
         json!({"filename": "still", "content_type": self.content_type, "size_bytes": self.bytes.len()})

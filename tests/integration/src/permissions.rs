@@ -5,6 +5,7 @@ use local::LocalStack;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::miniatures::Image;
 use crate::platform::{File, PASSWORD, PATIENCE, Platform, eventually, expect_problem};
 
 crate::tests![
@@ -131,6 +132,7 @@ async fn do_everything(platform: &Platform) {
         is_something_denied(platform) || media["status"] == "ready"
     })
     .await;
+    edit_and_delete(platform, token).await;
     let urls = as_user(Method::GET, format!("/media/{media_id}/stream-url")).send().await.unwrap();
     let urls = urls.json::<Value>().await.unwrap_or_default();
     let _ = as_user(Method::GET, format!("/media/stream/{media_id}")).send().await;
@@ -139,6 +141,32 @@ async fn do_everything(platform: &Platform) {
         let _ = platform.http.get(stream_url).send().await;
     }
     crate::sweep::sweep_everything(platform, token).await;
+}
+
+/// Edits a media with a thumbnail so that everything of it changes, takes it from the sight of others, and deletes it;
+/// and one that still awaits its file.
+async fn edit_and_delete(platform: &Platform, token: &str) {
+    let ask = async |method: Method, path: &str, body: &Value| {
+        let request = platform.request(method, path).bearer_auth(token).json(body);
+        request.send().await.unwrap().json::<Value>().await.unwrap_or_default()
+    };
+    let form =
+        crate::forms::form_of(&File::sample("v_aac.m4a")).text("title", "First words").text("tags", "first");
+    let form = form.part("miniature", Image::png().part());
+    let created = platform.request(Method::POST, "/media").bearer_auth(token).multipart(form).send().await;
+    let created = created.unwrap().json::<Value>().await.unwrap_or_default();
+    let path = format!("/media/{}", created["media"]["id"].as_str().unwrap_or_default());
+    eventually(PATIENCE / 4, async || {
+        let media = ask(Method::GET, &path, &Value::Null).await;
+        is_something_denied(platform) || (media["status"] == "ready" && !media["thumbnail_url"].is_null())
+    })
+    .await;
+    ask(Method::PATCH, &path, &json!({"title": "Second words", "tags": ["second"]})).await;
+    ask(Method::PATCH, &path, &json!({"visibility": "private"})).await;
+    ask(Method::DELETE, &path, &Value::Null).await;
+    let awaited = ask(Method::POST, "/media", &File::sample("v_aac.m4a").announcement()).await;
+    let awaited = awaited["media"]["id"].as_str().unwrap_or_default().to_owned();
+    ask(Method::DELETE, &format!("/media/{awaited}"), &Value::Null).await;
 }
 
 /// An admin makes an account, changes it and resets its password; its user changes that, refreshes and logs out.
