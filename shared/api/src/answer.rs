@@ -4,7 +4,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// What a handler answers.
 #[derive(Debug)]
@@ -18,6 +18,11 @@ impl Answer {
     /// Without a body.
     pub fn empty(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::new(), body: None }
+    }
+
+    /// 204: it is done, and there is nothing to say.
+    pub fn no_content() -> Self {
+        Self::empty(StatusCode::NO_CONTENT)
     }
 
     /// With a JSON body. Not to be stored unless a later call says so: most answers are one user's.
@@ -49,13 +54,35 @@ impl Answer {
     /// One record at this version: with a strong `ETag`, kept by the client but asked for every time, or 304 without
     /// a body if the client has it.
     pub fn versioned(self, version: u64, if_none_match: Option<&str>) -> Result<Self, Problem> {
-        let etag = format!("\"{version}\"");
+        self.tagged(&version_etag(version), if_none_match)?.header(CACHE_CONTROL, "private, no-cache")
+    }
+
+    /// With this `ETag`, or 304 without a body if the client has it (RFC 9110, section 13.1.2).
+    pub fn tagged(self, etag: &str, if_none_match: Option<&str>) -> Result<Self, Problem> {
         let has_it = if_none_match.is_some_and(|tags| {
             tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
         });
         let answer = if has_it { Self::empty(StatusCode::NOT_MODIFIED) } else { self };
-        answer.header(ETAG, &etag)?.header(CACHE_CONTROL, "private, no-cache")
+        answer.header(ETAG, etag)
     }
+}
+
+/// The strong `ETag` of a record at this version.
+fn version_etag(version: u64) -> String {
+    format!("\"{version}\"")
+}
+
+/// Goes on if `If-Match` is not there or names this version of a record that exists (RFC 9110, section 13.1.1). A weak
+/// tag names none.
+pub(crate) fn check_if_match(if_match: Option<&str>, version: u64) -> Result<(), Problem> {
+    let etag = version_etag(version);
+    let is_meant =
+        if_match.is_none_or(|tags| tags.split(',').map(str::trim).any(|tag| tag == "*" || tag == etag));
+    if is_meant {
+        return Ok(());
+    }
+    let detail = "It has changed since you read it. Read it again, then try again with its new ETag.";
+    Err(Problem::new(Code::PreconditionFailed, detail))
 }
 
 #[cfg(test)]
@@ -71,5 +98,16 @@ mod tests {
             assert_eq!((answer.status, answer.body), (StatusCode::NOT_MODIFIED, None), "{known}");
         }
         assert_eq!(answer(Some("\"2\"")).status, StatusCode::OK);
+    }
+
+    #[test]
+    fn a_change_is_meant_for_one_version() {
+        for meant in [None, Some("\"3\""), Some("\"2\", \"3\""), Some("*")] {
+            assert!(check_if_match(meant, 3).is_ok(), "{meant:?}");
+        }
+        for other in ["\"2\"", "W/\"3\"", "3", ""] {
+            let problem = check_if_match(Some(other), 3).unwrap_err();
+            assert_eq!(problem.code(), Code::PreconditionFailed, "{other}");
+        }
     }
 }

@@ -18,7 +18,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use domain::Invalid;
+use domain::{Invalid, Patch};
 use serde_json::{Map, Value};
 
 use crate::form::{FilePart, Form, FormFile};
@@ -83,6 +83,31 @@ impl Fields {
         match self.object.remove(name) {
             None | Some(Value::Null) => None,
             Some(value) => self.note(name, parse(&value)),
+        }
+    }
+
+    /// Takes a field of a merge patch (RFC 7396) that always has a value: it is replaced or left alone.
+    pub fn replacement<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&Value) -> Result<T, Invalid>,
+    ) -> Option<T> {
+        match self.object.remove(name) {
+            None => None,
+            Some(Value::Null) => {
+                self.refuse(name, "cannot be removed");
+                None
+            }
+            Some(value) => self.note(name, parse(&value)),
+        }
+    }
+
+    /// Takes a field of a merge patch (RFC 7396) that may be without a value: `null` removes it.
+    pub fn patch<T>(&mut self, name: &str, parse: impl FnOnce(&Value) -> Result<T, Invalid>) -> Patch<T> {
+        match self.object.remove(name) {
+            None => Patch::Keep,
+            Some(Value::Null) => Patch::Remove,
+            Some(value) => self.note(name, parse(&value)).map_or(Patch::Keep, Patch::Set),
         }
     }
 
@@ -197,6 +222,11 @@ where
     text.parse().map_err(|error: T::Err| Invalid::new(error.to_string()))
 }
 
+/// `true` or `false`.
+pub fn boolean(value: &Value) -> Result<bool, Invalid> {
+    value.as_bool().ok_or_else(|| Invalid::new("must be true or false"))
+}
+
 /// A whole number within bounds.
 pub fn integer(value: &Value, bounds: RangeInclusive<u64>) -> Result<u64, Invalid> {
     value.as_u64().filter(|number| bounds.contains(number)).ok_or_else(|| {
@@ -223,7 +253,36 @@ pub fn list<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::{DisplayName, Role};
     use serde_json::json;
+
+    fn fields(object: Value) -> Fields {
+        let Value::Object(object) = object else { panic!("no object") };
+        Fields::new(object, UnknownFields::Refused)
+    }
+
+    #[test]
+    fn a_merge_patch_keeps_sets_or_removes() {
+        let name: DisplayName = "Ada".parse().unwrap();
+        for (object, patch) in [
+            (json!({}), Patch::Keep),
+            (json!({"name": null}), Patch::Remove),
+            (json!({"name": "Ada"}), Patch::Set(name)),
+        ] {
+            let mut fields = fields(object);
+            assert_eq!(fields.patch("name", text), patch);
+            assert!(fields.finish().is_ok());
+        }
+        let mut fields = fields(json!({"name": 1, "role": null, "disabled": "no"}));
+        assert_eq!(fields.patch::<DisplayName>("name", text), Patch::Keep);
+        assert_eq!(fields.replacement::<Role>("role", text), None);
+        assert_eq!(fields.replacement("disabled", boolean), None);
+        assert_eq!(fields.replacement::<Role>("another", text), None);
+        assert_eq!(
+            fields.finish().unwrap_err().describe(),
+            "/name must be a text; /role cannot be removed; /disabled must be true or false"
+        );
+    }
 
     #[test]
     fn errors_inside_an_object_point_there() {

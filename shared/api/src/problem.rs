@@ -81,6 +81,8 @@ codes! {
     UploadEnded = "upload_ended", CONFLICT, "Upload ended";
     /// Too many changes at the same time.
     ChangedMeanwhile = "changed_meanwhile", CONFLICT, "Changed in the meantime";
+    /// It is not in the version that `If-Match` names.
+    PreconditionFailed = "precondition_failed", PRECONDITION_FAILED, "Precondition failed";
     /// The body is too large.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
     /// The form is larger than forms may be; there is another way for its file.

@@ -5,11 +5,12 @@ use std::str::FromStr;
 use bytes::Bytes;
 use domain::{IdempotencyKey, Invalid};
 use http::Method;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Body, RequestExt as _};
 use serde_json::{Map, Value};
 
+use crate::answer::check_if_match;
 use crate::fields::{Fields, UnknownFields};
 use crate::form::{FORM_CONTENT_TYPE, Form, essence, use_direct_upload};
 use crate::problem::{Code, Problem};
@@ -85,6 +86,11 @@ impl Request {
     /// A header's value.
     pub fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
         self.inner.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Goes on if `If-Match` allows a change to a record at this version.
+    pub fn check_if_match(&self, version: u64) -> Result<(), Problem> {
+        check_if_match(self.header(IF_MATCH), version)
     }
 
     /// The URL of this API that the client used, without a slash at the end. On AWS it is always `https`; on a

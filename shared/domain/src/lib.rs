@@ -16,6 +16,7 @@ mod miniature;
 mod object;
 mod page;
 mod part;
+mod patch;
 mod permission;
 mod search;
 mod texts;
@@ -39,6 +40,7 @@ pub use miniature::{AllowedImageTypes, ImageType, Miniature, MiniatureState, Thu
 pub use object::{ObjectVersion, Slot, SourceKey};
 pub use page::{Page, Stretch};
 pub use part::{ETag, MAX_PARTS, PART_SIZE_BYTES, Part, PartNumber, PartPlan, UploadedPart};
+pub use patch::Patch;
 pub use permission::{Caller, Decision, may_see_ready, may_upload, may_use_upload, may_view};
 pub use search::{MAX_WORDS, Query, Words};
 pub use texts::{Description, DisplayName, Filename, Tag, ThumbnailUrl, Title};
