@@ -41,8 +41,8 @@ pub use object::{ObjectVersion, Slot, SourceKey};
 pub use page::{Page, Stretch};
 pub use part::{ETag, MAX_PARTS, PART_SIZE_BYTES, Part, PartNumber, PartPlan, UploadedPart};
 pub use patch::Patch;
-pub use permission::{Caller, Decision, may_see_ready, may_upload, may_use_upload, may_view};
-pub use search::{MAX_WORDS, Query, Words};
+pub use permission::{Caller, Decision, may_see_ready, may_upload, may_use_upload, may_view, may_view_jobs};
+pub use search::{MAX_WORDS, Query, TitleWord, Words};
 pub use texts::{Description, DisplayName, Filename, Tag, ThumbnailUrl, Title};
 pub use timestamp::Timestamp;
 pub use upload::{

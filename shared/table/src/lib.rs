@@ -23,7 +23,11 @@
 //! |---|---|
 //! | `user`, `user_id_by_email`, `media`, `upload`, `open_for_users`, `open_for_media`, `check` | `dynamodb:GetItem` |
 //! | `upload_and_user`, `open_for_uploads` | `dynamodb:BatchGetItem` |
-//! | `media_with_metadata`, `open_for_metadata`, `due_work` | `dynamodb:Query` |
+//! | `media_with_metadata`, `open_for_metadata`, `jobs`, `due_work` | `dynamodb:Query` |
+//! | `stretches` | `dynamodb:Query` on the place's index, or on the table and `dynamodb:BatchGetItem` for a tag |
+//! | `open_for_lists` | `dynamodb:Query` on the index of owners |
+//! | `search` | `dynamodb:Query`, `dynamodb:BatchGetItem` |
+//! | `open_for_searches` | `dynamodb:Query` |
 //! | `create_user`, `put_session` | `dynamodb:PutItem`, and for an admin `dynamodb:UpdateItem` |
 //! | `change_user` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
 //! | `announce` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
@@ -35,6 +39,7 @@ mod item;
 mod keys;
 mod listing;
 mod media;
+mod search;
 mod transaction;
 mod uploads;
 mod users;
@@ -43,12 +48,12 @@ mod work;
 
 use aws_sdk_dynamodb::Client;
 use aws_types::SdkConfig;
-use domain::{MediaId, Timestamp, UploadId, UserId};
+use domain::{MediaId, Place, Timestamp, UploadId, UserId};
 use uuid::Uuid;
 
 pub use error::{ChangeError, CreateUserError, TableError};
-pub use listing::Found;
 pub use media::{MediaChange, Record};
+pub use search::Found;
 pub use uploads::{Announced, Announcement};
 pub use work::DueWork;
 
@@ -85,6 +90,16 @@ impl Table {
     pub async fn open_for_metadata(&self) -> Result<(), TableError> {
         let long_ago = Timestamp::from_unix_seconds(0);
         self.media_with_metadata(MediaId::new(Uuid::nil()), long_ago).await.map(drop)
+    }
+
+    /// Opens a connection, by listing the media of a user who is never there.
+    pub async fn open_for_lists(&self) -> Result<(), TableError> {
+        self.stretches(&Place::OwnedBy(UserId::new(Uuid::nil())), None, 1).await.map(drop)
+    }
+
+    /// Opens a connection, by looking for a word that is never there.
+    pub async fn open_for_searches(&self) -> Result<(), TableError> {
+        self.words_between("", &keys::words_of(""), None, 1).await.map(drop)
     }
 
     /// Whether the table answers: reads an item that is never there.
