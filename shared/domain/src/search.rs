@@ -14,8 +14,9 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::{Invalid, MediaId};
 
-/// How many distinct words of a title can be searched for, and how many a search can have; the first ones count.
-pub const MAX_WORDS: usize = 40;
+/// How many distinct words of a title can be searched for, and how many a search can have; the first ones count. As many
+/// as leave room for all of them, twice, in the transaction that changes title and tags of a media.
+pub const MAX_WORDS: usize = 29;
 
 /// What separates words, beyond what UAX #29 says.
 const SEPARATORS: [char; 3] = ['_', '\'', '’'];

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Media, MediaId, Query, Status, TitleWord, UserId, Visibility, Words};
+use domain::{MAX_TAGS, MAX_WORDS, Media, MediaId, Query, Status, TitleWord, UserId, Visibility, Words};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TableError;
 use crate::item::{Item, to_item};
 use crate::keys::Key;
-use crate::transaction::{Condition, Transaction};
+use crate::transaction::{Condition, MAX_WRITES, Transaction};
+
+/// Another title with other tags for a media that is ready: its record, and all entries before and after.
+const MAX_CHANGED: usize = 1 + 2 * (MAX_WORDS + MAX_TAGS);
+const _: () = assert!(MAX_CHANGED <= MAX_WRITES);
 
 /// What a title's word says of the media: enough to tell without reading it whether a search finds it.
 #[derive(Serialize)]
