@@ -29,7 +29,7 @@ pub use checksum::{ChecksumAlgorithm, Crc64NvmeChecksum, Sha256Checksum};
 pub use content_type::{AllowedContentTypes, ContentType, MediaKind};
 pub use id::{MediaId, SessionId, UploadId, UserId};
 pub use idempotency::{IdempotencyKey, IdempotentRequest};
-pub use job::{Job, JobStatus, JobType};
+pub use job::{Job, JobStatus, JobType, JobsBefore, newest_jobs};
 pub use limits::{
     AUTO_MULTIPART_FROM_BYTES, EXPIRES_IN_SECONDS, MAX_BULK_FILES, MAX_OBJECT_SIZE_BYTES, MAX_PUT_SIZE_BYTES,
     MAX_SIGNED_PARTS, MAX_TAGS, SizeBytes,
