@@ -10,11 +10,14 @@ mod accounts;
 mod cloud_formation;
 mod events;
 mod faults;
+mod lists;
 mod media_files;
 mod permissions;
 mod platform;
 mod processing;
 mod routes;
+mod search;
+mod seed;
 mod streaming;
 mod tokens;
 mod uploads;
@@ -81,6 +84,8 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         uploads::tests(),
         media_files::tests(),
         processing::tests(),
+        lists::tests(),
+        search::tests(),
         streaming::tests(),
         faults::tests(),
         permissions::tests(),
