@@ -94,51 +94,37 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let caller = state.access.current_caller(&request, &state.table).await?;
     let media_id: MediaId = request.path_id("media_id", "media")?;
     let edit = parse(&request)?;
-    let (mut media, metadata) = editable(&state, &caller, media_id).await?;
-    request.check_if_match(media.version)?;
-    for step in edit.steps(&media) {
-        media = change(&state, &request, &caller, media, &step).await?;
-    }
+    let (media, metadata) = change(&state, &request, &caller, media_id, &edit).await?;
     Answer::ok(&MediaBody::new(&media, metadata.as_ref(), &request.api_url()))?.versioned(media.version, None)
 }
 
-/// A media that the caller may edit.
-async fn editable(
-    state: &State,
-    caller: &Caller,
-    media_id: MediaId,
-) -> Result<(Media, Option<Metadata>), Problem> {
-    let (record, metadata) = state.table.media_with_metadata(media_id, state.clock.now()).await?;
-    let media = visible_media(record, caller)?;
-    Problem::unless_allowed(may_change(caller, &media), "media")?;
-    Ok((media, metadata))
-}
-
-/// Carries a step of an edit out. Where the media changed in between, it is made of what the media became, unless
-/// `If-Match` asks for the version that was read.
+/// Carries an edit out. Where the media changed in between, it is made of what the media became, unless `If-Match` asks for
+/// the version that was read.
 async fn change(
     state: &State,
     request: &Request,
     caller: &Caller,
-    media: Media,
-    step: &MediaEdit,
-) -> Result<Media, Problem> {
-    let mut media = media;
+    media_id: MediaId,
+    edit: &MediaEdit,
+) -> Result<(Media, Option<Metadata>), Problem> {
     for _ in 0..ATTEMPTS {
-        let mut edited = media.edit(step.clone(), state.clock.now());
+        let now = state.clock.now();
+        let (record, metadata) = state.table.media_with_metadata(media_id, now).await?;
+        let media = visible_media(record, caller)?;
+        Problem::unless_allowed(may_change(caller, &media), "media")?;
+        request.check_if_match(media.version)?;
+        let mut edited = media.edit(edit.clone(), now);
         if edited == media {
-            return Ok(media);
+            return Ok((media, metadata));
         }
-        if media.is_hidden_by(step) {
+        if media.is_hidden_by(edit) {
             edited = with_hidden_miniature(state, &edited).await?;
         }
         match state.table.change_media(&media, &MediaChange::of(edited.clone())).await {
-            Ok(()) => return Ok(edited),
+            Ok(()) => return Ok((edited, metadata)),
             Err(ChangeError::Outdated) => {}
             Err(error) => return Err(error.into()),
         }
-        media = editable(state, caller, media.id).await?.0;
-        request.check_if_match(media.version)?;
     }
     Err(ChangeError::Outdated.into())
 }

@@ -1,13 +1,14 @@
 //! What clients get to see of a thing. The one spelling of each shape of the HTTP contract.
 
 use domain::{
-    ChecksumAlgorithm, Failure, Media, MediaKind, PartNumber, Role, Status, Timestamp, Upload, User,
-    Visibility,
+    ChecksumAlgorithm, Failure, Job, JobStatus, JobType, Media, MediaKind, PartNumber, Role, Status,
+    Timestamp, Upload, User, Visibility,
 };
 use probe::Metadata;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::uploads::Begun;
 
@@ -121,7 +122,7 @@ pub struct MediaBody<'a> {
     /// Where its thumbnail is.
     #[schema(format = "uri")]
     pub thumbnail_url: Option<String>,
-    /// What the file is, once read.
+    /// What the file is, once read; always `null` in lists, where a media comes without it.
     pub metadata: Option<&'a Metadata>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
@@ -163,6 +164,45 @@ impl<'a> MediaBody<'a> {
             created_at: media.created_at,
             updated_at: media.updated_at,
             version: media.version,
+        }
+    }
+}
+
+/// One attempt at a job: the background work on a media.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Job)]
+pub struct JobBody<'a> {
+    /// Its id, a UUID of version 7.
+    pub id: Uuid,
+    /// What it does.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, pattern = "^(extract_metadata|upload_to_cdn)$")]
+    pub job_type: JobType,
+    /// Where it stands. One whose function died stays `running`, and the next attempt is a job of its own.
+    #[schema(value_type = String, pattern = "^(queued|running|succeeded|failed)$")]
+    pub status: JobStatus,
+    /// Which attempt at this type of job for this media, from 1.
+    pub attempt: u32,
+    /// When it began.
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub finished_at: Option<Timestamp>,
+    /// Why it failed.
+    pub error: Option<&'a str>,
+}
+
+impl<'a> From<&'a Job> for JobBody<'a> {
+    fn from(job: &'a Job) -> Self {
+        Self {
+            id: job.id,
+            job_type: job.job_type,
+            status: job.status,
+            attempt: job.attempt,
+            started_at: job.started_at,
+            finished_at: job.finished_at,
+            error: job.error.as_deref(),
         }
     }
 }

@@ -35,7 +35,7 @@ pub use fields::{Fields, UnknownFields, boolean, integer, list, text};
 pub use form::FormFile;
 pub use function::{Function, StartError, event_function, long_event_function, run};
 pub use http_function::http_function;
-pub use page::{List, MAX_PAGE_ITEMS, Page};
+pub use page::{List, MAX_PAGE_ITEMS, Page, Place};
 pub use problem::{Code, FieldError, Problem, ProblemBody};
 pub use query::{QueryParameters, whole_number};
 pub use queue::{Queue, QueueError};

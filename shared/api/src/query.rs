@@ -1,10 +1,11 @@
-//! Taking a query apart: every parameter is parsed into its type, and all that is wrong is told at once. Parameters that
-//! nobody asks for are passed over.
+//! Taking a query apart: every parameter is parsed into its type, and all that is wrong is told at once.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use domain::Invalid;
 
+use crate::fields::UnknownFields;
 use crate::problem::{FieldError, Problem};
 use crate::request::Request;
 
@@ -12,28 +13,52 @@ use crate::request::Request;
 #[derive(Debug)]
 pub struct QueryParameters<'a> {
     request: &'a Request,
+    unknown: UnknownFields,
+    /// The names of those that were asked for, whether they are there or not.
+    taken: BTreeSet<String>,
     errors: Vec<FieldError>,
 }
 
 impl<'a> QueryParameters<'a> {
-    /// Of this request.
+    /// Of this request. Parameters that nobody takes are passed over.
     pub fn of(request: &'a Request) -> Self {
-        Self { request, errors: Vec::new() }
+        Self { request, unknown: UnknownFields::Ignored, taken: BTreeSet::new(), errors: Vec::new() }
+    }
+
+    /// Of this request. Parameters that nobody takes are refused on the `canonical` route and passed over on its aliases.
+    pub fn of_route(request: &'a Request, canonical: &str) -> Self {
+        Self { unknown: request.unknown_fields(canonical), ..Self::of(request) }
     }
 
     /// Takes a parameter that may be missing. `None` also stands for one that is wrong, and is noted.
     pub fn optional<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Option<T> {
+        self.taken.insert(name.to_owned());
         let parsed = parse(self.request.query(name)?);
-        parsed
-            .map_err(|invalid| {
-                self.errors.push(FieldError { pointer: format!("?{name}"), detail: invalid.to_string() });
-            })
-            .ok()
+        parsed.map_err(|invalid| self.refuse(name, invalid.to_string())).ok()
+    }
+
+    /// Takes a parameter that has to be there. `None` is noted as an error, so that `finish` fails.
+    pub fn required<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Option<T> {
+        if self.request.query(name).is_none() {
+            self.refuse(name, "is required");
+        }
+        self.optional(name, parse)
     }
 
     /// Fails with all that was wrong.
-    pub fn finish(self) -> Result<(), Problem> {
+    pub fn finish(mut self) -> Result<(), Problem> {
+        if self.unknown == UnknownFields::Refused {
+            let names: BTreeSet<String> = self.request.query_names().map(str::to_owned).collect();
+            let taken = std::mem::take(&mut self.taken);
+            for name in names.difference(&taken) {
+                self.refuse(name, "is not a parameter of this request");
+            }
+        }
         if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid(self.errors)) }
+    }
+
+    fn refuse(&mut self, name: &str, detail: impl Into<String>) {
+        self.errors.push(FieldError { pointer: format!("?{name}"), detail: detail.into() });
     }
 }
 

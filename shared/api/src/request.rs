@@ -115,6 +115,11 @@ impl Request {
         self.inner.query_string_parameters_ref().and_then(|parameters| parameters.first(name))
     }
 
+    /// The names of all query parameters.
+    pub(crate) fn query_names(&self) -> impl Iterator<Item = &str> {
+        self.inner.query_string_parameters_ref().into_iter().flat_map(|map| map.iter().map(|(name, _)| name))
+    }
+
     /// The token of `Authorization: Bearer …` (RFC 6750, section 2.1).
     pub fn bearer_token(&self) -> Option<&str> {
         let (scheme, token) = self.header(AUTHORIZATION)?.split_once(' ')?;
@@ -175,7 +180,7 @@ impl Request {
         Ok(Fields::of_form(form, self.unknown_fields(canonical)))
     }
 
-    fn unknown_fields(&self, canonical: &str) -> UnknownFields {
+    pub(crate) fn unknown_fields(&self, canonical: &str) -> UnknownFields {
         if self.route == canonical { UnknownFields::Refused } else { UnknownFields::Ignored }
     }
 }

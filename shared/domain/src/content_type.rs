@@ -26,6 +26,18 @@ impl fmt::Display for MediaKind {
     }
 }
 
+impl FromStr for MediaKind {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "video" => Ok(Self::Video),
+            "audio" => Ok(Self::Audio),
+            _ => Err(Invalid::new("must be video or audio")),
+        }
+    }
+}
+
 text! {
     /// A declared `video/…` or `audio/…` media type without parameters, in lower case (RFC 6838).
     ContentType = content_type,

@@ -30,7 +30,7 @@ pub use checksum::{ChecksumAlgorithm, Crc64NvmeChecksum, Sha256Checksum};
 pub use content_type::{AllowedContentTypes, ContentType, MediaKind};
 pub use id::{MediaId, SessionId, UploadId, UserId};
 pub use idempotency::{IdempotencyKey, IdempotentRequest};
-pub use job::{Job, JobStatus, JobType};
+pub use job::{Job, JobStatus, JobType, JobsBefore, newest_jobs};
 pub use limits::{
     AUTO_MULTIPART_FROM_BYTES, EXPIRES_IN_SECONDS, MAX_BULK_FILES, MAX_DECLARED_DURATION_SECONDS,
     MAX_OBJECT_SIZE_BYTES, MAX_PUT_SIZE_BYTES, MAX_SIGNED_PARTS, MAX_TAGS, SizeBytes,
@@ -46,8 +46,9 @@ pub use part::{ETag, MAX_PARTS, PART_SIZE_BYTES, Part, PartNumber, PartPlan, Upl
 pub use patch::Patch;
 pub use permission::{
     Caller, Decision, may_change, may_manage_users, may_see_ready, may_upload, may_use_upload, may_view,
+    may_view_jobs,
 };
-pub use search::{MAX_WORDS, Query, Words};
+pub use search::{MAX_WORDS, Query, TitleWord, Words};
 pub use session::{IssuedToken, REFRESH_TOKEN_GRACE, SESSION_LIFE, Session};
 pub use texts::{Description, DisplayName, Filename, Tag, ThumbnailUrl, Title};
 pub use timestamp::Timestamp;

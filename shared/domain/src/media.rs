@@ -15,12 +15,14 @@
 //! that the stored record still has the version that was read. So a step that runs twice, late or out of order finds
 //! that the record has moved on, and decides again from what it is now.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChecksumAlgorithm, ContentType, Crc64NvmeChecksum, Description, Filename, MediaId, MediaKind, Miniature,
-    ObjectVersion, Sha256Checksum, SizeBytes, Tag, ThumbnailKey, ThumbnailUrl, Timestamp, Title, UploadId,
-    UserId, Work,
+    ChecksumAlgorithm, ContentType, Crc64NvmeChecksum, Description, Filename, Invalid, MediaId, MediaKind,
+    Miniature, ObjectVersion, Sha256Checksum, SizeBytes, Tag, ThumbnailKey, ThumbnailUrl, Timestamp, Title,
+    UploadId, UserId, Work,
 };
 
 mod edits;
@@ -140,6 +142,28 @@ pub enum Status {
     Expired,
     /// It is being deleted; never shown.
     Deleting,
+}
+
+impl FromStr for Status {
+    type Err = Invalid;
+
+    /// One that is shown.
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Ok(match text {
+            "awaiting_upload" => Self::AwaitingUpload,
+            "completing" => Self::Completing,
+            "processing" => Self::Processing,
+            "ready" => Self::Ready,
+            "rejected" => Self::Rejected,
+            "failed" => Self::Failed,
+            "expired" => Self::Expired,
+            _ => {
+                return Err(Invalid::new(
+                    "must be awaiting_upload, completing, processing, ready, rejected, failed or expired",
+                ));
+            }
+        })
+    }
 }
 
 /// A media.

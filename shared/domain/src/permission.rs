@@ -57,6 +57,14 @@ pub fn may_view(caller: &Caller, media: &Media) -> Decision {
     if is_visible { Decision::Allowed } else { Decision::Hidden }
 }
 
+/// Whether the caller may see what was done in the background for this media.
+pub fn may_view_jobs(caller: &Caller, media: &Media) -> Decision {
+    match may_view(caller, media) {
+        Decision::Allowed if !is_theirs(caller, media.owner_id) => Decision::Forbidden,
+        decision => decision,
+    }
+}
+
 /// Whether the caller may see a ready media with this owner and this visibility.
 pub fn may_see_ready(caller: &Caller, owner_id: UserId, visibility: Visibility) -> bool {
     visibility == Visibility::Members || is_theirs(caller, owner_id)

@@ -1,7 +1,9 @@
 //! Searching titles: how a text is cut into words, folded, and matched.
 //!
-//! Words are those of UAX #29. They are folded so that `Café`, `CAFE` and `cafe` are one word: decomposed (NFKD), without
-//! combining marks, in lower case. A search names words or their beginnings; all of them have to be in the title.
+//! Words are those of UAX #29, tailored: an underscore separates words too, as in the names of files, and so does an
+//! apostrophe, so that `d'été` is found by `été`. They are folded so that `Café`, `CAFE` and `cafe` are one word:
+//! decomposed (NFKD), letters and digits only, in lower case. A search names words or their beginnings; all of them have to
+//! be in the title.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +12,14 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use crate::Invalid;
+use crate::{Invalid, MediaId};
 
-/// How many distinct words of a title can be searched for; the first ones count.
-pub const MAX_WORDS: usize = 40;
+/// How many distinct words of a title can be searched for, and how many a search can have; the first ones count. As many
+/// as leave room for all of them, twice, in the transaction that changes title and tags of a media.
+pub const MAX_WORDS: usize = 29;
 
-/// How many words a search may have.
-const MAX_TERMS: usize = 10;
+/// What separates words, beyond what UAX #29 says.
+const SEPARATORS: [char; 3] = ['_', '\'', '’'];
 
 /// How long the beginning of a word has to be to find it.
 const MIN_PREFIX_LETTERS: usize = 2;
@@ -33,7 +36,9 @@ impl Words {
     /// Of a text.
     pub fn of(text: &str) -> Self {
         let mut words = BTreeSet::new();
-        for word in text.unicode_words().map(fold).filter(|word| !word.is_empty()) {
+        for word in
+            text.split(SEPARATORS).flat_map(str::unicode_words).map(fold).filter(|word| !word.is_empty())
+        {
             if words.len() == MAX_WORDS {
                 break;
             }
@@ -59,11 +64,16 @@ impl Query {
     /// What a client typed.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let mut terms: Vec<String> = Words::of(text).0.into_iter().collect();
-        if terms.is_empty() || terms.len() > MAX_TERMS {
-            return Err(Invalid::new(format!("must have 1 to {MAX_TERMS} words")));
+        if terms.is_empty() {
+            return Err(Invalid::new("must have a word: letters or digits"));
         }
         terms.sort_by_key(|term| (std::cmp::Reverse(term.chars().count()), term.clone()));
         Ok(Self { terms })
+    }
+
+    /// The search itself: the same for all texts that find the same.
+    pub fn terms(&self) -> &[String] {
+        &self.terms
     }
 
     /// The term that is looked up: the longest, since the fewest titles have it. The others filter what it finds.
@@ -74,6 +84,12 @@ impl Query {
     /// Whether the leading term is long enough to find words that begin with it.
     pub fn is_prefix(&self) -> bool {
         is_prefix(self.leading_term())
+    }
+
+    /// Whether a search passes this word: it is the leading term, or begins with it.
+    pub fn passes(&self, word: &str) -> bool {
+        let term = self.leading_term();
+        word == term || (self.is_prefix() && word.starts_with(term) && fold(word) == word)
     }
 
     /// Whether a title with these words is found.
@@ -89,6 +105,15 @@ impl Query {
     }
 }
 
+/// A title's word: a place in the order in which a search passes words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TitleWord {
+    /// The word, folded.
+    pub word: String,
+    /// Of which media.
+    pub media_id: MediaId,
+}
+
 /// The last word that begins with `term`.
 fn begun<'a>(words: &'a Words, term: &str) -> Option<&'a str> {
     words.iter().filter(|word| is_prefix(term) && word.starts_with(term)).last()
@@ -98,11 +123,16 @@ fn is_prefix(term: &str) -> bool {
     term.chars().count() >= MIN_PREFIX_LETTERS
 }
 
-/// A word without marks and in lower case.
+/// A word's letters and digits, without marks and in lower case.
 fn fold(word: &str) -> String {
-    let letters = word.nfkd().filter(|letter| !is_combining_mark(*letter)).flat_map(char::to_lowercase);
+    let letters = word.nfkd().filter(|letter| is_part(*letter)).flat_map(char::to_lowercase);
     // Lowering some letters brings a mark of its own.
-    letters.nfkd().filter(|letter| !is_combining_mark(*letter)).take(MAX_WORD_LETTERS).collect()
+    letters.nfkd().filter(|letter| is_part(*letter)).take(MAX_WORD_LETTERS).collect()
+}
+
+/// Whether a character counts. Some marks are alphabetic too.
+fn is_part(letter: char) -> bool {
+    letter.is_alphanumeric() && !is_combining_mark(letter)
 }
 
 #[cfg(test)]
@@ -133,8 +163,18 @@ mod tests {
         // Й is И with a mark, as É is E with one.
         assert_eq!(words("Война и мир"), ["воина", "и", "мир"]);
         assert_eq!(words("東京"), ["京", "東"]);
-        assert_eq!(words("can't stop"), ["can't", "stop"]);
+        // A vowel that is a mark does not count, as an accent does not.
+        assert_eq!(words("हिन्दी"), ["हनद"]);
         assert_eq!(words("— … !"), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn only_letters_and_digits_of_a_word_count() {
+        assert_eq!(words("can't l’été"), ["can", "ete", "l", "t"]);
+        assert_eq!(words("3.14 U.S.A."), ["314", "usa"]);
+        assert_eq!(words("my_holiday_02.mp4"), ["02", "holiday", "mp4", "my"]);
+        // A quotation mark inside of a Hebrew word; a presentation form that decomposes into a space and a mark.
+        assert_eq!(words("צה\"ל \u{fe70}ab"), ["ab", "צהל"]);
     }
 
     #[test]
@@ -157,11 +197,24 @@ mod tests {
     }
 
     #[test]
-    fn a_query_has_words_but_not_too_many() {
+    fn a_query_has_words_and_the_first_ones_count() {
         assert!(Query::parse(" … ").is_err());
+        // A language without spaces has a word a letter: any title can be searched for.
+        let title: String = ('一'..='龥').take(200).collect();
+        assert!(finds(&title, &title));
+        assert_eq!(Query::parse(&title).unwrap().terms().len(), MAX_WORDS);
+    }
+
+    #[test]
+    fn a_search_passes_its_leading_term_and_what_begins_so() {
+        let query = Query::parse("car of").unwrap();
+        assert!(query.passes("car") && query.passes("cart") && !query.passes("ca") && !query.passes("of"));
         assert!(
-            Query::parse("a b c d e f g h i j").is_ok() && Query::parse("a b c d e f g h i j k").is_err()
+            !query.passes("car#") && !query.passes("CART") && !query.passes("carré"),
+            "no word of a title"
         );
+        let letter = Query::parse("c").unwrap();
+        assert!(letter.passes("c") && !letter.passes("car"));
     }
 
     proptest! {
@@ -173,8 +226,9 @@ mod tests {
                 let query = Query { terms: vec![word.to_owned()] };
                 prop_assert!(query.matches(&folded));
                 prop_assert_eq!(query.found_under(&folded), Some(word));
-                // What is folded stays as it is.
+                // What is folded stays as it is, and sorts after what ends a word in a key.
                 prop_assert_eq!(fold(word), word);
+                prop_assert!(word.chars().all(|letter| letter > '$'));
             }
         }
     }

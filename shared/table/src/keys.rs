@@ -124,6 +124,16 @@ pub(crate) fn word_partition(word: &str) -> String {
     format!("WORD#{}", word.chars().take(2).collect::<String>())
 }
 
+/// Between which sort keys a word is. `#` ends a word in a key, and sorts before all that a word can go on with.
+pub(crate) fn words_of(word: &str) -> [String; 2] {
+    [format!("{word}#"), format!("{word}$")]
+}
+
+/// Between which sort keys longer words that begin with `beginning` are.
+pub(crate) fn words_that_begin_with(beginning: &str) -> [String; 2] {
+    [format!("{beginning}$"), format!("{beginning}\u{10ffff}")]
+}
+
 /// Where the media with a tag are.
 pub(crate) fn tag_partition(tag: &Tag) -> String {
     format!("TAG#{tag}")

@@ -22,7 +22,7 @@
 //! | verb | actions, on the table's ARN |
 //! |---|---|
 //! | `user`, `user_id_by_email`, `session`, `media`, `job`, `upload`, `open_for_users`, `open_for_media`, `check` | `dynamodb:GetItem` |
-//! | `media_with_metadata`, `open_for_metadata`, `due_work` | `dynamodb:Query` |
+//! | `media_with_metadata`, `open_for_metadata`, `jobs`, `due_work` | `dynamodb:Query` |
 //! | `users` | `dynamodb:Query` on the index |
 //! | `put_session` | `dynamodb:PutItem` |
 //! | `create_user`, `change_user` | `dynamodb:PutItem`, and where an admin is made or unmade `dynamodb:UpdateItem` |
@@ -30,7 +30,10 @@
 //! | `rotate_refresh_token` | `dynamodb:UpdateItem` |
 //! | `end_session` | `dynamodb:DeleteItem` |
 //! | `upload_and_user`, `open_for_uploads` | `dynamodb:BatchGetItem` |
-//! | `stretches`, `search` | `dynamodb:Query`, on the index too, and `dynamodb:BatchGetItem` |
+//! | `stretches` | `dynamodb:Query` on the place's index, or on the table and `dynamodb:BatchGetItem` for a tag |
+//! | `open_for_lists` | `dynamodb:Query` on the index of owners |
+//! | `search` | `dynamodb:Query`, `dynamodb:BatchGetItem` |
+//! | `open_for_searches` | `dynamodb:Query` |
 //! | `forget_work` | `dynamodb:DeleteItem` |
 //! | `announce` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
 //! | `remove_belongings` | `dynamodb:Query`, `dynamodb:DeleteItem` |
@@ -42,6 +45,7 @@ mod item;
 mod keys;
 mod listing;
 mod media;
+mod search;
 mod sessions;
 mod transaction;
 mod uploads;
@@ -51,12 +55,12 @@ mod work;
 
 use aws_sdk_dynamodb::Client;
 use aws_types::SdkConfig;
-use domain::{MediaId, Timestamp, UploadId, UserId};
+use domain::{MediaId, Place, Timestamp, UploadId, UserId};
 use uuid::Uuid;
 
 pub use error::{ChangeError, ChangeUserError, CreateUserError, TableError};
-pub use listing::Found;
 pub use media::{MediaChange, Record};
+pub use search::Found;
 pub use uploads::{Announced, Announcement, Outcomes};
 pub use work::{DuePage, DueWork, WorkPlace, work_begins};
 
@@ -93,6 +97,16 @@ impl Table {
     pub async fn open_for_metadata(&self) -> Result<(), TableError> {
         let long_ago = Timestamp::from_unix_seconds(0);
         self.media_with_metadata(MediaId::new(Uuid::nil()), long_ago).await.map(drop)
+    }
+
+    /// Opens a connection, by listing the media of a user who is never there.
+    pub async fn open_for_lists(&self) -> Result<(), TableError> {
+        self.stretches(&Place::OwnedBy(UserId::new(Uuid::nil())), None, 1).await.map(drop)
+    }
+
+    /// Opens a connection, by looking for a word that is never there.
+    pub async fn open_for_searches(&self) -> Result<(), TableError> {
+        self.words_between("", &keys::words_of(""), None, 1).await.map(drop)
     }
 
     /// Whether the table answers: reads an item that is never there.

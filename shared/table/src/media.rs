@@ -1,7 +1,7 @@
 //! Media with what belongs to them: technical metadata, jobs, the owner's usage, and the work still owed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Job, JobType, Media, MediaId, Timestamp, Upload, UserId};
+use domain::{Job, JobType, JobsBefore, Media, MediaId, Timestamp, Upload, UserId};
 use probe::Metadata;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,7 @@ use crate::Table;
 use crate::error::{ChangeError, TableError};
 use crate::item::{Item, from_item, to_item};
 use crate::keys::{Key, MEDIA_METADATA, MEDIA_RECORD, SORT, media_index};
+use crate::listing::read;
 use crate::transaction::Condition;
 use crate::words::replace_entries;
 use crate::work::replace_work;
@@ -105,6 +106,29 @@ impl Table {
     /// One attempt at a job of a media.
     pub async fn job(&self, id: MediaId, job_type: JobType, attempt: u32) -> Result<Option<Job>, TableError> {
         self.get_value(&Key::job(id, job_type, attempt)).await
+    }
+
+    /// The jobs of a media by type, each with the last attempt first: those before `before`, at most `limit` of each.
+    pub async fn jobs(
+        &self,
+        id: MediaId,
+        before: JobsBefore,
+        limit: usize,
+    ) -> Result<[Vec<Job>; 2], TableError> {
+        let [first, second] = JobType::ALL.map(|job_type| {
+            let key = |attempt: u32| Key::job(id, job_type, attempt);
+            let (first, last) = (key(0), key(before.attempt(job_type).saturating_sub(1)));
+            let query = self
+                .query_from_end(first.partition, limit)
+                .key_condition_expression("PK = :partition AND SK BETWEEN :first AND :last")
+                .expression_attribute_values(":first", AttributeValue::S(first.sort))
+                .expression_attribute_values(":last", AttributeValue::S(last.sort))
+                .consistent_read(true);
+            read::<Job>(query)
+        });
+        // At most 101 small items of each: always within one page of 1 MB.
+        let (first, second) = futures::future::try_join(first, second).await?;
+        Ok([first.items, second.items])
     }
 
     /// Replaces a media by what one step makes of it. Work items, the claim to a digest and the owner's usage follow from

@@ -65,7 +65,11 @@ pub(crate) struct FailedCondition {
     pub(crate) item: Option<Item>,
 }
 
-/// Writes that happen together or not at all. At most 100, and each to an item of its own.
+/// How many writes a transaction has at most.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
+pub(crate) const MAX_WRITES: usize = 100;
+
+/// Writes that happen together or not at all. At most [`MAX_WRITES`], and each to an item of its own.
 pub(crate) struct Transaction {
     table_name: String,
     writes: Vec<Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError>>,

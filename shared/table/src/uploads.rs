@@ -14,12 +14,8 @@ use crate::error::TableError;
 use crate::item::{Item, from_item, to_item};
 use crate::keys::{Key, PARTITION, media_index};
 use crate::media::digest_key;
-use crate::transaction::{Committed, Condition, FailedCondition, Transaction};
+use crate::transaction::{Committed, Condition, FailedCondition, MAX_WRITES, Transaction};
 use crate::work::put_work;
-
-/// How many writes a transaction may have.
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>
-const MAX_WRITES: usize = 100;
 
 /// How many of them are the owner's usage.
 const USAGE_WRITES: usize = 1;

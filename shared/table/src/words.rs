@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Media, MediaId, Query, Status, UserId, Visibility, Words};
+use domain::{MAX_TAGS, MAX_WORDS, Media, MediaId, Query, Status, TitleWord, UserId, Visibility, Words};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TableError;
 use crate::item::{Item, to_item};
 use crate::keys::Key;
-use crate::transaction::{Condition, Transaction};
+use crate::transaction::{Condition, MAX_WRITES, Transaction};
+
+/// Another title with other tags for a media that is ready and loses its thumbnail's address: its record, the work that
+/// makes, and all entries before and after.
+const MAX_CHANGED: usize = 2 + 2 * (MAX_WORDS + MAX_TAGS);
+const _: () = assert!(MAX_CHANGED <= MAX_WRITES);
 
 /// What a title's word says of the media: enough to tell without reading it whether a search finds it.
 #[derive(Serialize)]
@@ -24,8 +29,8 @@ struct StoredWord<'a> {
 pub(crate) struct FoundMedia {
     /// The sort key: the word and the media's id.
     #[serde(rename = "SK")]
-    pub(crate) sort: String,
-    pub(crate) media_id: MediaId,
+    sort: String,
+    media_id: MediaId,
     pub(crate) owner_id: UserId,
     pub(crate) visibility: Visibility,
     words: Words,
@@ -35,8 +40,16 @@ impl FoundMedia {
     /// Whether this is the word under which a search finds the media. It finds others of its words too, and is to show it
     /// once.
     pub(crate) fn is_by(&self, query: &Query) -> bool {
-        let word = self.sort.rsplit_once('#').map(|(word, _)| word);
-        query.matches(&self.words) && query.found_under(&self.words) == word
+        query.matches(&self.words) && query.found_under(&self.words) == Some(self.word())
+    }
+
+    /// The word and its media.
+    pub(crate) fn place(&self) -> TitleWord {
+        TitleWord { word: self.word().to_owned(), media_id: self.media_id }
+    }
+
+    fn word(&self) -> &str {
+        self.sort.rsplit_once('#').map_or("", |(word, _)| word)
     }
 }
 

@@ -14,6 +14,7 @@ mod edits;
 mod events;
 mod faults;
 mod forms;
+mod lists;
 mod media_files;
 mod methods;
 mod miniatures;
@@ -26,6 +27,8 @@ mod quota;
 mod races;
 mod repeats;
 mod routes;
+mod search;
+mod seed;
 mod sessions;
 mod streaming;
 mod sweep;
@@ -107,7 +110,9 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         media_files::tests(),
         miniatures::tests(),
         processing::tests(),
+        lists::tests(),
         publishing::tests(),
+        search::tests(),
         streaming::tests(),
         sweep::tests(),
         faults::tests(),

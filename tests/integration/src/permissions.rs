@@ -109,7 +109,9 @@ async fn do_everything(platform: &Platform) {
         let _ = as_user(Method::POST, path.to_owned()).multipart(form).send().await;
     }
     let file = File::video();
-    let created = as_user(Method::POST, "/media".to_owned()).json(&file.announcement()).send().await.unwrap();
+    let mut announcement = file.announcement();
+    announcement["tags"] = json!(["clip"]);
+    let created = as_user(Method::POST, "/media".to_owned()).json(&announcement).send().await.unwrap();
     let created = created.json::<Value>().await.unwrap_or_default();
     let Some(media_id) = created["media"]["id"].as_str() else { return };
     // In parts, which S3 is told of first.
@@ -132,6 +134,10 @@ async fn do_everything(platform: &Platform) {
         is_something_denied(platform) || media["status"] == "ready"
     })
     .await;
+    for path in ["/media", "/media?tag=clip", "/search?title=h264"] {
+        let _ = as_user(Method::GET, path.to_owned()).send().await;
+    }
+    let _ = as_user(Method::GET, format!("/media/{media_id}/jobs")).send().await;
     edit_and_delete(platform, token).await;
     let urls = as_user(Method::GET, format!("/media/{media_id}/stream-url")).send().await.unwrap();
     let urls = urls.json::<Value>().await.unwrap_or_default();

@@ -4,11 +4,8 @@ use std::time::Duration;
 
 use super::{Media, State, Status, Visibility};
 use crate::{
-    Description, Miniature, Patch, Tag, ThumbnailKey, ThumbnailUrl, Timestamp, Title, Words, Work, WorkKind,
+    Description, Miniature, Patch, Tag, ThumbnailKey, ThumbnailUrl, Timestamp, Title, Work, WorkKind,
 };
-
-/// How many words' and tags' items one transaction writes, within DynamoDB's 100 actions.
-const MAX_ITEMS_OF_STEP: usize = 90;
 
 /// How long a function that processes a media may still be at it when the media is deleted: what it publishes meanwhile is
 /// to be found by the deletion.
@@ -84,21 +81,6 @@ impl Media {
     }
 }
 
-impl MediaEdit {
-    /// The edit in as many steps as it takes for each to be one transaction: words and tags are items of their own, and
-    /// all of both may change.
-    pub fn steps(self, media: &Media) -> Vec<Self> {
-        let words = |title: &Title| Words::of(title.as_str()).iter().count();
-        let title_items = self.title.as_ref().map_or(0, |title| words(title) + words(&media.title));
-        let tag_items = self.tags.as_ref().map_or(0, |tags| tags.len() + media.tags.len());
-        if title_items + tag_items <= MAX_ITEMS_OF_STEP {
-            return vec![self];
-        }
-        let tags = Self { tags: self.tags.clone(), ..Self::default() };
-        vec![Self { tags: None, ..self }, tags]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::{media, now, object};
@@ -150,26 +132,5 @@ mod tests {
         assert_eq!((deleting.status(), deleting.claims_digest), (Status::Deleting, false));
         // It counts until its files are gone.
         assert_eq!(deleting.reserved_bytes, ready().reserved_bytes);
-    }
-
-    #[test]
-    fn an_edit_of_all_words_and_tags_is_two_steps() {
-        let many = |first: char| -> Title {
-            let words: Vec<String> =
-                (b'a'..b'w').map(|last| format!("{first}{}", char::from(last))).collect();
-            words.join(" ").parse().unwrap()
-        };
-        let tags = |first: char| -> Vec<Tag> {
-            (0..20).map(|number| format!("{first}{number}").parse().unwrap()).collect()
-        };
-        let media = Media { title: many('a'), tags: tags('a'), ..ready() };
-        let edit = MediaEdit { title: Some(many('b')), tags: Some(tags('b')), ..MediaEdit::default() };
-        let steps = edit.clone().steps(&media);
-        assert_eq!(steps.len(), 1, "{steps:?}");
-        let words: Vec<String> = (0..40).map(|number| format!("{number:02}")).collect();
-        let long: Title = words.join(" ").parse().unwrap();
-        let steps = MediaEdit { title: Some(long), ..edit }.steps(&media);
-        assert_eq!(steps.len(), 2);
-        assert!(steps[0].tags.is_none() && steps[1].title.is_none() && steps[1].tags.is_some());
     }
 }

@@ -29,6 +29,8 @@ pub struct Call {
     pub outcome: Outcome,
     /// What went over the wire.
     pub transfer: Transfer,
+    /// How many items DynamoDB read to answer a query, a scan or a batch; 0 for all other calls.
+    pub items_read: u64,
 }
 
 /// How a call ended.

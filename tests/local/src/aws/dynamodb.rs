@@ -11,6 +11,7 @@ mod leading_keys;
 mod members;
 mod permissions;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -21,6 +22,8 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -54,6 +57,9 @@ pub enum DynamoDbError {
         /// What dynoxide said.
         answer: String,
     },
+    /// Items that were to be imported are none, or do not fit the table.
+    #[error("the items cannot be imported: {0}")]
+    Import(String),
     /// The table exists and the template now says something else.
     #[error(
         "table {0} was created with other keys or indexes than the template has now; remove the data directory"
@@ -64,6 +70,7 @@ pub enum DynamoDbError {
 /// The running database.
 pub(crate) struct DynamoDb {
     address: SocketAddr,
+    database: dynoxide::Database,
     client: Client<HttpConnector, Full<Bytes>>,
     disturber: Disturber,
     stop: watch::Sender<bool>,
@@ -80,18 +87,29 @@ impl DynamoDb {
         let listener = tokio::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (stop, mut stopped) = watch::channel(false);
-        let server = tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database, async move {
+        let own = database.clone();
+        let server = tokio::spawn(dynoxide::server::serve_with_shutdown(listener, own, async move {
             // A sender that is gone stops it as well.
             let _ = stopped.wait_for(|stop| *stop).await;
         }));
         let client = Client::builder(TokioExecutor::new()).build_http();
         let disturber = Disturber::default();
-        Ok(DynamoDb { address, client, disturber, stop, server: Mutex::new(Some(server)) })
+        Ok(DynamoDb { address, database, client, disturber, stop, server: Mutex::new(Some(server)) })
     }
 
     /// Refuses calls in this way from now on.
     pub(crate) fn disturb(&self, disturbance: Disturbance) {
         self.disturber.set(disturbance);
+    }
+
+    /// Puts items past the API, in DynamoDB's JSON.
+    pub(crate) fn import(&self, table: &str, items: Vec<Value>) -> Result<(), DynamoDbError> {
+        let items: Result<Vec<dynoxide::Item>, _> = items.into_iter().map(serde_json::from_value).collect();
+        let items = items.map_err(|error| DynamoDbError::Import(error.to_string()))?;
+        self.database
+            .import_items(table, items, dynoxide::ImportOptions::default())
+            .map(drop)
+            .map_err(|error| DynamoDbError::Import(error.to_string()))
     }
 
     /// Carries out a permitted request, unless it is disturbed.
@@ -235,6 +253,28 @@ impl DynamoDb {
             .map_err(|error| DynamoDbError::Unanswered(error.to_string()))?;
         Ok((status, answer))
     }
+}
+
+/// What an answer tells of what was read for it.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Counts {
+    #[serde(default)]
+    scanned_count: u64,
+    /// By table.
+    #[serde(default)]
+    responses: HashMap<String, Vec<IgnoredAny>>,
+}
+
+/// How many items were read for this answer to a query, a scan or a batch.
+pub(crate) fn items_read(operation: &str, answer: &Bytes) -> u64 {
+    if !matches!(operation, "Query" | "Scan" | "BatchGetItem") {
+        return 0;
+    }
+    // An error's answer has neither.
+    serde_json::from_slice::<Counts>(answer).map_or(0, |counts| {
+        counts.scanned_count + counts.responses.values().map(|items| items.len() as u64).sum::<u64>()
+    })
 }
 
 impl From<DynamoDbError> for Fault {

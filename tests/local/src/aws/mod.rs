@@ -215,6 +215,12 @@ impl Aws {
         self.running.services.dynamodb.disturb(disturbance);
     }
 
+    /// Puts items into a table past its API, each in DynamoDB's JSON: for tests and benchmarks that begin with a full
+    /// table.
+    pub fn import_items(&self, table: &str, items: Vec<serde_json::Value>) -> Result<(), DynamoDbError> {
+        self.running.services.dynamodb.import(table, items)
+    }
+
     /// The stack's queues.
     pub fn queues(&self) -> &Queues {
         &self.running.services.queues

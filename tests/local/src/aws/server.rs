@@ -140,6 +140,7 @@ struct Progress {
     actions: Vec<(String, String)>,
     /// The code in an answer of DynamoDB's that is passed on.
     error_code: Option<String>,
+    items_read: u64,
 }
 
 async fn answer_with_body(
@@ -149,7 +150,8 @@ async fn answer_with_body(
     request_id: &str,
 ) -> Result<Response<ResponseBody>, Cut> {
     let (parts, body) = request.into_parts();
-    let mut progress = Progress { principal: Principal::Anonymous, actions: Vec::new(), error_code: None };
+    let mut progress =
+        Progress { principal: Principal::Anonymous, actions: Vec::new(), error_code: None, items_read: 0 };
     let mut operation = String::new();
     let mut request_bytes = 0;
     let answered = async {
@@ -180,6 +182,7 @@ async fn answer_with_body(
         actions: progress.actions,
         outcome,
         transfer: Transfer { request_bytes, response_bytes, range: None },
+        items_read: progress.items_read,
     });
     answered.map(boxed)
 }
@@ -264,6 +267,7 @@ async fn carry_out(
             return Err(Refusal::Cut);
         }
         progress.error_code = error_code(&passed_on);
+        progress.items_read = dynamodb::items_read(operation, passed_on.body());
         add_request_id(passed_on.headers_mut(), service, request_id);
         return Ok(passed_on.map(Full::new));
     }

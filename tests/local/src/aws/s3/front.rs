@@ -82,6 +82,7 @@ impl S3 {
             actions: progress.actions,
             outcome: Outcome { status, error_code: error_code.filter(|_| !progress.cut) },
             transfer: transfer(&method, &headers, &response),
+            items_read: 0,
         });
         if progress.cut { Err(Cut) } else { Ok(response) }
     }

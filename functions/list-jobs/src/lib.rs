@@ -1,0 +1,68 @@
+//! `GET /media/{media_id}/jobs`: every attempt at the background work on a media, the newest first, page by page.
+
+use std::sync::Arc;
+
+use api::body::JobBody;
+use api::{
+    Access, Answer, Clock, Environment, Function, List, Page, Problem, QueryParameters, Request, StartError,
+    http_function, visible_media, warm_up,
+};
+use domain::{JobsBefore, MediaId, may_view_jobs, newest_jobs};
+use table::Table;
+
+const CANONICAL: &str = "GET /media/{media_id}/jobs";
+
+struct State {
+    table: Table,
+    access: Access,
+    clock: Clock,
+}
+
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let aws = environment.aws()?;
+    let state = State {
+        table: environment.table(&aws)?,
+        access: Access::of(&environment)?,
+        clock: environment.clock(),
+    };
+    warm_up("table", state.table.open_for_media()).await;
+    Ok(http_function(state, handle))
+}
+
+/// Lists the jobs of a media, for its owner and for admins.
+#[utoipa::path(
+    get,
+    path = "/media/{media_id}/jobs",
+    tag = "media",
+    params(
+        ("media_id" = String, Path, format = Uuid),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 100, description = "20 by default."),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
+    ),
+    responses(
+        (status = 200, body = List<JobBody>),
+        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
+        (status = 403, description = "`role_insufficient`", body = api::ProblemBody),
+        (status = 404, description = "`not_found`", body = api::ProblemBody),
+        (status = 422, description = "`invalid`", body = api::ProblemBody),
+    )
+)]
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    let caller = state.access.caller(&request)?;
+    let media_id: MediaId = request.path_id("media_id", "media")?;
+    let mut parameters = QueryParameters::of_route(&request, CANONICAL);
+    let page = Page::take(&mut parameters, format!("jobs {media_id}"));
+    parameters.finish()?;
+    let media = visible_media(state.table.media(media_id, state.clock.now()).await?, &caller)?;
+    Problem::unless_allowed(may_view_jobs(&caller, &media), "media")?;
+
+    let before = page.after.unwrap_or(JobsBefore::NONE);
+    // One more than the page has tells whether there are more.
+    let jobs = state.table.jobs(media_id, before, page.limit + 1).await?;
+    let (jobs, next) = newest_jobs(jobs, before, page.limit);
+    Answer::ok(&List {
+        items: jobs.iter().map(JobBody::from).collect(),
+        next_cursor: next.map(|place| page.cursor_after(place)),
+    })
+}

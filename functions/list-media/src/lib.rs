@@ -1,0 +1,112 @@
+//! `GET /media`: the media that the caller may see, the newest first, page by page.
+
+use std::sync::Arc;
+
+use api::body::MediaBody;
+use api::{
+    Access, Answer, Code, Environment, Function, List, Page, Problem, QueryParameters, Request, StartError,
+    http_function, warm_up,
+};
+use domain::{Caller, Decision, Invalid, Media, MediaFilter, MediaId, Place, Stretch, UserId};
+use futures::future::try_join_all;
+use table::Table;
+
+const CANONICAL: &str = "GET /media";
+
+struct State {
+    table: Table,
+    access: Access,
+}
+
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let aws = environment.aws()?;
+    let state = State { table: environment.table(&aws)?, access: Access::of(&environment)? };
+    warm_up("table", state.table.open_for_lists()).await;
+    Ok(http_function(state, handle))
+}
+
+/// Lists media, without their technical metadata: those that are ready, and with `owner=me` one's own in every state.
+#[utoipa::path(
+    get,
+    path = "/media",
+    tag = "media",
+    params(
+        ("owner" = Option<String>, Query, description = "`me`, or a user's id: only theirs."),
+        ("status" = Option<String>, Query, description = "Only those in this state. For states other than `ready`, \
+            `owner` has to be the caller, unless they are an admin.",
+            pattern = "^(awaiting_upload|completing|processing|ready|rejected|failed|expired)$"),
+        ("kind" = Option<String>, Query, pattern = "^(video|audio)$"),
+        ("tag" = Option<String>, Query, min_length = 1, max_length = 50),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 100, description = "20 by default."),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
+    ),
+    responses(
+        (status = 200, description = "A page; it may be short and still have a `next_cursor`.", body = List<MediaBody>),
+        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
+        (status = 403, description = "`role_insufficient`", body = api::ProblemBody),
+        (status = 422, description = "`invalid`", body = api::ProblemBody),
+    )
+)]
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    let caller = state.access.caller(&request)?;
+    let (filter, page) = parse(&request, &caller)?;
+    let places = filter.places(&caller).map_err(only_ready)?;
+    let before = page.after.map(MediaId::new);
+    let stretches = read(&state.table, &places, before, page.limit).await?;
+    let stretches = stretches.into_iter().map(|stretch| admitted(stretch, &filter, &caller)).collect();
+    let media = domain::Page::merge(stretches, page.limit);
+    let api_url = request.api_url();
+    Answer::ok(&List {
+        items: media.items.iter().map(|media| MediaBody::new(media, None, &api_url)).collect(),
+        next_cursor: media.next.map(|id| page.cursor_after(id.uuid())),
+    })
+}
+
+fn parse(request: &Request, caller: &Caller) -> Result<(MediaFilter, Page), Problem> {
+    let mut parameters = QueryParameters::of_route(request, CANONICAL);
+    let filter = MediaFilter {
+        owner: parameters.optional("owner", |text| owner(text, caller)),
+        status: parameters.optional("status", str::parse),
+        kind: parameters.optional("kind", str::parse),
+        tag: parameters.optional("tag", str::parse),
+    };
+    let page = Page::take(&mut parameters, "media");
+    parameters.finish()?;
+    Ok((filter, page))
+}
+
+fn owner(text: &str, caller: &Caller) -> Result<UserId, Invalid> {
+    if text == "me" {
+        return Ok(caller.user_id);
+    }
+    text.parse().map_err(|_| Invalid::new("must be me or a user's id"))
+}
+
+fn only_ready(_: Decision) -> Problem {
+    Problem::new(
+        Code::RoleInsufficient,
+        "Only admins list others' media that are not ready. For your own, ask with owner=me.",
+    )
+}
+
+/// All places side by side.
+async fn read(
+    table: &Table,
+    places: &[Place],
+    before: Option<MediaId>,
+    limit: usize,
+) -> Result<Vec<Stretch<MediaId, Media>>, Problem> {
+    let stretches = try_join_all(places.iter().map(|place| table.stretches(place, before, limit))).await?;
+    Ok(stretches.into_iter().flatten().collect())
+}
+
+/// What of it is for the caller.
+fn admitted(
+    mut stretch: Stretch<MediaId, Media>,
+    filter: &MediaFilter,
+    caller: &Caller,
+) -> Stretch<MediaId, Media> {
+    stretch.items.retain(|(_, media)| filter.admits(caller, media));
+    stretch
+}

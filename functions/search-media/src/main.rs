@@ -1,0 +1,7 @@
+//! The `search-media` function's binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    api::run(search_media::build)
+}
