@@ -98,10 +98,17 @@ async fn do_everything(platform: &Platform) {
     manage_accounts(platform).await;
 
     use_uploads_in_parts(platform, token).await;
-    // One that is rejected, and one that becomes ready.
+    // One that is rejected, one whose miniature is, and one that becomes ready.
     let bad = File::sample("v_bad_text.mp4");
-    let answer = as_user(Method::POST, "/media".to_owned()).json(&bad.announcement()).send().await.unwrap();
+    let mut announcement = bad.announcement();
+    let answer = as_user(Method::POST, "/media".to_owned()).json(&announcement).send().await.unwrap();
     if let Some(upload) = answer.json::<Value>().await.unwrap_or_default().get("upload") {
+        let _ = platform.put(upload, bad.bytes.clone()).await;
+    }
+    announcement["miniature"] =
+        json!({"filename": "m", "content_type": "image/png", "size_bytes": bad.bytes.len()});
+    let answer = as_user(Method::POST, "/media".to_owned()).json(&announcement).send().await.unwrap();
+    if let Some(upload) = answer.json::<Value>().await.unwrap_or_default().get("miniature_upload") {
         let _ = platform.put(upload, bad.bytes).await;
     }
     for (path, name) in [("/media", "v_vp9_opus.webm"), ("/api/v1/s3-media/upload", "v_vp8_opus_live.webm")] {
