@@ -20,6 +20,7 @@ mod media_files;
 mod methods;
 mod miniatures;
 mod mint;
+mod model;
 mod parts;
 mod permissions;
 mod platform;
@@ -114,6 +115,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         processing::tests(),
         lists::tests(),
         matrix::tests(),
+        model::tests(),
         publishing::tests(),
         search::tests(),
         streaming::tests(),
