@@ -15,9 +15,12 @@ mod events;
 mod faults;
 mod forms;
 mod lists;
+mod matrix;
 mod media_files;
 mod methods;
 mod miniatures;
+mod mint;
+mod model;
 mod parts;
 mod permissions;
 mod platform;
@@ -111,6 +114,8 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         miniatures::tests(),
         processing::tests(),
         lists::tests(),
+        matrix::tests(),
+        model::tests(),
         publishing::tests(),
         search::tests(),
         streaming::tests(),

@@ -58,7 +58,7 @@ impl Image {
     }
 
     /// As it is asked for in an announcement.
-    fn announcement(&self) -> Value {
+    pub(crate) fn announcement(&self) -> Value {
         json!({"filename": "still", "content_type": self.content_type, "size_bytes": self.bytes.len()})
     }
 }

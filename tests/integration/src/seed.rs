@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use uuid::{NoContext, Timestamp, Uuid};
 
-use crate::platform::{File, Item, Platform, expect};
+use crate::platform::{File, Item, Platform, User, expect};
 
 /// What is replaced in a copy.
 const WORD: &str = "seedword";
@@ -46,15 +46,23 @@ impl Seed {
     /// Uploads the media that is copied.
     pub(crate) async fn sow(platform: &Platform) -> Self {
         let user = platform.sign_up().await;
-        let file = File::video();
-        let mut announcement = file.announcement();
+        let created = platform.post_as(&user, "/media", &Self::announcement()).await;
+        Self::grow(platform, &user, &expect(created, StatusCode::CREATED).await).await
+    }
+
+    /// How the media is announced, at least.
+    pub(crate) fn announcement() -> Value {
+        let mut announcement = File::video().announcement();
         announcement["title"] = json!(format!("{WORD} film"));
         announcement["tags"] = json!([TAG]);
-        let created =
-            expect(platform.post_as(&user, "/media", &announcement).await, StatusCode::CREATED).await;
-        assert_eq!(platform.put(&created["upload"], file.bytes).await.status(), StatusCode::OK);
+        announcement
+    }
+
+    /// Uploads the media as the answer to its announcement says.
+    pub(crate) async fn grow(platform: &Platform, user: &User, created: &Value) -> Self {
+        assert_eq!(platform.put(&created["upload"], File::video().bytes).await.status(), StatusCode::OK);
         let media_id = created["media"]["id"].as_str().unwrap().to_owned();
-        assert_eq!(platform.settled(&user, &media_id).await["status"], "ready");
+        assert_eq!(platform.settled(user, &media_id).await["status"], "ready");
         platform.idle_for(&media_id).await;
         let places = [
             (format!("MEDIA#{media_id}"), "RECORD".to_owned()),
@@ -66,7 +74,7 @@ impl Seed {
         for (partition, sort) in places {
             items.push(to_json(&platform.item(&partition, &sort).await.expect("what a media is found by")));
         }
-        Self { items: json!(items).to_string(), media_id, owner_id: user.id }
+        Self { items: json!(items).to_string(), media_id, owner_id: user.id.clone() }
     }
 
     /// The items of a copy.
