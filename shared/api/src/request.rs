@@ -100,7 +100,9 @@ impl Request {
 
     /// Goes on if `If-Match` allows a change to a record at this version.
     pub fn check_if_match(&self, version: u64) -> Result<(), Problem> {
-        check_if_match(self.header(IF_MATCH), version)
+        // A tag that cannot be read is none of ours; passing over it would change what the client has not seen.
+        let tags = self.inner.headers().get(IF_MATCH).map(|value| value.to_str().unwrap_or_default());
+        check_if_match(tags, version)
     }
 
     /// The URL of this API that the client used, without a slash at the end. On AWS it is always `https`; on a
@@ -251,7 +253,7 @@ mod tests {
             "routeKey": "GET /search",
             "rawPath": "/search",
             "rawQueryString": raw_query_string,
-            "headers": {"host": host},
+            "headers": {"host": host, "if-match": "\"\u{e9}\""},
             "requestContext": {
                 "accountId": "123456789012",
                 "apiId": "api",
@@ -298,5 +300,11 @@ mod tests {
         }
         assert_eq!(request(&event("api.example.com", "")).api_url(), "https://api.example.com");
         assert_eq!(request(&event("127.0.0.1:3000", "")).api_url(), "http://127.0.0.1:3000");
+    }
+
+    #[test]
+    fn an_if_match_that_cannot_be_read_names_no_version() {
+        let problem = request(&event("api.example.com", "")).check_if_match(1).unwrap_err();
+        assert_eq!(problem.code(), Code::PreconditionFailed);
     }
 }
