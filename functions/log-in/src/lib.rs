@@ -52,8 +52,11 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     request_body = LogIn,
     responses(
         (status = 200, body = TokensBody),
+        (status = 400, description = "`malformed_json`, `malformed_form`", body = api::ProblemBody),
         (status = 401, description = "`credentials_invalid`", body = api::ProblemBody),
         (status = 403, description = "`account_disabled`", body = api::ProblemBody),
+        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
+        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`", body = api::ProblemBody),
     )
 )]
