@@ -85,8 +85,19 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     request_body = BulkRequest,
     responses(
         (status = 200, description = "What became of each file. The problems in it are those of `POST /media`.", body = BulkBody),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = ProblemBody),
-        (status = 403, description = "`role_insufficient`, `account_disabled`", body = ProblemBody),
+        (status = 400, description = "`malformed_json`", body = ProblemBody),
+        (
+            status = 401,
+            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
+            body = ProblemBody,
+        ),
+        (
+            status = 403,
+            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
+            body = ProblemBody,
+        ),
+        (status = 413, description = "`body_too_large`", body = ProblemBody),
+        (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
         (status = 422, description = "`invalid`: the request as a whole", body = ProblemBody),
     )
 )]

@@ -51,6 +51,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     request_body = ChangePassword,
     responses(
         (status = 204),
+        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
         (
             status = 401,
             description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
@@ -58,6 +59,8 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         ),
         (status = 403, description = "`account_disabled`", body = api::ProblemBody),
         (status = 409, description = "`changed_meanwhile`", body = api::ProblemBody),
+        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
+        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`", body = api::ProblemBody),
     )
 )]

@@ -72,10 +72,21 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     responses(
         (status = 200, body = Completed),
         (status = 202, description = "S3 is still joining the parts. Ask again after `Retry-After`.", body = Completed),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
-        (status = 403, description = "`role_insufficient`, `account_disabled`", body = api::ProblemBody),
+        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
+        (
+            status = 401,
+            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
+            body = api::ProblemBody,
+        ),
+        (
+            status = 403,
+            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
+            body = api::ProblemBody,
+        ),
         (status = 404, description = "`not_found`", body = api::ProblemBody),
         (status = 409, description = "`parts_incomplete`, `object_missing`, `upload_ended`, `changed_meanwhile`", body = api::ProblemBody),
+        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
+        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`", body = api::ProblemBody),
     )
 )]

@@ -56,6 +56,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     request_body = CreateUser,
     responses(
         (status = 201, body = UserBody, headers(("Location" = String))),
+        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
         (
             status = 401,
             description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
@@ -67,6 +68,8 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
             body = api::ProblemBody,
         ),
         (status = 409, description = "`email_taken`", body = api::ProblemBody),
+        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
+        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`", body = api::ProblemBody),
     )
 )]

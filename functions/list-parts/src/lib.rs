@@ -81,8 +81,16 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     params(("upload_id" = String, Path, format = Uuid)),
     responses(
         (status = 200, body = UploadedParts),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
-        (status = 403, description = "`role_insufficient`, `account_disabled`", body = api::ProblemBody),
+        (
+            status = 401,
+            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
+            body = api::ProblemBody,
+        ),
+        (
+            status = 403,
+            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
+            body = api::ProblemBody,
+        ),
         (status = 404, description = "`not_found`", body = api::ProblemBody),
         (status = 409, description = "`not_multipart`, `upload_ended`", body = api::ProblemBody),
     )

@@ -10,6 +10,8 @@ use api::{
 use domain::{UserId, may_manage_users};
 use table::Table;
 
+const CANONICAL: &str = "GET /users";
+
 struct State {
     table: Table,
     access: Access,
@@ -41,7 +43,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.caller(&request)?;
     Problem::unless_allowed(may_manage_users(caller.role), "user")?;
-    let mut parameters = QueryParameters::of(&request);
+    let mut parameters = QueryParameters::of_route(&request, CANONICAL);
     let page = Page::take(&mut parameters, "users");
     parameters.finish()?;
     let (users, has_more) = state.table.users(page.limit, page.after.map(UserId::new)).await?;

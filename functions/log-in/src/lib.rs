@@ -17,6 +17,9 @@ use uuid::Uuid;
 
 const CANONICAL: &str = "POST /auth/login";
 
+/// The largest form. What belongs into one is far smaller.
+const MAX_FORM_BYTES: usize = 64 * 1024;
+
 struct State {
     table: Table,
     clock: Clock,
@@ -52,8 +55,11 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     request_body = LogIn,
     responses(
         (status = 200, body = TokensBody),
+        (status = 400, description = "`malformed_json`, `malformed_form`", body = api::ProblemBody),
         (status = 401, description = "`credentials_invalid`", body = api::ProblemBody),
         (status = 403, description = "`account_disabled`", body = api::ProblemBody),
+        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
+        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`", body = api::ProblemBody),
     )
 )]
@@ -121,6 +127,9 @@ fn parse(request: &Request) -> Result<LogIn, Problem> {
 
 /// The form of RFC 6749, section 4.3.2. Its other fields (`scope`, `client_id`…) mean nothing here.
 fn form(request: &Request) -> Result<Fields, Problem> {
+    if request.body().len() > MAX_FORM_BYTES {
+        return Err(Problem::new(Code::BodyTooLarge, "A form may be 64 KiB at most here."));
+    }
     let mut object = serde_json::Map::new();
     for (name, value) in form_urlencoded::parse(request.body()) {
         if object.insert(name.to_string(), Value::String(value.into_owned())).is_some() {

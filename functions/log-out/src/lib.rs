@@ -33,6 +33,9 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     request_body = LogOut,
     responses(
         (status = 204),
+        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
+        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
+        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`", body = api::ProblemBody),
     )
 )]

@@ -54,8 +54,11 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     request_body = Refresh,
     responses(
         (status = 200, body = TokensBody),
+        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
         (status = 401, description = "`token_invalid`, `session_ended`, `token_reused`", body = api::ProblemBody),
         (status = 403, description = "`account_disabled`", body = api::ProblemBody),
+        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
+        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`", body = api::ProblemBody),
     )
 )]

@@ -73,8 +73,16 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     params(("upload_id" = String, Path, format = Uuid), ("num" = u16, Path, minimum = 1, maximum = 10_000)),
     responses(
         (status = 200, body = PartBody),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
-        (status = 403, description = "`role_insufficient`, `account_disabled`", body = api::ProblemBody),
+        (
+            status = 401,
+            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
+            body = api::ProblemBody,
+        ),
+        (
+            status = 403,
+            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
+            body = api::ProblemBody,
+        ),
         (status = 404, description = "`not_found`", body = api::ProblemBody),
         (status = 409, description = "`not_multipart`, `upload_ended`", body = api::ProblemBody),
         (status = 422, description = "`invalid`: there is no part with this number", body = api::ProblemBody),
@@ -96,10 +104,21 @@ async fn sign_one(state: &State, request: &Request) -> Result<Answer, Problem> {
     request_body = PartNumbers,
     responses(
         (status = 200, body = SignedParts),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
-        (status = 403, description = "`role_insufficient`, `account_disabled`", body = api::ProblemBody),
+        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
+        (
+            status = 401,
+            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
+            body = api::ProblemBody,
+        ),
+        (
+            status = 403,
+            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
+            body = api::ProblemBody,
+        ),
         (status = 404, description = "`not_found`", body = api::ProblemBody),
         (status = 409, description = "`not_multipart`, `upload_ended`", body = api::ProblemBody),
+        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
+        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`", body = api::ProblemBody),
     )
 )]

@@ -49,9 +49,12 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     tag = "accounts",
     request_body = SignUp,
     responses(
-        (status = 201, body = UserBody),
+        (status = 201, body = UserBody, headers(("Location" = String))),
+        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
         (status = 403, description = "`sign_up_closed`", body = api::ProblemBody),
         (status = 409, description = "`email_taken`", body = api::ProblemBody),
+        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
+        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`", body = api::ProblemBody),
     )
 )]

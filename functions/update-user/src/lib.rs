@@ -56,6 +56,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     request_body(content = UpdateUser, content_type = "application/merge-patch+json"),
     responses(
         (status = 200, body = UserBody),
+        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
         (
             status = 401,
             description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
@@ -69,6 +70,8 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         (status = 404, description = "`not_found`", body = api::ProblemBody),
         (status = 409, description = "`last_admin`, `changed_meanwhile`", body = api::ProblemBody),
         (status = 412, description = "`precondition_failed`", body = api::ProblemBody),
+        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
+        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`", body = api::ProblemBody),
     )
 )]

@@ -75,8 +75,16 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     responses(
         (status = 201, body = Uploaded),
         (status = 400, description = "`malformed_form`", body = api::ProblemBody),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
-        (status = 403, description = "`role_insufficient`, `account_disabled`", body = api::ProblemBody),
+        (
+            status = 401,
+            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
+            body = api::ProblemBody,
+        ),
+        (
+            status = 403,
+            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
+            body = api::ProblemBody,
+        ),
         (status = 404, description = "`not_found`: it was deleted meanwhile", body = api::ProblemBody),
         (status = 409, description = "`quota_exceeded`, `changed_meanwhile`, `upload_ended`", body = api::ProblemBody),
         (status = 413, description = "`use_direct_upload`", body = api::ProblemBody),

@@ -20,14 +20,14 @@ pub struct QueryParameters<'a> {
 }
 
 impl<'a> QueryParameters<'a> {
-    /// Of this request. Parameters that nobody takes are passed over.
-    pub fn of(request: &'a Request) -> Self {
-        Self { request, unknown: UnknownFields::Ignored, taken: BTreeSet::new(), errors: Vec::new() }
-    }
-
     /// Of this request. Parameters that nobody takes are refused on the `canonical` route and passed over on its aliases.
     pub fn of_route(request: &'a Request, canonical: &str) -> Self {
-        Self { unknown: request.unknown_fields(canonical), ..Self::of(request) }
+        Self {
+            request,
+            unknown: request.unknown_fields(canonical),
+            taken: BTreeSet::new(),
+            errors: Vec::new(),
+        }
     }
 
     /// Takes a parameter that may be missing. `None` also stands for one that is wrong, and is noted.

@@ -5,9 +5,10 @@ use std::str::FromStr;
 use bytes::Bytes;
 use domain::{IdempotencyKey, Invalid};
 use http::Method;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, IF_MATCH};
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Body, RequestExt as _};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use crate::answer::check_if_match;
@@ -22,6 +23,10 @@ const MAX_JSON_BYTES: usize = 1024 * 1024;
 /// How deep a JSON body may be nested.
 const MAX_JSON_DEPTH: usize = 32;
 
+/// What a client may write into a query and the URI that `lambda_http` makes of it cannot have.
+const NOT_IN_QUERY: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'^').add(b'`');
+
 /// A request that API Gateway passed on.
 #[derive(Debug)]
 pub struct Request {
@@ -34,19 +39,24 @@ pub struct Request {
 
 impl Request {
     /// From the event of an HTTP API, payload format 2.0.
-    pub(crate) fn of(event: LambdaRequest) -> Self {
-        // Taken before `lambda_http` puts path and query together into one URI: API Gateway hands over the path decoded,
-        // and a `?` or `#` in it would be read as the path's end.
-        let query_string = match &event {
-            LambdaRequest::ApiGatewayV2(event) => event.raw_query_string.clone().unwrap_or_default(),
-            _ => String::new(),
+    pub(crate) fn of(mut event: LambdaRequest) -> Self {
+        // `lambda_http` puts host, path and query together into one URI, and panics if they make none. So the host, which
+        // nobody needs there, is kept out of it, and the query is escaped. The query as it came is kept beside it: API
+        // Gateway hands over the path decoded, and a `?` or `#` in it would be read as the path's end.
+        let (query_string, domain_name) = match &mut event {
+            LambdaRequest::ApiGatewayV2(event) => {
+                event.headers.remove(HOST);
+                let query_string = event.raw_query_string.take().unwrap_or_default();
+                event.raw_query_string = Some(utf8_percent_encode(&query_string, NOT_IN_QUERY).to_string());
+                (query_string, event.request_context.domain_name.take().unwrap_or_default())
+            }
+            _ => Default::default(),
         };
         let event: lambda_http::Request = event.into();
-        let (route, request_id, domain_name) = match event.request_context_ref() {
+        let (route, request_id) = match event.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => (
                 context.route_key.clone().unwrap_or_default(),
                 context.request_id.clone().unwrap_or_default(),
-                context.domain_name.clone().unwrap_or_default(),
             ),
             _ => Default::default(),
         };
@@ -90,7 +100,9 @@ impl Request {
 
     /// Goes on if `If-Match` allows a change to a record at this version.
     pub fn check_if_match(&self, version: u64) -> Result<(), Problem> {
-        check_if_match(self.header(IF_MATCH), version)
+        // A tag that cannot be read is none of ours; passing over it would change what the client has not seen.
+        let tags = self.inner.headers().get(IF_MATCH).map(|value| value.to_str().unwrap_or_default());
+        check_if_match(tags, version)
     }
 
     /// The URL of this API that the client used, without a slash at the end. On AWS it is always `https`; on a
@@ -229,5 +241,70 @@ mod tests {
         assert_eq!(json_object(b"[]").unwrap_err().code(), Code::Invalid);
         assert_eq!(json_object(b"{").unwrap_err().code(), Code::MalformedJson);
         assert_eq!(json_object(b"").unwrap_err().code(), Code::MalformedJson);
+    }
+
+    fn request(event: &Value) -> Request {
+        Request::of(serde_json::from_value(event.clone()).unwrap())
+    }
+
+    fn event(host: &str, raw_query_string: &str) -> Value {
+        serde_json::json!({
+            "version": "2.0",
+            "routeKey": "GET /search",
+            "rawPath": "/search",
+            "rawQueryString": raw_query_string,
+            "headers": {"host": host, "if-match": "\"\u{e9}\""},
+            "requestContext": {
+                "accountId": "123456789012",
+                "apiId": "api",
+                "domainName": host,
+                "domainPrefix": "api",
+                "http": {
+                    "method": "GET",
+                    "path": "/search",
+                    "protocol": "HTTP/1.1",
+                    "sourceIp": "127.0.0.1",
+                    "userAgent": "test",
+                },
+                "requestId": "id",
+                "routeKey": "GET /search",
+                "stage": "$default",
+                "time": "20/Nov/2026:08:15:30 +0000",
+                "timeEpoch": 1_795_162_530_000_u64,
+            },
+            "isBase64Encoded": false,
+        })
+    }
+
+    #[test]
+    fn a_query_is_read_whatever_is_in_it() {
+        for (query, title) in [
+            ("title=a+b%20c&limit=1", "a b c"),
+            ("title=<b>\"^`{|}\\#", "<b>\"^`{|}\\#"),
+            ("title=\u{e9} \u{0}", "\u{e9} \u{0}"),
+            ("title=%", "%"),
+            ("title=?a=b&title=c", "?a=b"),
+        ] {
+            let request = request(&event("api.example.com", query));
+            assert_eq!(request.query("title"), Some(title), "{query}");
+            assert_eq!(request.query_string(), query);
+        }
+        assert_eq!(request(&event("api.example.com", "")).query("title"), None);
+    }
+
+    #[test]
+    fn a_host_that_makes_no_url_does_no_harm() {
+        for host in ["", " ", "a b", "a:99999999", "[", "*", "\u{e9}"] {
+            let request = request(&event(host, "title=a"));
+            assert_eq!((request.route(), request.path()), ("GET /search", "/search"), "{host}");
+        }
+        assert_eq!(request(&event("api.example.com", "")).api_url(), "https://api.example.com");
+        assert_eq!(request(&event("127.0.0.1:3000", "")).api_url(), "http://127.0.0.1:3000");
+    }
+
+    #[test]
+    fn an_if_match_that_cannot_be_read_names_no_version() {
+        let problem = request(&event("api.example.com", "")).check_if_match(1).unwrap_err();
+        assert_eq!(problem.code(), Code::PreconditionFailed);
     }
 }

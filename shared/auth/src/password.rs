@@ -88,27 +88,29 @@ mod strength {
     use domain::{DisplayName, Email, Invalid};
     use zxcvbn::Score;
 
-    use super::{HashError, normalised};
+    use super::{HashError, MAX_PASSWORD_BYTES, normalised};
 
     /// A password that is good enough to be set: 12–128 characters, and not easy to guess.
     pub struct NewPassword(String);
 
     impl NewPassword {
-        /// Judges `password`, knowing its user's e-mail and name, which make poor passwords.
+        /// Judges `password`, knowing its user's e-mail and name, which make poor passwords. It is judged as it is hashed:
+        /// what is easy to guess in one spelling is so in all.
         pub fn judge(
             password: &str,
             email: Option<&Email>,
             display_name: Option<&DisplayName>,
         ) -> Result<Self, Invalid> {
-            let length = password.chars().count();
-            if !(12..=128).contains(&length) {
+            let bounded = if password.len() <= MAX_PASSWORD_BYTES { password } else { "" };
+            let password = normalised(bounded);
+            if !(12..=128).contains(&password.chars().count()) {
                 return Err(Invalid::new("must be 12 to 128 characters long"));
             }
             let user_words = [email.map(Email::as_str), display_name.map(DisplayName::as_str)];
             let user_words: Vec<&str> = user_words.into_iter().flatten().collect();
-            let judgement = zxcvbn::zxcvbn(password, &user_words);
+            let judgement = zxcvbn::zxcvbn(&password, &user_words);
             if judgement.score() >= Score::Three {
-                return Ok(Self(normalised(password)));
+                return Ok(Self(password));
             }
             let mut detail = String::from("is too easy to guess.");
             if let Some(feedback) = judgement.feedback() {
@@ -179,6 +181,18 @@ mod tests {
         let hash =
             NewPassword::judge("Zu\u{308}richer Seegang 47 Möwen", None, None).unwrap().hash().unwrap();
         assert_eq!(check_password("Züricher Seegang 47 Möwen", &hash), PasswordCheck::Right);
+    }
+
+    #[cfg(feature = "password-strength")]
+    #[test]
+    fn a_weak_password_is_weak_in_every_spelling() {
+        let full_width: String =
+            "passwordpassword".chars().filter_map(|letter| char::from_u32(letter as u32 + 0xfee0)).collect();
+        assert_eq!(normalised(&full_width), "passwordpassword");
+        assert!(NewPassword::judge(&full_width, None, None).is_err());
+        // Six letters, typed with their marks apart.
+        assert!(NewPassword::judge("q\u{308}x\u{308}j\u{30c}o\u{308}u\u{308}a\u{308}", None, None).is_err());
+        assert!(NewPassword::judge("o\u{308}u\u{308}a\u{308}e\u{301}i\u{301}n\u{303}", None, None).is_err());
     }
 
     #[cfg(feature = "password-strength")]

@@ -13,6 +13,7 @@ crate::tests![
     a_body_that_is_no_json_object_is_refused,
     aliases_pass_over_unknown_fields,
     logging_in_gives_tokens,
+    a_form_to_log_in_is_small,
     an_unknown_email_looks_like_a_wrong_password,
     sign_up_can_be_closed_and_its_role_chosen,
     an_admin_is_made_once,
@@ -122,6 +123,19 @@ async fn logging_in_gives_tokens(platform: &Platform) {
         .body(form.replace("grant_type=password", "grant_type=client_credentials"))
         .send();
     expect_problem(wrong_grant.await.unwrap(), StatusCode::UNPROCESSABLE_ENTITY, "invalid").await;
+}
+
+async fn a_form_to_log_in_is_small(platform: &Platform) {
+    let user = platform.sign_up().await;
+    let form = |filler_bytes: usize| {
+        let credentials = format!("username={}&password={}", user.email, PASSWORD.replace(' ', "+"));
+        let request = platform.request(Method::POST, "/auth/token");
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        request.body(format!("{credentials}&scope={}", "x".repeat(filler_bytes))).send()
+    };
+    expect(form(60 * 1024).await.unwrap(), StatusCode::OK).await;
+    let answer = form(64 * 1024).await.unwrap();
+    expect_problem(answer, StatusCode::PAYLOAD_TOO_LARGE, "body_too_large").await;
 }
 
 async fn an_unknown_email_looks_like_a_wrong_password(_shared: &Platform) {
