@@ -81,8 +81,9 @@ fn parse(request: &Request, user: &User) -> Result<ChangePassword, Problem> {
     let mut fields = request.json_fields(CANONICAL)?;
     let current_password: Option<String> = fields.required("current_password", text);
     let new_password = fields.required("new_password", |value| {
-        let is_other = value.as_str() != current_password.as_deref();
-        if is_other { judge(value, user) } else { Err(Invalid::new("must be another password")) }
+        let password = judge(value, user)?;
+        let is_same = current_password.as_deref().is_some_and(|current| password.is(current));
+        if is_same { Err(Invalid::new("must be another password")) } else { Ok(password) }
     });
     fields
         .finish_with(current_password.zip(new_password))

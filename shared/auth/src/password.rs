@@ -125,6 +125,11 @@ mod strength {
             Err(Invalid::new(detail))
         }
 
+        /// Whether it is this password, in whatever spelling.
+        pub fn is(&self, password: &str) -> bool {
+            password.len() <= MAX_PASSWORD_BYTES && self.0 == normalised(password)
+        }
+
         /// Hashes it with a fresh salt into a PHC string.
         pub fn hash(&self) -> Result<String, HashError> {
             super::hash(&self.0)

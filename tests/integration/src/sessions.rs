@@ -341,6 +341,7 @@ async fn a_new_password_is_judged(platform: &Platform) {
     for (from, to, pointer) in [
         (ANOTHER_PASSWORD, "a third horse battery staple", "/current_password"),
         (PASSWORD, PASSWORD, "/new_password"),
+        (PASSWORD, &PASSWORD.replacen('c', "\u{ff43}", 1), "/new_password"),
         (PASSWORD, "11 letters.", "/new_password"),
         (PASSWORD, &"x7!qLm ".repeat(19), "/new_password"),
         (PASSWORD, &user.email, "/new_password"),
