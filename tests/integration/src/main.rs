@@ -14,6 +14,7 @@ mod edits;
 mod events;
 mod faults;
 mod forms;
+mod lifecycles;
 mod lists;
 mod media_files;
 mod methods;
@@ -108,6 +109,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         races::tests(),
         repeats::tests(),
         media_files::tests(),
+        lifecycles::tests(),
         miniatures::tests(),
         processing::tests(),
         lists::tests(),

@@ -32,7 +32,7 @@ crate::tests![
 #[derive(Clone)]
 pub(crate) struct Image {
     content_type: &'static str,
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Image {
@@ -58,7 +58,7 @@ impl Image {
     }
 
     /// As it is asked for in an announcement.
-    fn announcement(&self) -> Value {
+    pub(crate) fn announcement(&self) -> Value {
         json!({"filename": "still", "content_type": self.content_type, "size_bytes": self.bytes.len()})
     }
 }
