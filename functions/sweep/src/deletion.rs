@@ -6,10 +6,10 @@ use domain::{Media, Status};
 use table::ChangeError;
 
 use crate::State;
-use crate::leftovers::{remove_retired_thumbnails, remove_uploaded};
+use crate::leftovers::remove_uploaded;
 use crate::settle::{Outcome, SettleError, write_media};
 
-/// Removes a media. Of its published file and thumbnail the bucket keeps a version, for as long as its lifecycle rule says,
+/// Removes a media. Of its published file and thumbnails the bucket keeps a version, for as long as its lifecycle rule says,
 /// in case the deletion was a mistake.
 pub(crate) async fn settle(state: &State, media: &Media) -> Result<Outcome, SettleError> {
     if media.status() != Status::Deleting {
@@ -17,14 +17,10 @@ pub(crate) async fn settle(state: &State, media: &Media) -> Result<Outcome, Sett
     }
     let upload = state.table.upload(media.upload_id, state.clock.now()).await?;
     let uploaded = remove_uploaded(state, media, upload.as_ref()).await?;
-    state.media.unpublish(media.id).await?;
-    remove_retired_thumbnails(state, media).await?;
-    if let Some(miniature) = &media.miniature {
-        state.media.delete_thumbnail(media.id, &miniature.key).await?;
-    }
+    let published = state.media.unpublish(media.id).await?;
     let is_all = state.table.remove_belongings(media.id).await?;
     let now = state.clock.now();
-    if uploaded == Deletion::Partial || !is_all {
+    if [uploaded, published].contains(&Deletion::Partial) || !is_all {
         return write_media(state, media, media.look_again(now, now), Outcome::Later).await;
     }
     match state.table.bury(media, now).await {

@@ -56,7 +56,7 @@ pub(crate) async fn remove_uploaded(
 }
 
 /// Removes thumbnails under keys that somebody may know who is not to see them any more.
-pub(crate) async fn remove_retired_thumbnails(state: &State, media: &Media) -> Result<(), SettleError> {
+async fn remove_retired_thumbnails(state: &State, media: &Media) -> Result<(), SettleError> {
     for key in &media.retired_thumbnail_keys {
         state.media.delete_thumbnail(media.id, key).await?;
     }

@@ -13,8 +13,8 @@ use api::{
 };
 use buckets::MediaBucket;
 use domain::{
-    Caller, Description, Media, MediaEdit, MediaId, Miniature, Patch, Tag, ThumbnailUrl, Title, Visibility,
-    may_change,
+    Caller, Description, Media, MediaEdit, MediaId, Miniature, Patch, Tag, ThumbnailKey, ThumbnailUrl, Title,
+    Visibility, may_change,
 };
 use probe::Metadata;
 use table::{ChangeError, MediaChange, Table};
@@ -110,6 +110,8 @@ async fn change(
     media_id: MediaId,
     edit: &MediaEdit,
 ) -> Result<(Media, Option<Metadata>), Problem> {
+    // One for all attempts, so that no attempt leaves a copy behind for the next.
+    let fresh = thumbnail_key()?;
     for _ in 0..ATTEMPTS {
         let now = state.clock.now();
         let (record, metadata) = state.table.media_with_metadata(media_id, now).await?;
@@ -121,7 +123,7 @@ async fn change(
             return Ok((media, metadata));
         }
         if media.is_hidden_by(edit) {
-            edited = with_hidden_miniature(state, &edited).await?;
+            edited = with_hidden_miniature(state, &edited, &fresh).await?;
         }
         match state.table.change_media(&media, &MediaChange::of(edited.clone())).await {
             Ok(()) => return Ok((edited, metadata)),
@@ -134,11 +136,10 @@ async fn change(
 
 /// The media with its miniature under a fresh key, where it is put first. What nobody comes to point at is removed with the
 /// media.
-async fn with_hidden_miniature(state: &State, media: &Media) -> Result<Media, Problem> {
+async fn with_hidden_miniature(state: &State, media: &Media, fresh: &ThumbnailKey) -> Result<Media, Problem> {
     let Some(Miniature { key, .. }) = &media.miniature else { return Ok(media.clone()) };
-    let fresh = thumbnail_key()?;
-    state.media.copy_thumbnail(media.id, key, &fresh).await?;
-    Ok(media.with_thumbnail_key(fresh, state.clock.now()))
+    state.media.copy_thumbnail(media.id, key, fresh).await?;
+    Ok(media.with_thumbnail_key(fresh.clone(), state.clock.now()))
 }
 
 fn parse(request: &Request) -> Result<MediaEdit, Problem> {

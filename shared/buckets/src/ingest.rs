@@ -41,7 +41,7 @@ pub enum PutOutcome {
     Exists,
 }
 
-/// How deleting the versions of an object ended.
+/// How deleting the versions of an object, or the objects of a media, ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deletion {
     /// None is left.

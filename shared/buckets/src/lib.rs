@@ -36,7 +36,8 @@
 //! | `MediaBucket::copy_parts` | what `publish` needs; `s3:ListMultipartUploadParts` and `s3:GetObject` on `media/*`, and `s3:ListBucket` on the media bucket |
 //! | `MediaBucket::abort_copy` | `s3:AbortMultipartUpload` on `media/*` |
 //! | `MediaBucket::copy_thumbnail` | `s3:GetObject` and `s3:PutObject` on `media/*/thumbnail/*` |
-//! | `MediaBucket::delete_thumbnail`, `unpublish` | `s3:DeleteObject` on `media/*` |
+//! | `MediaBucket::delete_thumbnail` | `s3:DeleteObject` on `media/*` |
+//! | `MediaBucket::unpublish` | the same, and `s3:ListBucket` on the media bucket |
 //! | `IngestBucket::check`, `MediaBucket::check` | `s3:ListBucket` |
 //! | `UploadSigner` | `sts:AssumeRole` on a role with `s3:PutObject` on `uploads/*` |
 //! | `PlaybackSigner` | `sts:AssumeRole` on a role with `s3:GetObject` on `media/*` |

@@ -18,11 +18,14 @@ use domain::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::error::BucketError;
-use crate::ingest::{IngestBucket, check, s3_configuration};
+use crate::ingest::{Deletion, IngestBucket, check, s3_configuration};
 use crate::multipart::patient;
 
 /// How long one request may copy. S3 answers when it is done, with up to 5 GiB.
 const COPY_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// How many objects one call takes back.
+const MAX_UNPUBLISHED_OBJECTS: i32 = 100;
 
 /// A published file never changes under its key; whoever may read it may keep it.
 const CACHE_CONTROL: &str = "private, max-age=31536000, immutable";
@@ -124,13 +127,23 @@ impl MediaBucket {
     /// Removes a thumbnail, which need not be there. The bucket keeps versions, so it is gone for whoever has its address,
     /// and its bytes go by the lifecycle rule.
     pub async fn delete_thumbnail(&self, media_id: MediaId, key: &ThumbnailKey) -> Result<(), BucketError> {
-        let delete = self.client.delete_object().bucket(&self.name).key(thumbnail_object_key(media_id, key));
-        delete.send().await.map(drop).map_err(|error| BucketError::of("DeleteObject", &error))
+        self.delete_object(thumbnail_object_key(media_id, key)).await
     }
 
-    /// Takes a file back, which need not be there; as with a thumbnail, its bytes go by the lifecycle rule.
-    pub async fn unpublish(&self, media_id: MediaId) -> Result<(), BucketError> {
-        let delete = self.client.delete_object().bucket(&self.name).key(published_key(media_id));
+    /// Takes back whatever is published of a media, at most 100 objects in one call: also what a function put here that died
+    /// before it could write down where. As with a thumbnail, the bytes go by the lifecycle rule.
+    pub async fn unpublish(&self, media_id: MediaId) -> Result<Deletion, BucketError> {
+        let list = self.client.list_objects_v2().bucket(&self.name).prefix(format!("media/{media_id}/"));
+        let listed = list.max_keys(MAX_UNPUBLISHED_OBJECTS).send().await;
+        let listed = listed.map_err(|error| BucketError::of("ListObjectsV2", &error))?;
+        for key in listed.contents().iter().filter_map(|object| object.key()) {
+            self.delete_object(key).await?;
+        }
+        Ok(if listed.is_truncated() == Some(true) { Deletion::Partial } else { Deletion::Complete })
+    }
+
+    async fn delete_object(&self, key: impl Into<String>) -> Result<(), BucketError> {
+        let delete = self.client.delete_object().bucket(&self.name).key(key);
         delete.send().await.map(drop).map_err(|error| BucketError::of("DeleteObject", &error))
     }
 

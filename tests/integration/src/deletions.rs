@@ -1,8 +1,10 @@
 //! Deleting media: out of sight at once, and gone with everything that belongs to them after a sweep.
 
+use local::aws::{Answer, Principal};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::json;
 
+use crate::miniatures::{self, Image};
 use crate::platform::{File, Platform, User, expect, expect_problem};
 use crate::processing::{event_of, put_as_operator};
 use crate::sweep::{DAYS, HOURS, MINUTES, left_in_s3, nothing, nothing_but, sweep_at, usage, work_of};
@@ -13,6 +15,7 @@ crate::tests![
     an_upload_in_parts_is_deleted_with_its_parts,
     what_is_being_processed_is_deleted_when_that_has_ended,
     a_deletion_that_dies_at_any_call_is_made_up_for,
+    what_an_edit_left_that_died_is_removed_too,
     a_deletion_and_edits_agree,
     only_owners_and_admins_delete,
 ];
@@ -171,6 +174,36 @@ async fn a_deletion_that_dies_at_any_call_is_made_up_for(_shared: &Platform) {
         }
     }
     panic!("a deletion takes ever more calls");
+}
+
+/// The thumbnail gets its fresh key in the bucket before the record says so.
+async fn what_an_edit_left_that_died_is_removed_too(_shared: &Platform) {
+    let platform = Platform::start(|_| {}).await;
+    let user = platform.sign_up().await;
+    let created = miniatures::announce(&platform, &user, &File::video(), &Image::png()).await;
+    let media_id = miniatures::id_of(&created);
+    miniatures::send_image(&platform, &created, &Image::png()).await;
+    miniatures::send_file(&platform, &created, &File::video()).await;
+    assert_eq!(platform.settled(&user, &media_id).await["status"], "ready");
+    miniatures::miniature_ended(&platform, &media_id).await;
+    let path = format!("/media/{media_id}");
+    let interception = platform.calls().intercept(|attempt| {
+        let is_edit = matches!(&attempt.principal, Principal::Function(id) if id == "UpdateMediaFunction");
+        (is_edit && attempt.operation == "TransactWriteItems").then_some(Answer::Drop)
+    });
+    let edit = platform.request(Method::PATCH, &path).bearer_auth(&user.token);
+    let answer = edit.json(&json!({"visibility": "private"})).send().await.unwrap();
+    expect_problem(answer, StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
+    drop(interception);
+    let published = async || {
+        let list = platform.s3().list_objects_v2().bucket(platform.bucket("MediaBucket"));
+        list.prefix(format!("media/{media_id}/")).send().await.unwrap().contents().len()
+    };
+    assert_eq!(published().await, 3, "the file, its thumbnail, and a copy that nobody knows of");
+    assert_eq!(delete(&platform, &user, &path).await.status(), StatusCode::NO_CONTENT);
+    assert_eq!(sweep_at(&platform, 0).await, nothing_but("deleted", 1));
+    assert_eq!(published().await, 0);
+    platform.shut_down().await;
 }
 
 async fn a_deletion_and_edits_agree(platform: &Platform) {

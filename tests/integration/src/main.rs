@@ -14,6 +14,7 @@ mod edits;
 mod events;
 mod faults;
 mod forms;
+mod lifecycles;
 mod lists;
 mod matrix;
 mod media_files;
@@ -111,6 +112,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         races::tests(),
         repeats::tests(),
         media_files::tests(),
+        lifecycles::tests(),
         miniatures::tests(),
         processing::tests(),
         lists::tests(),

@@ -32,7 +32,7 @@ crate::tests![
 #[derive(Clone)]
 pub(crate) struct Image {
     content_type: &'static str,
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Image {

@@ -37,7 +37,7 @@ pub(crate) const HOURS: i64 = 60 * MINUTES;
 pub(crate) const DAYS: i64 = 24 * HOURS;
 
 /// A platform whose bucket tells nobody of its objects: every event gets lost.
-async fn platform_without_events() -> Platform {
+pub(crate) async fn platform_without_events() -> Platform {
     Platform::start(|options| {
         options.template_edit = Some(Box::new(|template| {
             let bucket = &mut template["Resources"]["IngestBucket"]["Properties"];

@@ -60,8 +60,7 @@ impl Announcer {
         &self.table
     }
 
-    /// The ingest bucket.
-    pub fn ingest(&self) -> &IngestBucket {
+    pub(super) fn ingest(&self) -> &IngestBucket {
         &self.ingest
     }
 

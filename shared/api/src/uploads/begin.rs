@@ -1,7 +1,7 @@
 //! Beginning uploads that clients send themselves: announced, and signed.
 
 use aws_types::SdkConfig;
-use buckets::{IngestBucket, UploadSigner};
+use buckets::UploadSigner;
 use domain::{Caller, IdempotencyKey, Media, Slot, Timestamp};
 use futures::stream::{self, StreamExt as _};
 use table::Table;
@@ -52,11 +52,6 @@ impl Uploads {
     /// The table.
     pub fn table(&self) -> &Table {
         self.announcer.table()
-    }
-
-    /// The ingest bucket.
-    pub fn ingest(&self) -> &IngestBucket {
-        self.announcer.ingest()
     }
 
     /// Opens a connection to the table, and has credentials ready.

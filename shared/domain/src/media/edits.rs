@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::{Media, State, Status, Visibility};
 use crate::{
-    Description, Miniature, Patch, Tag, ThumbnailKey, ThumbnailUrl, Timestamp, Title, Work, WorkKind,
+    Description, Miniature, MiniatureState, Patch, Tag, ThumbnailKey, ThumbnailUrl, Timestamp, Title, Work,
+    WorkKind,
 };
 
-/// How long a function that processes a media may still be at it when the media is deleted: what it publishes meanwhile is
+/// How long a function that processes a media or its miniature may still be at it when the media is deleted: what it publishes meanwhile is
 /// to be found by the deletion.
 const PROCESSING_ENDS: Duration = Duration::from_mins(20);
 
@@ -69,8 +70,9 @@ impl Media {
     /// It is being deleted: nobody sees it any more, and the sweep removes what belongs to it.
     #[must_use]
     pub fn begin_deletion(&self, now: Timestamp) -> Self {
-        let due =
-            if matches!(self.state, State::Processing { .. }) { now.plus(PROCESSING_ENDS) } else { now };
+        let is_processing = matches!(self.state, State::Processing { .. })
+            || matches!(&self.miniature, Some(Miniature { state: MiniatureState::Processing { .. }, .. }));
+        let due = if is_processing { now.plus(PROCESSING_ENDS) } else { now };
         let miniature = self.miniature.clone().map(|miniature| Miniature { work: None, ..miniature });
         Self {
             claims_digest: false,
@@ -85,7 +87,7 @@ impl Media {
 mod tests {
     use super::super::tests::{media, now, object};
     use super::*;
-    use crate::{MiniatureState, PublishedObject, UploadId};
+    use crate::{PublishedObject, UploadId};
     use uuid::Uuid;
 
     fn ready() -> Media {
@@ -128,6 +130,9 @@ mod tests {
         assert_eq!(due(&ready()), now());
         let processing = State::Processing { source: object("1"), copy_upload_id: None };
         assert_eq!(due(&media(processing)), now().plus(PROCESSING_ENDS));
+        let mut with_miniature = ready();
+        with_miniature.miniature.as_mut().unwrap().state = MiniatureState::Processing { source: object("2") };
+        assert_eq!(due(&with_miniature), now().plus(PROCESSING_ENDS));
         let deleting = ready().begin_deletion(now());
         assert_eq!((deleting.status(), deleting.claims_digest), (Status::Deleting, false));
         // It counts until its files are gone.
