@@ -4,7 +4,7 @@
 //! only once none is found. So a step that dies anywhere is made up for by the next one.
 
 use domain::{DeletedUser, Media, MediaFate, MediaId, Timestamp, UserId};
-use futures::stream::{self, StreamExt as _};
+use futures::{StreamExt as _, future, stream};
 use table::{Account, ChangeError, DueWork};
 
 use crate::State;
@@ -120,7 +120,7 @@ async fn apply_to_all(state: &State, fate: MediaFate, media: Vec<(MediaId, Media
         tracing::error!(%media_id, error = %failure, "the media of a deleted user stays as it is");
         Some(failure)
     });
-    let failures = changes.buffer_unordered(CONCURRENT_MEDIA).filter_map(async |failure| failure);
+    let failures = changes.buffer_unordered(CONCURRENT_MEDIA).filter_map(future::ready);
     let failures: Vec<SettleError> = failures.collect().await;
     failures.into_iter().next()
 }
