@@ -1,8 +1,9 @@
 //! Does what is still owed: every few minutes it reads the work that is due and settles each item on its own.
 //!
 //! Uploads that nobody finished are expired, or finished if their object is there and S3's event of it got lost;
-//! processing that got stuck is begun anew; what uploads left behind, and what belongs to deleted media, is removed. Each step is a conditional write of what
-//! was read, so two sweeps at once do nothing twice, and one that dies anywhere leaves the item due for the next.
+//! processing that got stuck is begun anew; what uploads left behind, and what belongs to deleted media and users, is
+//! removed. Each step is a conditional write of what was read, so two sweeps at once do nothing twice, and one that dies
+//! anywhere leaves the item due for the next.
 //!
 //! An item that fails holds up no other: it is logged, counted, and looked at again later. If the table cannot be read,
 //! the invocation fails, and Lambda tries again by itself. Event: whatever the schedule sends. Answer: a [`Report`].
@@ -13,6 +14,7 @@ mod miniature;
 mod processing;
 mod settle;
 mod upload;
+mod user_deletion;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -133,20 +135,17 @@ async fn settle_all(state: &State, due: Vec<DueWork>, deadline: Instant, report:
 }
 
 async fn settle_one(state: &State, due: DueWork) -> Result<Outcome, SettleError> {
-    let DueWork { work, media_id, .. } = due;
-    let kind = work.kind.as_str();
+    let (kind, subject) = (due.work.kind.as_str(), due.subject);
     let result = match tokio::time::timeout(ITEM_TIMEOUT, settle(state, &due)).await {
         Ok(result) => result,
         Err(_) => Err(SettleError::TooSlow),
     };
     match &result {
-        Ok(outcome) => tracing::info!(kind, %media_id, ?outcome, "settled"),
+        Ok(outcome) => tracing::info!(kind, ?subject, ?outcome, "settled"),
         Err(error) => {
-            tracing::error!(kind, %media_id, %error, "what is owed could not be settled");
-            if !matches!(error, SettleError::Unknown)
-                && let Err(error) = postpone(state, &due).await
-            {
-                tracing::error!(kind, %media_id, %error, "it could not be put off either, and is still due");
+            tracing::error!(kind, ?subject, %error, "what is owed could not be settled");
+            if let Err(error) = postpone(state, &due).await {
+                tracing::error!(kind, ?subject, %error, "it could not be put off either, and is still due");
             }
         }
     }

@@ -1,16 +1,16 @@
-//! One item of work: what it asks for as its media is now, and how that ends.
+//! One item of work: what it asks for as its media, or its user, is now, and how that ends.
 //!
-//! Nothing is decided from the item itself. It says where to look; the media says what is still owed.
+//! Nothing is decided from the item itself. It says where to look; what is there says what is still owed.
 
 use std::time::Duration;
 
 use api::{ObjectCreated, QueueError};
 use buckets::BucketError;
-use domain::{Media, ObjectHead, ObjectVersion, SourceKey, Timestamp, Upload, UploadId, WorkKind};
+use domain::{Media, MediaId, ObjectHead, ObjectVersion, SourceKey, Timestamp, Upload, UploadId, WorkKind};
 use serde::Serialize;
-use table::{ChangeError, DueWork, MediaChange, Record, TableError};
+use table::{ChangeError, DueWork, MediaChange, Record, Subject, TableError};
 
-use crate::{State, deletion, leftovers, miniature, processing, upload};
+use crate::{State, deletion, leftovers, miniature, processing, upload, user_deletion};
 
 /// How often an item is decided again because its media changed under it: that of a miniature is due with that of its
 /// media.
@@ -37,13 +37,14 @@ pub(crate) enum Outcome {
     GivenUp,
     /// What an upload left is removed.
     Removed,
-    /// A media is deleted.
+    /// A media or a user is deleted.
     Deleted,
     /// There is more to do, or to wait for.
     Later,
-    /// The media is gone.
+    /// The media, or the user, is gone.
     Forgotten,
-    /// Somebody else changed the media: what it owes now, if anything, is another item, or looked at next time.
+    /// Somebody else changed the media or the user: what is owed now, if anything, is another item, or looked at next
+    /// time.
     Overtaken,
 }
 
@@ -56,24 +57,27 @@ pub(crate) enum SettleError {
     Bucket(#[from] BucketError),
     #[error(transparent)]
     Queue(#[from] QueueError),
-    #[error("nobody here can do it")]
-    Unknown,
     #[error("the media is {0:?}, which does not owe this")]
     Unexpected(domain::Status),
     #[error("the upload has no record")]
     UploadMissing,
+    #[error("who was to get the media is not there")]
+    ReceiverMissing,
     #[error("it took too long")]
     TooSlow,
 }
 
-/// Does what an item asks for, if its media still owes it.
+/// Does what an item asks for, if it is still owed.
 pub(crate) async fn settle(state: &State, due: &DueWork) -> Result<Outcome, SettleError> {
-    // Nobody makes these yet, and their media may be gone already: they are never forgotten.
-    if due.work.kind == WorkKind::UserDeletion {
-        return Err(SettleError::Unknown);
+    match due.subject {
+        Subject::Media { media_id, .. } => settle_media(state, due, media_id).await,
+        Subject::User { user_id } => user_deletion::settle(state, due, user_id).await,
     }
+}
+
+async fn settle_media(state: &State, due: &DueWork, media_id: MediaId) -> Result<Outcome, SettleError> {
     for _ in 0..ATTEMPTS {
-        let Record::Media(media) = state.table.media(due.media_id, state.clock.now()).await? else {
+        let Record::Media(media) = state.table.media(media_id, state.clock.now()).await? else {
             state.table.forget_work(due).await?;
             return Ok(Outcome::Forgotten);
         };
@@ -86,7 +90,7 @@ pub(crate) async fn settle(state: &State, due: &DueWork) -> Result<Outcome, Sett
             WorkKind::Processing => processing::settle(state, &media, due.work).await?,
             WorkKind::Leftovers => leftovers::settle(state, &media).await?,
             WorkKind::MediaDeletion => deletion::settle(state, &media).await?,
-            WorkKind::UserDeletion => return Err(SettleError::Unknown),
+            WorkKind::UserDeletion => return Err(SettleError::Unexpected(media.status())),
         };
         if outcome != Outcome::Overtaken {
             return Ok(outcome);
@@ -98,9 +102,13 @@ pub(crate) async fn settle(state: &State, due: &DueWork) -> Result<Outcome, Sett
 /// Puts an item off that failed, so that what fails each time is not what each sweep begins with.
 pub(crate) async fn postpone(state: &State, due: &DueWork) -> Result<(), SettleError> {
     let now = state.clock.now();
-    let Record::Media(media) = state.table.media(due.media_id, now).await? else { return Ok(()) };
+    let later = now.plus(FAILED_DUE);
+    let media_id = match due.subject {
+        Subject::Media { media_id, .. } => media_id,
+        Subject::User { user_id } => return user_deletion::postpone(state, due, user_id, later).await,
+    };
+    let Record::Media(media) = state.table.media(media_id, now).await? else { return Ok(()) };
     if due.is_owed_by(&media) {
-        let later = now.plus(FAILED_DUE);
         let put_off = match due.work.kind {
             WorkKind::Miniature => media.look_again_at_miniature(later, now),
             _ => media.look_again(later, now),

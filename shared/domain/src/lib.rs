@@ -6,6 +6,7 @@
 
 mod checksum;
 mod content_type;
+mod deleted_user;
 mod id;
 mod idempotency;
 mod job;
@@ -28,6 +29,7 @@ mod work;
 
 pub use checksum::{ChecksumAlgorithm, Crc64NvmeChecksum, Sha256Checksum};
 pub use content_type::{AllowedContentTypes, ContentType, MediaKind};
+pub use deleted_user::{DeletedUser, MediaFate};
 pub use id::{MediaId, SessionId, UploadId, UserId};
 pub use idempotency::{IdempotencyKey, IdempotentRequest};
 pub use job::{Job, JobStatus, JobType, JobsBefore, newest_jobs};

@@ -236,4 +236,4 @@ pub struct Media {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

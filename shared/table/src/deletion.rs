@@ -1,4 +1,4 @@
-//! Removing what is stored of a media, at the end of its deletion.
+//! Removing what is stored of a media or a user, at the end of their deletion.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::Table;
 use crate::error::{ChangeError, TableError};
 use crate::item::to_item;
-use crate::keys::{Key, MEDIA_RECORD};
+use crate::keys::{Key, MEDIA_RECORD, USER_RECORD};
 use crate::media::digest_key;
 use crate::transaction::Condition;
 use crate::work::delete_work;
@@ -35,14 +35,28 @@ impl Table {
     /// Removes what belongs to a media but its record: metadata and jobs, at most 200 items. Answers whether nothing of it
     /// is left.
     pub async fn remove_belongings(&self, id: MediaId) -> Result<bool, TableError> {
-        let partition = Key::media(id).partition;
+        self.remove_items(Key::media(id).partition, "SK < :record", MEDIA_RECORD).await
+    }
+
+    /// Removes what belongs to a user but their record: sessions and usage. Otherwise the same.
+    pub async fn remove_user_belongings(&self, id: UserId) -> Result<bool, TableError> {
+        self.remove_items(Key::user(id).partition, "SK > :record", USER_RECORD).await
+    }
+
+    /// Removes items of a partition on one side of the record, at most 200. Answers whether none is left.
+    async fn remove_items(
+        &self,
+        partition: String,
+        is_meant: &str,
+        record: &str,
+    ) -> Result<bool, TableError> {
         let answer = self
             .client
             .query()
             .table_name(&self.name)
-            .key_condition_expression("PK = :partition AND SK < :record")
+            .key_condition_expression(format!("PK = :partition AND {is_meant}"))
             .expression_attribute_values(":partition", AttributeValue::S(partition))
-            .expression_attribute_values(":record", AttributeValue::S(MEDIA_RECORD.to_owned()))
+            .expression_attribute_values(":record", AttributeValue::S(record.to_owned()))
             .projection_expression("PK, SK")
             .consistent_read(true)
             .limit(ITEMS_OF_CALL)

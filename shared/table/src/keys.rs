@@ -23,6 +23,9 @@ const LISTING_SHARDS: u8 = 4;
 /// from the id.
 const WORK_SHARDS: u8 = 4;
 
+/// The sort key of a user's record, before those of all else that is theirs.
+pub(crate) const USER_RECORD: &str = "PROFILE";
+
 /// Sort keys of a media's own items. They are chosen so that one range holds metadata and record, and not the jobs.
 pub(crate) const MEDIA_METADATA: &str = "METADATA";
 pub(crate) const MEDIA_RECORD: &str = "RECORD";
@@ -40,7 +43,7 @@ impl Key {
     }
 
     pub(crate) fn user(id: UserId) -> Self {
-        Self::new(format!("USER#{id}"), "PROFILE")
+        Self::new(format!("USER#{id}"), USER_RECORD)
     }
 
     pub(crate) fn usage(id: UserId) -> Self {
@@ -76,7 +79,8 @@ impl Key {
         Self::new(format!("UPLOAD#{id}"), "UPLOAD")
     }
 
-    /// Work is sorted by when it is due. `id` is a miniature's upload, and for all other work the media.
+    /// Work is sorted by when it is due. `id` is a miniature's upload, a deleted user, and for all other work
+    /// the media.
     pub(crate) fn work(work: Work, id: Uuid) -> Self {
         let shard = shard(id, WORK_SHARDS);
         Self::new(work_partition(shard), format!("{}#{}#{id}", work.due, work.kind.as_str()))
@@ -284,6 +288,14 @@ mod tests {
         assert!(key.sort < work_due_after(due));
         assert!(key.sort > work_due_after(Timestamp::from_unix_seconds(due.unix_seconds() - 1)));
         assert!(work_partitions().any(|partition| partition == key.partition));
+    }
+
+    #[test]
+    fn all_else_of_a_user_sorts_after_the_record() {
+        let (user_id, session_id) = (UserId::new(uuid()), SessionId::new(uuid()));
+        for key in [Key::usage(user_id), Key::session(user_id, session_id)] {
+            assert!(key.sort.as_str() > USER_RECORD && key.partition == Key::user(user_id).partition);
+        }
     }
 
     #[test]

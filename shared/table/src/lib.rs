@@ -21,24 +21,27 @@
 //!
 //! | verb | actions, on the table's ARN |
 //! |---|---|
-//! | `user`, `user_id_by_email`, `session`, `media`, `job`, `upload`, `open_for_users`, `open_for_media`, `check` | `dynamodb:GetItem` |
+//! | `user`, `account`, `user_id_by_email`, `session`, `media`, `job`, `upload`, `open_for_users`, `open_for_media`, `check` | `dynamodb:GetItem` |
 //! | `media_with_metadata`, `open_for_metadata`, `jobs`, `due_work` | `dynamodb:Query` |
 //! | `users` | `dynamodb:Query` on the index |
 //! | `put_session` | `dynamodb:PutItem` |
 //! | `create_user`, `change_user` | `dynamodb:PutItem`, and where an admin is made or unmade `dynamodb:UpdateItem` |
 //! | `change_user_as` | the same and `dynamodb:ConditionCheckItem` |
+//! | `delete_user` | the same and `dynamodb:DeleteItem` |
 //! | `rotate_refresh_token` | `dynamodb:UpdateItem` |
 //! | `end_session` | `dynamodb:DeleteItem` |
 //! | `upload_and_user`, `open_for_uploads` | `dynamodb:BatchGetItem` |
 //! | `stretches` | `dynamodb:Query` on the place's index, or on the table and `dynamodb:BatchGetItem` for a tag |
-//! | `open_for_lists` | `dynamodb:Query` on the index of owners |
+//! | `owned_media`, `open_for_lists` | `dynamodb:Query` on the index of owners |
 //! | `search` | `dynamodb:Query`, `dynamodb:BatchGetItem` |
 //! | `open_for_searches` | `dynamodb:Query` |
 //! | `forget_work` | `dynamodb:DeleteItem` |
 //! | `announce` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
-//! | `remove_belongings` | `dynamodb:Query`, `dynamodb:DeleteItem` |
+//! | `remove_belongings`, `remove_user_belongings` | `dynamodb:Query`, `dynamodb:DeleteItem` |
+//! | `change_deleted_user` | `dynamodb:PutItem`, `dynamodb:DeleteItem` |
 //! | `change_media`, `bury` | `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem` |
 
+mod deleted_users;
 mod deletion;
 mod error;
 mod item;
@@ -58,11 +61,12 @@ use aws_types::SdkConfig;
 use domain::{MediaId, Place, Timestamp, UploadId, UserId};
 use uuid::Uuid;
 
+pub use deleted_users::Account;
 pub use error::{ChangeError, ChangeUserError, CreateUserError, TableError};
 pub use media::{MediaChange, Record};
 pub use search::Found;
 pub use uploads::{Announced, Announcement, Outcomes};
-pub use work::{DuePage, DueWork, WorkPlace, work_begins};
+pub use work::{DuePage, DueWork, Subject, WorkPlace, work_begins};
 
 /// The table.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Media, MediaId, Place, Stretch};
+use domain::{Media, MediaId, Place, Stretch, UserId};
 use serde::de::DeserializeOwned;
 
 use crate::Table;
@@ -47,14 +47,25 @@ impl Table {
         before: Option<MediaId>,
         bound: usize,
     ) -> Result<Vec<Stretch<MediaId, Media>>, TableError> {
-        let (index, partitions) = match place {
-            Place::Listed => (Index::Listing, listed_partitions()),
-            Place::Unlisted => (Index::Listing, unlisted_partitions()),
-            Place::OwnedBy(owner_id) => (Index::Owner, vec![owner_partition(*owner_id)]),
+        let partitions = match place {
+            Place::Listed => listed_partitions(),
+            Place::Unlisted => unlisted_partitions(),
+            Place::OwnedBy(owner_id) => return Ok(vec![self.owned_media(*owner_id, before, bound).await?]),
             Place::Tagged(tag) => return Ok(vec![self.tagged(tag_partition(tag), before, bound).await?]),
         };
-        let reads = partitions.into_iter().map(|partition| self.indexed(index, partition, before, bound));
+        let reads =
+            partitions.into_iter().map(|partition| self.indexed(Index::Listing, partition, before, bound));
         futures::future::try_join_all(reads).await
+    }
+
+    /// The newest media of an owner, in any state, that are older than `before`, at most `bound`, which is 100 at most.
+    pub async fn owned_media(
+        &self,
+        owner_id: UserId,
+        before: Option<MediaId>,
+        bound: usize,
+    ) -> Result<Stretch<MediaId, Media>, TableError> {
+        self.indexed(Index::Owner, owner_partition(owner_id), before, bound).await
     }
 
     async fn indexed(

@@ -151,9 +151,8 @@ impl Table {
             transaction =
                 transaction.put(to_item(&Key::metadata(media.id), Vec::new(), &stored)?, &Condition::Always);
         }
-        let usage = i128::from(media.reserved_bytes) - i128::from(previous.reserved_bytes);
-        if usage != 0 {
-            transaction = transaction.add(&Key::usage(media.owner_id), "size_bytes", usage);
+        for (owner_id, difference) in usage_differences(previous, media) {
+            transaction = transaction.add(&Key::usage(owner_id), "size_bytes", difference);
         }
         if let Some(digest) = digest_key(previous).filter(|_| !media.claims_digest) {
             transaction = transaction.delete(&digest);
@@ -181,6 +180,18 @@ fn read_record(item: Item, now: Timestamp) -> Result<Record, TableError> {
         StoredRecord::Tombstone { expires_at, .. } if expires_at <= now.unix_seconds() => Record::Absent,
         StoredRecord::Tombstone { owner_id, .. } => Record::Tombstone { owner_id },
     })
+}
+
+/// By how much the usage of owners differs after a step. Another owner takes all of it over.
+fn usage_differences(previous: &Media, media: &Media) -> Vec<(UserId, i128)> {
+    let (before, after) = (i128::from(previous.reserved_bytes), i128::from(media.reserved_bytes));
+    let mut differences = if previous.owner_id == media.owner_id {
+        vec![(media.owner_id, after - before)]
+    } else {
+        vec![(previous.owner_id, -before), (media.owner_id, after)]
+    };
+    differences.retain(|(_, difference)| *difference != 0);
+    differences
 }
 
 /// The digest that a media holds, if it holds one.

@@ -10,6 +10,7 @@ use domain::{IdempotentRequest, Media, MediaId, SizeBytes, Timestamp, Upload, Up
 use serde::{Deserialize, Serialize};
 
 use crate::Table;
+use crate::deleted_users::read_user;
 use crate::error::TableError;
 use crate::item::{Item, from_item, to_item};
 use crate::keys::{Key, PARTITION, media_index};
@@ -192,7 +193,7 @@ impl Table {
             if is_at(&item, &upload_key) {
                 upload = Some(from_item(item)?);
             } else if is_at(&item, &user_key) {
-                user = Some(from_item(item)?);
+                user = read_user(item)?;
             }
         }
         Ok((upload.filter(|upload| is_kept(upload, now)), user))

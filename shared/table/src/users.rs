@@ -5,6 +5,7 @@ use domain::{Email, User, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::Table;
+use crate::deleted_users::read_user;
 use crate::error::{ChangeUserError, CreateUserError, TableError};
 use crate::item::{from_item, to_item};
 use crate::keys::{Key, USERS_INDEX, USERS_LISTED, user_index};
@@ -17,9 +18,10 @@ struct TakenEmail {
 }
 
 impl Table {
-    /// The user with this id.
+    /// The user with this id, unless they are deleted.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, TableError> {
-        self.get_value(&Key::user(id)).await
+        let item = self.get(&Key::user(id)).await?;
+        Ok(item.map(read_user).transpose()?.flatten())
     }
 
     /// Whose e-mail this is.
@@ -101,7 +103,11 @@ impl Table {
 
 /// Keeps count of the admins who are not shut out, in the transaction that makes `user` of `previous`. One more is added
 /// whatever there are; one less is allowed only if another is left.
-fn count_admins(transaction: Transaction, previous: Option<&User>, user: Option<&User>) -> Transaction {
+pub(crate) fn count_admins(
+    transaction: Transaction,
+    previous: Option<&User>,
+    user: Option<&User>,
+) -> Transaction {
     let is_counted = |user: Option<&User>| user.is_some_and(User::is_active_admin);
     match (is_counted(previous), is_counted(user)) {
         (false, true) => transaction.add(&Key::admins(), "count", 1),

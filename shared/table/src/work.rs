@@ -1,7 +1,7 @@
 //! Work still owed, as items that the sweep reads when they are due.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Media, MediaId, Timestamp, UploadId, Work, WorkKind};
+use domain::{DeletedUser, Media, MediaId, Timestamp, UploadId, UserId, Work, WorkKind};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -17,20 +17,43 @@ pub struct DueWork {
     /// What is owed, and since when.
     #[serde(flatten)]
     pub work: Work,
-    /// For which media.
-    pub media_id: MediaId,
-    /// For which of its uploads.
-    pub upload_id: UploadId,
+    /// For whom.
+    #[serde(flatten)]
+    pub subject: Subject,
+}
+
+/// For whom work is owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Subject {
+    /// A media.
+    Media {
+        /// Which one.
+        media_id: MediaId,
+        /// For which of its uploads.
+        upload_id: UploadId,
+    },
+    /// A user who is deleted.
+    User {
+        /// Which one.
+        user_id: UserId,
+    },
 }
 
 impl DueWork {
     /// What a media is owed.
     fn of(media: &Media) -> [Option<Self>; 2] {
-        let (media_id, upload_id) = (media.id, media.upload_id);
-        let miniature = media.miniature.as_ref().and_then(|miniature| {
-            miniature.work.map(|work| Self { work, media_id, upload_id: miniature.upload_id })
-        });
-        [media.work.map(|work| Self { work, media_id, upload_id }), miniature]
+        let owed = |work: Option<Work>, upload_id: UploadId| {
+            work.map(|work| Self { work, subject: Subject::Media { media_id: media.id, upload_id } })
+        };
+        let miniature = media.miniature.as_ref();
+        let miniature = miniature.and_then(|miniature| owed(miniature.work, miniature.upload_id));
+        [owed(media.work, media.upload_id), miniature]
+    }
+
+    /// What a user who is deleted is owed.
+    pub(crate) fn of_deleted(user: &DeletedUser) -> Option<Self> {
+        user.work.map(|work| Self { work, subject: Subject::User { user_id: user.id } })
     }
 
     /// Whether a media still owes exactly this. What it owed before, the transaction that replaced it has deleted.
@@ -39,9 +62,10 @@ impl DueWork {
     }
 
     fn key(&self) -> Key {
-        let id: Uuid = match self.work.kind {
-            WorkKind::Miniature => self.upload_id.uuid(),
-            _ => self.media_id.uuid(),
+        let id: Uuid = match (self.subject, self.work.kind) {
+            (Subject::Media { upload_id, .. }, WorkKind::Miniature) => upload_id.uuid(),
+            (Subject::Media { media_id, .. }, _) => media_id.uuid(),
+            (Subject::User { user_id }, _) => user_id.uuid(),
         };
         Key::work(self.work, id)
     }
@@ -62,15 +86,25 @@ pub(crate) fn replace_work(
     media: &Media,
 ) -> Result<Transaction, TableError> {
     for (before, after) in DueWork::of(previous).into_iter().zip(DueWork::of(media)) {
-        if before == after {
-            continue;
-        }
-        if let Some(before) = before {
-            transaction = transaction.delete(&before.key());
-        }
-        if let Some(after) = after {
-            transaction = transaction.put(to_item(&after.key(), Vec::new(), &after)?, &Condition::Always);
-        }
+        transaction = replace(transaction, before, after)?;
+    }
+    Ok(transaction)
+}
+
+/// The same for one item of work.
+pub(crate) fn replace(
+    mut transaction: Transaction,
+    before: Option<DueWork>,
+    after: Option<DueWork>,
+) -> Result<Transaction, TableError> {
+    if before == after {
+        return Ok(transaction);
+    }
+    if let Some(before) = before {
+        transaction = transaction.delete(&before.key());
+    }
+    if let Some(after) = after {
+        transaction = transaction.put(to_item(&after.key(), Vec::new(), &after)?, &Condition::Always);
     }
     Ok(transaction)
 }
@@ -147,7 +181,7 @@ impl Table {
         Ok(page)
     }
 
-    /// Forgets work whose media is gone.
+    /// Forgets work whose media or user is gone.
     pub async fn forget_work(&self, due: &DueWork) -> Result<(), TableError> {
         self.delete_item(due.key().attributes()).await
     }

@@ -51,6 +51,7 @@ fn expected() -> Vec<(&'static str, &'static str, Answered)> {
         ("create-user", "no-token", Http(401, Some("token_missing"))),
         ("get-user", "no-token", Http(401, Some("token_missing"))),
         ("update-user", "no-token", Http(401, Some("token_missing"))),
+        ("delete-user", "no-token", Http(401, Some("token_missing"))),
         ("set-password", "no-token", Http(401, Some("token_missing"))),
         ("create-media", "no-token", Http(401, Some("token_missing"))),
         ("create-media", "invalid-token", Http(401, Some("token_invalid"))),

@@ -38,6 +38,7 @@ mod streaming;
 mod sweep;
 mod tokens;
 mod uploads;
+mod user_deletion;
 mod users;
 
 use std::future::Future;
@@ -100,6 +101,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         accounts::tests(),
         sessions::tests(),
         users::tests(),
+        user_deletion::tests(),
         tokens::tests(),
         uploads::tests(),
         bulk::tests(),

@@ -182,7 +182,7 @@ async fn edit_and_delete(platform: &Platform, token: &str) {
     ask(Method::DELETE, &format!("/media/{awaited}"), &Value::Null).await;
 }
 
-/// An admin makes an account, changes it and resets its password; its user changes that, refreshes and logs out.
+/// An admin makes an account, changes it and resets its password, and deletes another one; the first one's user changes that, refreshes and logs out.
 async fn manage_accounts(platform: &Platform) {
     let json_of = async |request: reqwest::RequestBuilder| -> Value {
         request.send().await.unwrap().json().await.unwrap_or_default()
@@ -205,6 +205,11 @@ async fn manage_accounts(platform: &Platform) {
     let _ = with(&admin, Method::PATCH, &path).json(&json!({"role": "viewer"})).send().await;
     let temporary = json!({"password": PASSWORD});
     let _ = with(&admin, Method::POST, &format!("{path}/password")).json(&temporary).send().await;
+
+    let account = json!({"email": "edsger@example.com", "password": PASSWORD, "role": "admin"});
+    let account = json_of(with(&admin, Method::POST, "/users").json(&account)).await;
+    let path = format!("/users/{}?media=keep", account["id"].as_str().unwrap_or_default());
+    let _ = with(&admin, Method::DELETE, &path).send().await;
 
     let grace = log_in("grace@example.com").await;
     let _ = with(&grace, Method::GET, "/users/me").send().await;

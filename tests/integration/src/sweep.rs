@@ -547,24 +547,28 @@ async fn what_cannot_be_done_holds_up_nothing(_shared: &Platform) {
     for number in 0..UNREADABLE * 4 {
         write(&platform, old_work(number % 4, "of_another_version", &uuid::Uuid::now_v7().to_string())).await;
     }
-    // What no function does yet stays; what belongs to nothing goes.
-    let kept = uuid::Uuid::now_v7();
-    write(&platform, old_work(usize::from(kept.as_bytes()[15] % 4), "user_deletion", &kept.to_string()))
-        .await;
+    // What belongs to nothing goes.
     let gone = uuid::Uuid::now_v7();
-    write(&platform, old_work(usize::from(gone.as_bytes()[15] % 4), "upload", &gone.to_string())).await;
+    for kind in ["upload", "user_deletion"] {
+        let mut work = old_work(usize::from(gone.as_bytes()[15] % 4), kind, &gone.to_string());
+        if kind == "user_deletion" {
+            work.insert("user_id".to_owned(), work["media_id"].clone());
+            work.retain(|name, _| !matches!(name.as_str(), "media_id" | "upload_id"));
+        }
+        write(&platform, work).await;
+    }
     for _ in 0..UPLOADS / 10 {
         let file = File::video();
         futures::future::join_all((0..10).map(|_| platform.announce(&user, &file))).await;
     }
     let report = sweep_at(&platform, 25 * HOURS).await;
     let expected = json!({
-        "settled": {"expired": UPLOADS, "forgotten": 1}, "failed": UNREADABLE * 4 + 1, "is_unfinished": false,
+        "settled": {"expired": UPLOADS, "forgotten": 2}, "failed": UNREADABLE * 4, "is_unfinished": false,
     });
     assert_eq!(report, expected);
     assert_eq!(usage(&platform, &user).await, 0);
-    assert_eq!(kinds_of_work(&platform, &kept.to_string()).await, ["user_deletion"]);
     assert_eq!(kinds_of_work(&platform, &gone.to_string()).await, Vec::<String>::new());
+    assert!(crate::user_deletion::work_of_user(&platform, &gone.to_string()).await.is_empty());
     platform.shut_down().await;
 }
 

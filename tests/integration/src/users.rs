@@ -50,6 +50,7 @@ async fn only_admins_manage_accounts(platform: &Platform) {
         (Method::POST, "/users"),
         (Method::GET, &path),
         (Method::PATCH, &path),
+        (Method::DELETE, &path),
         (Method::POST, &password),
     ] {
         // Refused before the body is looked at.
@@ -206,7 +207,7 @@ async fn changes_of_any_version_are_all_made(platform: &Platform) {
 }
 
 /// How many admins there are that are not shut out, by the count.
-async fn admins(platform: &Platform) -> i64 {
+pub(crate) async fn admins(platform: &Platform) -> i64 {
     let item = platform.item("ADMINS", "COUNT").await.unwrap();
     item["count"].as_n().unwrap().parse().unwrap()
 }

@@ -1,15 +1,15 @@
-//! What people change of a media: its texts, who may see it, and whether it stays.
+//! What people change of a media: its texts, who may see it, whose it is, and whether it stays.
 
 use std::time::Duration;
 
 use super::{Media, State, Status, Visibility};
 use crate::{
-    Description, Miniature, MiniatureState, Patch, Tag, ThumbnailKey, ThumbnailUrl, Timestamp, Title, Work,
-    WorkKind,
+    Description, Miniature, MiniatureState, Patch, Tag, ThumbnailKey, ThumbnailUrl, Timestamp, Title, UserId,
+    Work, WorkKind,
 };
 
-/// How long a function that processes a media or its miniature may still be at it when the media is deleted: what it publishes meanwhile is
-/// to be found by the deletion.
+/// How long a function that processes a media or its miniature may still be at it when the media is deleted: what it
+/// publishes meanwhile is to be found by the deletion.
 const PROCESSING_ENDS: Duration = Duration::from_mins(20);
 
 /// What is to be changed of a media; what is not named stays.
@@ -65,6 +65,12 @@ impl Media {
             work: self.work.or(Some(Work { kind: WorkKind::Leftovers, due: now })),
             ..self.clone()
         }
+    }
+
+    /// It as another user's, who may have one with the same digest already: theirs stays the one that counts.
+    #[must_use]
+    pub fn hand_over(&self, owner_id: UserId, now: Timestamp) -> Self {
+        Self { owner_id, claims_digest: false, ..self.changed(self.state.clone(), now) }
     }
 
     /// It is being deleted: nobody sees it any more, and the sweep removes what belongs to it.

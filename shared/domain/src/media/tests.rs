@@ -12,7 +12,7 @@ pub(super) fn now() -> Timestamp {
     Timestamp::from_unix_seconds(NOW)
 }
 
-pub(super) fn object(version_id: &str) -> ObjectVersion {
+pub(crate) fn object(version_id: &str) -> ObjectVersion {
     ObjectVersion { version_id: version_id.to_owned(), etag: "e".to_owned() }
 }
 
@@ -24,7 +24,7 @@ fn owed(kind: WorkKind, after: Duration) -> Work {
     Work { kind, due: now().plus(after) }
 }
 
-pub(super) fn media(state: State) -> Media {
+pub(crate) fn media(state: State) -> Media {
     Media {
         id: MediaId::new(Uuid::from_u128(1)),
         owner_id: UserId::new(Uuid::from_u128(2)),

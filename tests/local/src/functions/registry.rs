@@ -115,6 +115,7 @@ function_crates!(
     create_stream_url,
     create_user,
     delete_media,
+    delete_user,
     extract_metadata,
     get_jwks,
     get_media,

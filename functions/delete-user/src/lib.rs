@@ -1,0 +1,124 @@
+//! `DELETE /users/{user_id}?media=delete|keep`: an admin deletes an account.
+//!
+//! From now on nobody is signed in to it and its e-mail is free; the sweep deals with what it owned, in whatever time that
+//! takes. Media that are kept become the admin's who asks. Deleting again is 204 again, changes nothing, and lasts for a
+//! week after everything is settled. The last admin stays, whoever deletes whom at the same time.
+
+use std::sync::Arc;
+
+use api::{
+    Access, Answer, Clock, Environment, Function, Problem, QueryParameters, Request, StartError,
+    http_function, warm_up,
+};
+use domain::{Caller, DeletedUser, Invalid, MediaFate, UserId, may_manage_users};
+use http::StatusCode;
+use table::{Account, ChangeUserError, Table};
+
+const CANONICAL: &str = "DELETE /users/{user_id}";
+
+/// How often a user who keeps changing is read.
+const ATTEMPTS: usize = 5;
+
+struct State {
+    table: Table,
+    access: Access,
+    clock: Clock,
+}
+
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let aws = environment.aws()?;
+    let state = State {
+        table: environment.table(&aws)?,
+        access: Access::of(&environment)?,
+        clock: environment.clock(),
+    };
+    warm_up("table", state.table.open_for_users()).await;
+    Ok(http_function(state, handle))
+}
+
+/// Deletes an account, if it is in the version that `If-Match` names.
+#[utoipa::path(
+    delete,
+    path = "/users/{user_id}",
+    tag = "users",
+    params(
+        ("user_id" = String, Path, format = Uuid),
+        (
+            "media" = String,
+            Query,
+            description = "`delete`: its media are deleted too. `keep`: they become those of the admin who asks, which \
+                           takes another admin than the one who is deleted.",
+            pattern = "^(delete|keep)$",
+        ),
+        ("If-Match" = Option<String>, Header),
+    ),
+    responses(
+        (status = 204, description = "It is deleted, or was before."),
+        (
+            status = 401,
+            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
+            body = api::ProblemBody,
+        ),
+        (
+            status = 403,
+            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
+            body = api::ProblemBody,
+        ),
+        (status = 404, description = "`not_found`", body = api::ProblemBody),
+        (status = 409, description = "`last_admin`, `changed_meanwhile`", body = api::ProblemBody),
+        (status = 412, description = "`precondition_failed`", body = api::ProblemBody),
+        (status = 422, description = "`invalid`", body = api::ProblemBody),
+    )
+)]
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    let caller = state.access.current_caller(&request, &state.table).await?;
+    Problem::unless_allowed(may_manage_users(caller.role), "user")?;
+    let user_id: UserId = request.path_id("user_id", "user")?;
+    let fate = parse(&request, &caller, user_id)?;
+    delete(&state, &request, &caller, user_id, fate).await?;
+    Ok(Answer::empty(StatusCode::NO_CONTENT))
+}
+
+async fn delete(
+    state: &State,
+    request: &Request,
+    caller: &Caller,
+    user_id: UserId,
+    fate: MediaFate,
+) -> Result<(), Problem> {
+    for _ in 0..ATTEMPTS {
+        let now = state.clock.now();
+        let user = match state.table.account(user_id, now).await? {
+            Account::User(user) => *user,
+            Account::Deleted(_) => return Ok(()),
+            Account::Absent => return Err(Problem::not_found("user")),
+        };
+        if user_id == caller.user_id && !user.is_active_admin() {
+            return Err(Problem::role_insufficient());
+        }
+        request.check_if_match(user.version)?;
+        let deleted = DeletedUser::of(&user, fate, now);
+        match state.table.delete_user(caller.user_id, &user, &deleted).await {
+            Ok(()) => return Ok(()),
+            Err(ChangeUserError::Outdated) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(ChangeUserError::Outdated.into())
+}
+
+fn parse(request: &Request, caller: &Caller, user_id: UserId) -> Result<MediaFate, Problem> {
+    let mut parameters = QueryParameters::of_route(request, CANONICAL);
+    let fate = parameters.required("media", |text| match text {
+        "delete" => Ok(MediaFate::Delete),
+        "keep" if user_id == caller.user_id => Err(Invalid::new(
+            "must be delete where admins delete themselves: media are kept by becoming those of the admin who asks, so \
+             ask another one",
+        )),
+        "keep" => Ok(MediaFate::Keep { receiver_id: caller.user_id }),
+        _ => Err(Invalid::new("must be delete or keep")),
+    });
+    parameters.finish()?;
+    fate.ok_or_else(|| Problem::internal("a parameter that is missing was not refused"))
+}
