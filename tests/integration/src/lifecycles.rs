@@ -293,7 +293,7 @@ async fn check(platform: &Platform, user: &User, is_told: bool) {
     // One that nobody was told of is left to the lifecycle rule, and one that an object overtook.
     let list = platform.s3().list_multipart_uploads().bucket(platform.bucket("IngestBucket")).send().await;
     let has_ended =
-        |record: &&Item| text(record, "s3_upload_id") != "" && text(record, "state") != "completed";
+        |record: &&Item| !text(record, "s3_upload_id").is_empty() && text(record, "state") != "completed";
     let ended: BTreeSet<&str> =
         of("UPLOAD#").filter(has_ended).map(|upload| text(upload, "s3_upload_id")).collect();
     for upload in list.unwrap().uploads() {

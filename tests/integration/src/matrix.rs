@@ -43,6 +43,7 @@ GET /users                             | 401    | 403             | 403         
 POST /users                            | 401    | 403             | 403             | 201             | 403             | 403
 GET /users/{user_id}                   | 401    | 403             | 403             | 200             | 200             | 200
 PATCH /users/{user_id}                 | 401    | 403             | 403             | 200             | 403             | 403
+DELETE /users/{user_id}                | 401    | 403             | 403             | 204             | 403             | 403
 POST /users/{user_id}/password         | 401    | 403             | 403             | 204             | 403             | 403
 
 POST /media                            | 401    | 403             | 201             | 201             | 403             | 403
@@ -275,7 +276,8 @@ impl Stage {
         if path.contains("{upload_id}") {
             return path.replace("{upload_id}", &self.upload(owner).await).replace("{num}", "1");
         }
-        path.replace("{user_id}", &owner.id)
+        let path = path.replace("{user_id}", &owner.id);
+        if case.route == "DELETE /users/{user_id}" { format!("{path}?media=delete") } else { path }
     }
 
     /// An upload whose only part is there.

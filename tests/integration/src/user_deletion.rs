@@ -123,8 +123,8 @@ async fn a_deleted_user_is_shut_out_at_once(platform: &Platform) {
 
     let path = format!("/users/{}", user.id);
     expect_problem(platform.get(&admin, &path).await, StatusCode::NOT_FOUND, "not_found").await;
-    let patch = platform.request(Method::PATCH, &path).bearer_auth(&admin.token).json(&json!({})).send();
-    expect_problem(patch.await.unwrap(), StatusCode::NOT_FOUND, "not_found").await;
+    let edit = platform.request(Method::PATCH, &path).bearer_auth(&admin.token).json(&json!({})).send();
+    expect_problem(edit.await.unwrap(), StatusCode::NOT_FOUND, "not_found").await;
     let password = json!({"password": "another horse battery staple"});
     let answer = platform.post_as(&admin, &format!("{path}/password"), &password).await;
     expect_problem(answer, StatusCode::NOT_FOUND, "not_found").await;
@@ -200,12 +200,12 @@ async fn kept_media_become_the_admins(_shared: &Platform) {
     body.as_object_mut().unwrap().remove("tags");
     body["title"] = json!("Own");
     let own = expect(platform.post_as(&admin, "/media", &body).await, StatusCode::CREATED).await;
-    let used = usage(&platform, &user).await - file.bytes.len();
+    let kept_bytes = usage(&platform, &user).await - file.bytes.len();
 
     expect_deleted(&platform, &admin, &user, "keep").await;
     assert_eq!(sweep_at(&platform, 0).await, nothing_but("later", 1));
     // Right afterwards, not only at the end.
-    assert_eq!(usage(&platform, &admin).await, used + file.bytes.len());
+    assert_eq!(usage(&platform, &admin).await, kept_bytes + file.bytes.len());
     assert_eq!(usage(&platform, &user).await, file.bytes.len(), "of what is being deleted");
     assert!(platform.items(&format!("OWNER#{}", user.id), "DIGEST#").await.is_empty());
     let digests = platform.items(&format!("OWNER#{}", admin.id), "DIGEST#").await;
@@ -232,7 +232,7 @@ async fn kept_media_become_the_admins(_shared: &Platform) {
     // Of what was never sent there was nothing to keep.
     let answer = platform.get(&admin, &format!("/media/{}", id_of(&awaited))).await;
     expect_problem(answer, StatusCode::NOT_FOUND, "not_found").await;
-    assert_eq!(usage(&platform, &admin).await, used + file.bytes.len());
+    assert_eq!(usage(&platform, &admin).await, kept_bytes + file.bytes.len());
     platform.shut_down().await;
 }
 
