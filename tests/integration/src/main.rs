@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod accounts;
+mod bounds;
 mod bulk;
 mod cloud_formation;
 mod deletions;
@@ -104,6 +105,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         user_deletion::tests(),
         tokens::tests(),
         uploads::tests(),
+        bounds::tests(),
         bulk::tests(),
         deletions::tests(),
         edits::tests(),
