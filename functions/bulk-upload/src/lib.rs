@@ -12,7 +12,7 @@ use api::{
     Access, Answer, Environment, Fields, Function, Problem, ProblemBody, Request, StartError, UnknownFields,
     http_function, list,
 };
-use domain::{Invalid, MAX_BULK_FILES, may_upload};
+use domain::{Action, Invalid, MAX_BULK_FILES, decide};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -103,7 +103,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(&request, state.uploads.table()).await?;
-    Problem::unless_allowed(may_upload(caller.role), "media")?;
+    Problem::unless_allowed(decide(&caller, Action::Upload), "media")?;
     let key = request.idempotency_key()?;
     let mut fields = request.json_fields(CANONICAL)?;
     let files = fields.required("files", files);

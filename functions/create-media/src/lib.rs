@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::body::AnnouncedBody;
 use api::uploads::{FileForm, FileRequest, MediaForm, Stored, Uploads};
 use api::{Access, Answer, Environment, Function, Problem, Request, StartError, http_function};
-use domain::{Caller, IdempotencyKey, may_upload};
+use domain::{Action, Caller, IdempotencyKey, decide};
 use http::StatusCode;
 use http::header::LOCATION;
 
@@ -63,7 +63,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(&request, state.uploads.table()).await?;
-    Problem::unless_allowed(may_upload(caller.role), "media")?;
+    Problem::unless_allowed(decide(&caller, Action::Upload), "media")?;
     let key = request.idempotency_key()?;
     if request.is_form() {
         store(&state, &request, &caller, key).await

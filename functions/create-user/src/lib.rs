@@ -7,7 +7,7 @@ use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, text, warm_up,
 };
 use auth::NewPassword;
-use domain::{DisplayName, Email, Role, User, UserId, may_manage_users};
+use domain::{Action, DisplayName, Email, Role, User, UserId, decide};
 use table::Table;
 use utoipa::ToSchema;
 
@@ -75,7 +75,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(&request, &state.table).await?;
-    Problem::unless_allowed(may_manage_users(caller.role), "user")?;
+    Problem::unless_allowed(decide(&caller, Action::ManageUsers), "user")?;
     let asked = parse(&request)?;
     let password_hash = asked.password.hash().map_err(Problem::internal)?;
     let id = UserId::new(state.clock.new_id());

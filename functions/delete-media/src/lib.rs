@@ -8,7 +8,7 @@ use std::sync::Arc;
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, warm_up,
 };
-use domain::{Caller, Media, MediaId, Role, Status, UserId, may_change};
+use domain::{Action, Caller, Media, MediaId, Role, Status, UserId, decide};
 use http::StatusCode;
 use serde::Serialize;
 use table::{ChangeError, MediaChange, Record, Table};
@@ -104,7 +104,7 @@ async fn delete(
             Record::Tombstone { owner_id } => return deleted_before(caller, owner_id),
             Record::Absent => return Err(Problem::not_found("media")),
         };
-        Problem::unless_allowed(may_change(caller, &media), "media")?;
+        Problem::unless_allowed(decide(caller, Action::Change(&media)), "media")?;
         request.check_if_match(media.version)?;
         match state.table.change_media(&media, &MediaChange::of(media.begin_deletion(now))).await {
             Ok(()) => return Ok(Deleted::Now),

@@ -10,7 +10,7 @@ use api::{
     Access, Answer, Clock, Environment, Function, Problem, QueryParameters, Request, StartError,
     http_function, warm_up,
 };
-use domain::{Caller, DeletedUser, Invalid, MediaFate, UserId, may_manage_users};
+use domain::{Action, Caller, DeletedUser, Invalid, MediaFate, UserId, decide};
 use http::StatusCode;
 use table::{Account, ChangeUserError, Table};
 
@@ -73,7 +73,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(&request, &state.table).await?;
-    Problem::unless_allowed(may_manage_users(caller.role), "user")?;
+    Problem::unless_allowed(decide(&caller, Action::ManageUsers), "user")?;
     let user_id: UserId = request.path_id("user_id", "user")?;
     let fate = parse(&request, &caller, user_id)?;
     delete(&state, &request, &caller, user_id, fate).await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use api::body::UserBody;
 use api::{Access, Answer, Environment, Function, Problem, Request, StartError, http_function, warm_up};
-use domain::{UserId, may_manage_users};
+use domain::{Action, UserId, decide};
 use table::Table;
 
 struct State {
@@ -36,7 +36,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.caller(&request)?;
-    Problem::unless_allowed(may_manage_users(caller.role), "user")?;
+    Problem::unless_allowed(decide(&caller, Action::ManageUsers), "user")?;
     let user_id: UserId = request.path_id("user_id", "user")?;
     let user = state.table.user(user_id).await?.ok_or_else(|| Problem::not_found("user"))?;
     Answer::ok(&UserBody::from(&user))?.versioned(user.version, request.header("if-none-match"))

@@ -7,7 +7,7 @@ use api::{
     Access, Answer, Clock, Environment, Function, List, Page, Problem, QueryParameters, Request, StartError,
     http_function, visible_media, warm_up,
 };
-use domain::{JobsBefore, MediaId, may_view_jobs, newest_jobs};
+use domain::{Action, JobsBefore, MediaId, decide, newest_jobs};
 use table::Table;
 
 const CANONICAL: &str = "GET /media/{media_id}/jobs";
@@ -55,7 +55,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let page = Page::take(&mut parameters, format!("jobs {media_id}"));
     parameters.finish()?;
     let media = visible_media(state.table.media(media_id, state.clock.now()).await?, &caller)?;
-    Problem::unless_allowed(may_view_jobs(&caller, &media), "media")?;
+    Problem::unless_allowed(decide(&caller, Action::ViewJobs(&media)), "media")?;
 
     let before = page.after.unwrap_or(JobsBefore::NONE);
     // One more than the page has tells whether there are more.

@@ -7,7 +7,7 @@ use api::{
     Access, Answer, Environment, Function, List, Page, Problem, QueryParameters, Request, StartError,
     http_function,
 };
-use domain::{UserId, may_manage_users};
+use domain::{Action, UserId, decide};
 use table::Table;
 
 const CANONICAL: &str = "GET /users";
@@ -42,7 +42,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.caller(&request)?;
-    Problem::unless_allowed(may_manage_users(caller.role), "user")?;
+    Problem::unless_allowed(decide(&caller, Action::ManageUsers), "user")?;
     let mut parameters = QueryParameters::of_route(&request, CANONICAL);
     let page = Page::take(&mut parameters, "users");
     parameters.finish()?;

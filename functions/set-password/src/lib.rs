@@ -10,7 +10,7 @@ use api::{
     text, warm_up,
 };
 use auth::NewPassword;
-use domain::{UserId, may_manage_users};
+use domain::{Action, UserId, decide};
 use table::Table;
 use utoipa::ToSchema;
 
@@ -72,7 +72,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(&request, &state.table).await?;
-    Problem::unless_allowed(may_manage_users(caller.role), "user")?;
+    Problem::unless_allowed(decide(&caller, Action::ManageUsers), "user")?;
     let user_id: UserId = request.path_id("user_id", "user")?;
     let user = state.table.user(user_id).await?.ok_or_else(|| Problem::not_found("user"))?;
     let mut fields = request.json_fields(CANONICAL)?;

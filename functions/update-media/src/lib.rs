@@ -13,8 +13,8 @@ use api::{
 };
 use buckets::MediaBucket;
 use domain::{
-    Caller, Description, Media, MediaEdit, MediaId, Miniature, Patch, Tag, ThumbnailKey, ThumbnailUrl, Title,
-    Visibility, may_change,
+    Action, Caller, Description, Media, MediaEdit, MediaId, Miniature, Patch, Tag, ThumbnailKey,
+    ThumbnailUrl, Title, Visibility, decide,
 };
 use probe::Metadata;
 use table::{ChangeError, MediaChange, Table};
@@ -116,7 +116,7 @@ async fn change(
         let now = state.clock.now();
         let (record, metadata) = state.table.media_with_metadata(media_id, now).await?;
         let media = visible_media(record, caller)?;
-        Problem::unless_allowed(may_change(caller, &media), "media")?;
+        Problem::unless_allowed(decide(caller, Action::Change(&media)), "media")?;
         request.check_if_match(media.version)?;
         let mut edited = media.edit(edit.clone(), now);
         if edited == media {

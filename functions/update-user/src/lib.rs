@@ -10,7 +10,7 @@ use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, boolean, change_user,
     http_function, text, warm_up,
 };
-use domain::{DisplayName, Patch, Role, UserId, UserPatch, may_manage_users};
+use domain::{Action, DisplayName, Patch, Role, UserId, UserPatch, decide};
 use table::Table;
 use utoipa::ToSchema;
 
@@ -78,7 +78,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let signed_in = state.access.signed_in(&request, &state.table).await?;
     let caller = signed_in.caller()?;
-    Problem::unless_allowed(may_manage_users(caller.role), "user")?;
+    Problem::unless_allowed(decide(&caller, Action::ManageUsers), "user")?;
     let user_id: UserId = request.path_id("user_id", "user")?;
     let patch = parse(&request)?;
     let kept_session = (user_id == caller.user_id).then_some(signed_in.session_id);

@@ -14,7 +14,7 @@ use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, StreamUrlSigner,
     http_function,
 };
-use domain::{Caller, MediaId, may_upload};
+use domain::{Action, Caller, MediaId, decide};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -94,7 +94,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(&request, state.announcer.table()).await?;
-    Problem::unless_allowed(may_upload(caller.role), "media")?;
+    Problem::unless_allowed(decide(&caller, Action::Upload), "media")?;
     let key = request.idempotency_key()?;
     let fields = request.form_fields(CANONICAL, state.max_form_bytes).await?;
     let form = FileForm::take_video(fields, state.announcer.limits()).await?;

@@ -1,7 +1,7 @@
 //! Who asks: access tokens, and on routes that change something the account as it is now.
 
 use auth::{AccessClaims, TokenError, TokenVerifier};
-use domain::{Caller, Media, PublishedObject, SessionId, State, Upload, User, may_use_upload, may_view};
+use domain::{Action, Caller, Media, PublishedObject, SessionId, State, Upload, User, decide};
 use table::{Record, Table};
 
 use crate::environment::{Clock, Environment, EnvironmentError};
@@ -52,7 +52,7 @@ impl Access {
         let (upload, user) = table.upload_and_user(upload_id, claims.sub, self.clock.now()).await?;
         let caller = as_of_now(&claims, user)?.caller()?;
         let upload = upload.ok_or_else(|| Problem::not_found("upload"))?;
-        Problem::unless_allowed(may_use_upload(&caller, &upload), "upload")?;
+        Problem::unless_allowed(decide(&caller, Action::UseUpload(&upload)), "upload")?;
         Ok(upload)
     }
 
@@ -102,7 +102,7 @@ impl SignedIn {
 pub fn visible_media(record: Record, caller: &Caller) -> Result<Media, Problem> {
     match record {
         Record::Media(media) => {
-            Problem::unless_allowed(may_view(caller, &media), "media")?;
+            Problem::unless_allowed(decide(caller, Action::View(&media)), "media")?;
             Ok(*media)
         }
         Record::Tombstone { .. } | Record::Absent => Err(Problem::not_found("media")),

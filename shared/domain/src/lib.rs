@@ -46,10 +46,7 @@ pub use object::{ObjectVersion, Slot, SourceKey};
 pub use page::{Page, Stretch};
 pub use part::{ETag, MAX_PARTS, PART_SIZE_BYTES, Part, PartNumber, PartPlan, UploadedPart};
 pub use patch::Patch;
-pub use permission::{
-    Caller, Decision, may_change, may_manage_users, may_see_ready, may_upload, may_use_upload, may_view,
-    may_view_jobs,
-};
+pub use permission::{Action, Caller, Decision, decide};
 pub use search::{MAX_WORDS, Query, TitleWord, Words};
 pub use session::{IssuedToken, REFRESH_TOKEN_GRACE, SESSION_LIFE, Session};
 pub use texts::{Description, DisplayName, Filename, Tag, ThumbnailUrl, Title};

@@ -1,6 +1,6 @@
 //! Lists of media: what a caller may ask for, where that is kept, and what of it is theirs to see.
 
-use crate::{Caller, Decision, Media, MediaKind, Role, Status, Tag, UserId, may_view};
+use crate::{Action, Caller, Decision, Media, MediaKind, Role, Status, Tag, UserId, decide};
 
 /// Where media are listed, each place sorted by id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl MediaFilter {
             None => self.owner == Some(caller.user_id) || media.status() == Status::Ready,
         };
         is_in_state
-            && may_view(caller, media) == Decision::Allowed
+            && decide(caller, Action::View(media)) == Decision::Allowed
             && self.owner.is_none_or(|owner| media.owner_id == owner)
             && self.kind.is_none_or(|kind| media.kind == kind)
             && self.tag.as_ref().is_none_or(|tag| media.tags.contains(tag))

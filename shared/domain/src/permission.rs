@@ -1,4 +1,4 @@
-//! Who may do what to which media, and to accounts.
+//! Who may do what: one pure function of caller, action and resource, asked by every handler.
 
 use crate::{Media, Role, Status, Upload, UserId, Visibility};
 
@@ -9,6 +9,30 @@ pub struct Caller {
     pub user_id: UserId,
     /// What they may do, as of their token or, on routes that change something, as of now.
     pub role: Role,
+}
+
+/// What somebody asks to do, with the thing that they ask to do it to.
+#[derive(Clone, Copy, Debug)]
+pub enum Action<'a> {
+    /// Announce files.
+    Upload,
+    /// Sign, list, complete and abort an upload.
+    UseUpload(&'a Upload),
+    /// See and play a media.
+    View(&'a Media),
+    /// The same of a ready media of which no more is known.
+    ViewReady {
+        /// Whose it is.
+        owner_id: UserId,
+        /// Who may see it.
+        visibility: Visibility,
+    },
+    /// See what was done in the background for a media.
+    ViewJobs(&'a Media),
+    /// Edit and delete a media.
+    Change(&'a Media),
+    /// See, make, change and delete accounts.
+    ManageUsers,
 }
 
 /// The answer to "may they?".
@@ -22,52 +46,38 @@ pub enum Decision {
     Hidden,
 }
 
-/// Whether a user with this role may upload.
-pub fn may_upload(role: Role) -> Decision {
-    if role >= Role::Operator { Decision::Allowed } else { Decision::Forbidden }
-}
-
-/// Whether the caller may sign, list, complete and abort this upload. To anyone but its owner it does not exist.
-pub fn may_use_upload(caller: &Caller, upload: &Upload) -> Decision {
-    if caller.user_id == upload.owner_id { may_upload(caller.role) } else { Decision::Hidden }
-}
-
-/// Whether a user with this role may see, make and change accounts.
-pub fn may_manage_users(role: Role) -> Decision {
-    if role == Role::Admin { Decision::Allowed } else { Decision::Forbidden }
-}
-
-/// Whether the caller may edit and delete this media: its owner, while they may upload, and admins.
-pub fn may_change(caller: &Caller, media: &Media) -> Decision {
-    match may_view(caller, media) {
-        Decision::Allowed if is_theirs(caller, media.owner_id) => may_upload(caller.role),
-        Decision::Allowed => Decision::Forbidden,
-        hidden => hidden,
+/// Whether the caller may do it.
+///
+/// - Operators and admins upload. An upload exists for its owner only.
+/// - A media that is not `ready`, or is private, exists for its owner and for admins; one that is being deleted for nobody.
+/// - Owners who may upload, and admins, change a media. Owners and admins see its jobs.
+/// - Admins manage accounts.
+pub fn decide(caller: &Caller, action: Action<'_>) -> Decision {
+    use Decision::{Allowed, Forbidden, Hidden};
+    match action {
+        Action::Upload if caller.role >= Role::Operator => Allowed,
+        Action::UseUpload(upload) if caller.user_id == upload.owner_id => decide(caller, Action::Upload),
+        Action::UseUpload(_) => Hidden,
+        Action::View(media) => {
+            let Media { owner_id, visibility, .. } = *media;
+            match media.status() {
+                Status::Ready => decide(caller, Action::ViewReady { owner_id, visibility }),
+                Status::Deleting => Hidden,
+                _ if is_theirs(caller, owner_id) => Allowed,
+                _ => Hidden,
+            }
+        }
+        Action::ViewReady { owner_id, visibility } => {
+            if visibility == Visibility::Members || is_theirs(caller, owner_id) { Allowed } else { Hidden }
+        }
+        Action::ViewJobs(media) | Action::Change(media) if decide(caller, Action::View(media)) == Hidden => {
+            Hidden
+        }
+        Action::ViewJobs(media) if is_theirs(caller, media.owner_id) => Allowed,
+        Action::Change(media) if is_theirs(caller, media.owner_id) => decide(caller, Action::Upload),
+        Action::ManageUsers if caller.role == Role::Admin => Allowed,
+        Action::Upload | Action::ViewJobs(_) | Action::Change(_) | Action::ManageUsers => Forbidden,
     }
-}
-
-/// Whether the caller may see and play this media. A media that is not `ready`, or is private, exists only for its
-/// owner and for admins; one that is being deleted exists for nobody.
-pub fn may_view(caller: &Caller, media: &Media) -> Decision {
-    let is_visible = match media.status() {
-        Status::Ready => may_see_ready(caller, media.owner_id, media.visibility),
-        Status::Deleting => false,
-        _ => is_theirs(caller, media.owner_id),
-    };
-    if is_visible { Decision::Allowed } else { Decision::Hidden }
-}
-
-/// Whether the caller may see what was done in the background for this media.
-pub fn may_view_jobs(caller: &Caller, media: &Media) -> Decision {
-    match may_view(caller, media) {
-        Decision::Allowed if !is_theirs(caller, media.owner_id) => Decision::Forbidden,
-        decision => decision,
-    }
-}
-
-/// Whether the caller may see a ready media with this owner and this visibility.
-pub fn may_see_ready(caller: &Caller, owner_id: UserId, visibility: Visibility) -> bool {
-    visibility == Visibility::Members || is_theirs(caller, owner_id)
 }
 
 fn is_theirs(caller: &Caller, owner_id: UserId) -> bool {

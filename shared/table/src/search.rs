@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Caller, Decision, Media, MediaId, Query, Status, TitleWord, Words, may_see_ready, may_view};
+use domain::{Action, Caller, Decision, Media, MediaId, Query, Status, TitleWord, Words, decide};
 
 use crate::Table;
 use crate::error::TableError;
@@ -53,7 +53,8 @@ impl Search<'_> {
                 return true;
             }
             let place = word.place();
-            if may_see_ready(self.caller, word.owner_id, word.visibility) {
+            let ready = Action::ViewReady { owner_id: word.owner_id, visibility: word.visibility };
+            if decide(self.caller, ready) == Decision::Allowed {
                 let is_known = self.found.iter().any(|(id, _)| *id == place.media_id);
                 if word.is_by(self.query) && !is_known {
                     self.found.push((place.media_id, place.word == self.query.leading_term()));
@@ -104,7 +105,7 @@ impl Table {
         let ids: Vec<MediaId> = found.into_iter().map(|(id, _)| id).collect();
         let is_it = |media: &Media| {
             media.status() == Status::Ready
-                && may_view(caller, media) == Decision::Allowed
+                && decide(caller, Action::View(media)) == Decision::Allowed
                 && query.matches(&Words::of(media.title.as_str()))
         };
         let media = self.records(&ids).await?.into_iter().filter(is_it).collect();
