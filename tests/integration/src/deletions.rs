@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::miniatures::{self, Image};
 use crate::platform::{File, Platform, User, expect, expect_problem};
 use crate::processing::{event_of, put_as_operator};
-use crate::sweep::{DAYS, HOURS, MINUTES, left_in_s3, nothing, nothing_but, sweep_at, usage, work_of};
+use crate::sweep::{DAYS, HOURS, MINUTES, left_in_s3, nothing, nothing_but, sweep_at, usage};
 
 crate::tests![
     a_deleted_media_is_out_of_sight_at_once,
@@ -84,7 +84,7 @@ async fn a_sweep_removes_everything(_shared: &Platform) {
     assert!(left[0].contains_key("deleted_at") && !left[0].contains_key("title"));
     let upload_id = created["upload"]["upload_id"].as_str().unwrap();
     assert!(platform.item(&format!("UPLOAD#{upload_id}"), "UPLOAD").await.is_none());
-    assert!(work_of(&platform, &media_id).await.is_empty());
+    assert!(platform.work_of(&media_id).await.is_empty());
     assert_eq!(usage(&platform, &user).await, File::video().bytes.len(), "what the new one reserves");
     let (bucket, key) = (platform.bucket("MediaBucket"), format!("media/{media_id}/source"));
     assert!(platform.s3().head_object().bucket(bucket).key(key).send().await.is_err());
@@ -149,7 +149,7 @@ async fn what_is_being_processed_is_deleted_when_that_has_ended(_shared: &Platfo
     crate::processing::deliver(&platform, &event_of(&platform, &media_id, &version_id, &etag)).await;
     platform.idle().await;
     assert!(!left_in_s3(&platform, &media_id).await.0);
-    assert!(work_of(&platform, &media_id).await.is_empty());
+    assert!(platform.work_of(&media_id).await.is_empty());
     platform.shut_down().await;
 }
 
@@ -165,7 +165,7 @@ async fn a_deletion_that_dies_at_any_call_is_made_up_for(_shared: &Platform) {
         let is_dead = crate::sweep::sweep_killed_at(&platform, 0, number).await;
         sweep_at(&platform, HOURS).await;
         assert_eq!(platform.items_of(format!("MEDIA#{media_id}")).await.len(), 1, "killed at call {number}");
-        assert!(work_of(&platform, media_id).await.is_empty(), "killed at call {number}");
+        assert!(platform.work_of(media_id).await.is_empty(), "killed at call {number}");
         assert_eq!(usage(&platform, &user).await, 0, "killed at call {number}");
         if !is_dead {
             assert!(number > 5, "only {number} calls");

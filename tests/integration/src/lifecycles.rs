@@ -201,15 +201,25 @@ fn break_off_some(platform: &Platform) -> Interception {
     })
 }
 
+/// Steps that are shown if what follows them fails.
+struct Shown(Vec<(usize, Step)>);
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{:?}", self.0);
+        }
+    }
+}
+
 async fn go_through(platform: &Platform, is_breaking_off: bool, is_told: bool) {
     let user = platform.sign_up().await;
     let steps = prop::collection::vec((0..MEDIA, step()), 90);
     let steps = steps.new_tree(&mut TestRunner::default()).unwrap().current();
-    // Shown if what follows fails.
-    println!("{steps:?}");
+    let steps = Shown(steps);
     let journey = Journey { platform, user: &user, announced: Announced::default() };
     let interception = is_breaking_off.then(|| break_off_some(platform));
-    for steps in steps.chunks(AT_ONCE) {
+    for steps in steps.0.chunks(AT_ONCE) {
         futures::future::join_all(steps.iter().map(|(place, step)| journey.take(*place, *step))).await;
     }
     drop(interception);

@@ -141,13 +141,6 @@ async fn used_bytes(platform: &Platform, user: &User) -> usize {
     usage["size_bytes"].as_n().unwrap().parse().unwrap()
 }
 
-async fn owed(platform: &Platform, media_id: &str) -> Vec<String> {
-    let shards = (0..4).map(|shard| platform.items_of(format!("WORK#{shard}")));
-    let all = futures::future::join_all(shards).await.into_iter().flatten();
-    let own = all.filter(|item| item["media_id"].as_s().unwrap() == media_id);
-    own.map(|item| item["kind"].as_s().unwrap().clone()).collect()
-}
-
 /// Where the thumbnail of a media leads to.
 pub(crate) async fn shown(platform: &Platform, thumbnail_url: &Value) -> Vec<u8> {
     let redirect = platform.http.get(thumbnail_url.as_str().unwrap()).send().await.unwrap();
@@ -193,7 +186,7 @@ async fn every_format_is_published_and_shown_to_whoever_has_the_url(platform: &P
         // What it took is settled, and the file is awaited as before.
         platform.idle_for(&media_id).await;
         assert_eq!(objects(platform, "IngestBucket", format!("uploads/{media_id}")).await, 0);
-        assert_eq!(owed(platform, &media_id).await, ["upload"]);
+        assert_eq!(platform.kinds_of_work(&media_id).await, ["upload"]);
         assert_eq!(used_bytes(platform, &user).await, file.bytes.len() + image.bytes.len());
         let upload_id = created["miniature_upload"]["upload_id"].as_str().unwrap();
         let upload = platform.item(&format!("UPLOAD#{upload_id}"), "UPLOAD").await.unwrap();
@@ -238,7 +231,7 @@ async fn an_image_that_breaks_a_rule_is_rejected_and_its_media_goes_on(platform:
         assert_eq!(objects(platform, "IngestBucket", format!("uploads/{media_id}")).await, 0);
         assert_eq!(objects(platform, "MediaBucket", format!("media/{media_id}/thumbnail")).await, 0);
         assert_eq!(used_bytes(platform, &user).await, file.bytes.len());
-        assert_eq!(owed(platform, &media_id).await, Vec::<String>::new());
+        assert_eq!(platform.kinds_of_work(&media_id).await, Vec::<String>::new());
     }
     // As large as they may be.
     let (user, largest) = (platform.sign_up().await, png_of(16_384, 16_384));
@@ -369,7 +362,7 @@ async fn file_and_miniature_are_processed_at_the_same_time(_shared: &Platform) {
         assert_eq!(shown(&platform, &media["thumbnail_url"]).await, image.bytes);
         assert_eq!(crate::processing::play(&platform, &user, &media_id).await, file.bytes);
         assert_eq!(used_bytes(&platform, &user).await, file.bytes.len() + image.bytes.len());
-        assert_eq!(owed(&platform, &media_id).await, Vec::<String>::new());
+        assert_eq!(platform.kinds_of_work(&media_id).await, Vec::<String>::new());
         assert_eq!(objects(&platform, "IngestBucket", format!("uploads/{media_id}")).await, 0);
     }
     drop(slow);

@@ -418,14 +418,6 @@ async fn usage(platform: &Platform, user: &User) -> String {
     usage["size_bytes"].as_n().unwrap().clone()
 }
 
-/// What is owed for a media.
-pub(crate) async fn work_of(platform: &Platform, media_id: &str) -> Vec<String> {
-    let shards = (0..4).map(|shard| platform.items_of(format!("WORK#{shard}")));
-    let all = futures::future::join_all(shards).await.into_iter().flatten();
-    let theirs = all.filter(|item| item["media_id"].as_s().unwrap() == media_id);
-    theirs.map(|item| item["kind"].as_s().unwrap().clone()).collect()
-}
-
 async fn an_aborted_upload_leaves_nothing(platform: &Platform) {
     let user = platform.sign_up().await;
     let file = sound(PART_BYTES + 7);
@@ -445,7 +437,7 @@ async fn an_aborted_upload_leaves_nothing(platform: &Platform) {
     assert_eq!(upload["state"].as_s().unwrap(), "aborted");
     assert!(upload["expires_at"].as_n().is_ok());
     assert_eq!(usage(platform, &user).await, "0");
-    assert_eq!(work_of(platform, &client.media_id).await, ["leftovers"]);
+    assert_eq!(platform.kinds_of_work(&client.media_id).await, ["leftovers"]);
     for answer in
         [client.sign(2).await, platform.get(&user, &client.path("/parts")).await, client.complete().await]
     {
@@ -485,14 +477,14 @@ async fn a_miniature_is_completed_and_aborted_by_itself(platform: &Platform) {
             upload_id: text(&created["miniature_upload"]["upload_id"]),
             upload: created["miniature_upload"].clone(),
         };
-        assert_eq!(work_of(platform, &client.media_id).await.len(), 2);
+        assert_eq!(platform.kinds_of_work(&client.media_id).await.len(), 2);
         expect_problem(client.complete().await, StatusCode::CONFLICT, "object_missing").await;
         expect_problem(client.sign(1).await, StatusCode::CONFLICT, "not_multipart").await;
         if is_aborted {
             for _ in 0..2 {
                 assert_eq!(client.abort().await.status(), StatusCode::NO_CONTENT);
             }
-            assert_eq!(work_of(platform, &client.media_id).await, ["upload"]);
+            assert_eq!(platform.kinds_of_work(&client.media_id).await, ["upload"]);
             assert_eq!(client.media().await["status"], "awaiting_upload");
             expect_problem(client.complete().await, StatusCode::CONFLICT, "upload_ended").await;
         } else {

@@ -366,6 +366,20 @@ impl Platform {
         self.items(&partition, "").await
     }
 
+    /// What is owed for a media.
+    pub(crate) async fn work_of(&self, media_id: &str) -> Vec<Item> {
+        use aws_sdk_dynamodb::types::AttributeValue::S;
+        let shards = (0..4).map(|shard| self.items_of(format!("WORK#{shard}")));
+        let all = futures::future::join_all(shards).await.into_iter().flatten();
+        // Of a user's deletion, no media is named.
+        all.filter(|item| item.get("media_id") == Some(&S(media_id.to_owned()))).collect()
+    }
+
+    /// Of which kinds it is.
+    pub(crate) async fn kinds_of_work(&self, media_id: &str) -> Vec<String> {
+        self.work_of(media_id).await.iter().map(|item| item["kind"].as_s().unwrap().clone()).collect()
+    }
+
     /// All items of a partition whose sort key begins so.
     pub(crate) async fn items(&self, partition: &str, sort_prefix: &str) -> Vec<Item> {
         use aws_sdk_dynamodb::types::AttributeValue::S;

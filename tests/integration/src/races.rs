@@ -9,7 +9,7 @@ use local::aws::{Answer, Attempt, Principal};
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::parts::{Client, sound, work_of};
+use crate::parts::{Client, sound};
 use crate::platform::{File, PATIENCE, Platform, expect, expect_problem};
 
 crate::tests![
@@ -67,7 +67,7 @@ async fn completing_many_times_at_once_makes_one_object(_shared: &Platform) {
         let record = platform.item(&format!("MEDIA#{}", client.media_id), "RECORD").await.unwrap();
         let source = record["source"].as_m().unwrap();
         assert_eq!(json!(source["etag"].as_s().unwrap()), etags[0], "what was answered is what was accepted");
-        assert_eq!(work_of(&platform, &client.media_id).await, Vec::<String>::new());
+        assert_eq!(platform.kinds_of_work(&client.media_id).await, Vec::<String>::new());
     }
     platform.shut_down().await;
 }
@@ -98,7 +98,7 @@ async fn of_completing_and_aborting_one_wins(_shared: &Platform) {
             assert_eq!(client.settled().await["status"], "expired");
             platform.idle_for(&client.media_id).await;
             assert!(!client.has_object().await);
-            assert_eq!(work_of(&platform, &client.media_id).await, ["leftovers"]);
+            assert_eq!(platform.kinds_of_work(&client.media_id).await, ["leftovers"]);
         }
         assert!(!client.is_begun_in_s3().await, "round {round}");
     }
@@ -119,7 +119,7 @@ async fn a_completion_that_broke_off_is_finished_by_the_next(_shared: &Platform)
     expect_problem(client.abort().await, StatusCode::CONFLICT, "upload_ended").await;
     expect_problem(client.sign(1).await, StatusCode::CONFLICT, "upload_ended").await;
     assert!(client.is_begun_in_s3().await);
-    assert_eq!(work_of(&platform, &client.media_id).await, ["upload"]);
+    assert_eq!(platform.kinds_of_work(&client.media_id).await, ["upload"]);
     expect(client.complete().await, StatusCode::OK).await;
     assert_eq!(client.settled().await["status"], "ready");
     platform.shut_down().await;
@@ -250,7 +250,7 @@ async fn an_abort_that_s3_does_not_hear_is_an_abort(_shared: &Platform) {
     assert_eq!(count.load(Ordering::SeqCst), SDK_ATTEMPTS);
     // Its parts are still there, for the sweep to remove.
     assert!(client.is_begun_in_s3().await);
-    assert_eq!(work_of(&platform, &client.media_id).await, ["leftovers"]);
+    assert_eq!(platform.kinds_of_work(&client.media_id).await, ["leftovers"]);
     expect_problem(client.complete().await, StatusCode::CONFLICT, "upload_ended").await;
     assert_eq!(client.abort().await.status(), StatusCode::NO_CONTENT);
     platform.shut_down().await;

@@ -91,17 +91,6 @@ pub(crate) async fn usage(platform: &Platform, user: &User) -> usize {
     usage["size_bytes"].as_n().unwrap().parse().unwrap()
 }
 
-/// What is owed for a media.
-pub(crate) async fn work_of(platform: &Platform, media_id: &str) -> Vec<Item> {
-    let shards = (0..4).map(|shard| platform.items_of(format!("WORK#{shard}")));
-    let all = futures::future::join_all(shards).await.into_iter().flatten();
-    all.filter(|item| item.get("media_id") == Some(&S(media_id.to_owned()))).collect()
-}
-
-async fn kinds_of_work(platform: &Platform, media_id: &str) -> Vec<String> {
-    work_of(platform, media_id).await.iter().map(|item| item["kind"].as_s().unwrap().clone()).collect()
-}
-
 /// What the ingest bucket has for the source of a media: whether there is any version or delete marker, and how many
 /// multipart uploads.
 pub(crate) async fn left_in_s3(platform: &Platform, media_id: &str) -> (bool, usize) {
@@ -135,7 +124,7 @@ async fn begin_to_complete(platform: &Platform, media_id: &str) {
     let AttributeValue::M(work) = record.get_mut("work").unwrap() else { panic!("no map") };
     work.insert("due".to_owned(), S(due.clone()));
     write(platform, record).await;
-    let [mut item] = <[Item; 1]>::try_from(work_of(platform, media_id).await).expect("one item of work");
+    let [mut item] = <[Item; 1]>::try_from(platform.work_of(media_id).await).expect("one item of work");
     delete(platform, &item).await;
     item.insert("SK".to_owned(), S(format!("{due}#upload#{media_id}")));
     item.insert("due".to_owned(), S(due));
@@ -182,10 +171,10 @@ async fn an_upload_that_is_never_sent_expires(_shared: &Platform) {
     let again = expect(platform.post_as(&user, "/media", &body).await, StatusCode::CREATED).await;
     assert_ne!(id_of(&again), media_id);
 
-    assert_eq!(kinds_of_work(&platform, &media_id).await, ["leftovers"]);
+    assert_eq!(platform.kinds_of_work(&media_id).await, ["leftovers"]);
     assert_eq!(sweep_at(&platform, DAYS + 2 * HOURS).await["settled"]["removed"], Value::Null);
     assert_eq!(sweep_at(&platform, DAYS + 3 * HOURS).await["settled"]["removed"], 1);
-    assert_eq!(kinds_of_work(&platform, &media_id).await, Vec::<String>::new());
+    assert_eq!(platform.kinds_of_work(&media_id).await, Vec::<String>::new());
     assert_eq!(status(&platform, &user, &media_id).await, "expired");
     platform.shut_down().await;
 }
@@ -374,7 +363,7 @@ async fn stuck_processing_is_begun_anew(_shared: &Platform) {
     assert_eq!(sweep_at(&platform, 11 * HOURS).await, nothing());
     assert_eq!(sweep_at(&platform, 12 * HOURS + MINUTES).await, nothing_but("told", 1));
     assert_eq!(platform.settled(&user, &media_id).await["status"], "ready");
-    assert_eq!(kinds_of_work(&platform, &media_id).await, Vec::<String>::new());
+    assert_eq!(platform.kinds_of_work(&media_id).await, Vec::<String>::new());
     platform.shut_down().await;
 }
 
@@ -486,7 +475,7 @@ async fn a_sweep_that_dies_at_any_call_is_made_up_for(_shared: &Platform) {
         for created in [&abandoned, &lost, &completing] {
             let media_id = id_of(created);
             assert_eq!(left_in_s3(&platform, &media_id).await, (false, 0), "died at call {number}");
-            assert_eq!(kinds_of_work(&platform, &media_id).await, Vec::<String>::new(), "at call {number}");
+            assert_eq!(platform.kinds_of_work(&media_id).await, Vec::<String>::new(), "at call {number}");
         }
         number += 1;
         assert_eq!(usage(&platform, &user).await, number * 2 * file.bytes.len(), "counted once");
@@ -567,7 +556,7 @@ async fn what_cannot_be_done_holds_up_nothing(_shared: &Platform) {
     });
     assert_eq!(report, expected);
     assert_eq!(usage(&platform, &user).await, 0);
-    assert_eq!(kinds_of_work(&platform, &gone.to_string()).await, Vec::<String>::new());
+    assert_eq!(platform.kinds_of_work(&gone.to_string()).await, Vec::<String>::new());
     assert!(crate::user_deletion::work_of_user(&platform, &gone.to_string()).await.is_empty());
     platform.shut_down().await;
 }
@@ -636,7 +625,7 @@ async fn what_there_is_no_time_for_stays_due(_shared: &Platform) {
     let media_id = id_of(&platform.announce(&user, &File::video()).await);
     let report = sweep_at(&platform, 25 * HOURS).await;
     assert_eq!(report, json!({"settled": {}, "failed": 0, "is_unfinished": true}));
-    assert_eq!(kinds_of_work(&platform, &media_id).await, ["upload"]);
+    assert_eq!(platform.kinds_of_work(&media_id).await, ["upload"]);
     platform.shut_down().await;
 }
 

@@ -248,21 +248,13 @@ async fn an_upload_leaves_its_records(platform: &Platform) {
         let usage = platform.item(&format!("USER#{}", user.id), "USAGE").await.unwrap();
         usage["size_bytes"].as_n().unwrap().clone()
     };
-    let work_of = |media_id: String| async move {
-        let shards = (0..4).map(|shard| platform.items_of(format!("WORK#{shard}")));
-        let all = futures::future::join_all(shards).await.into_iter().flatten();
-        all.filter(|item| item["media_id"].as_s().unwrap() == &media_id).collect::<Vec<_>>()
-    };
-    let kinds = |items: Vec<crate::platform::Item>| {
-        items.iter().map(|item| item["kind"].as_s().unwrap().clone()).collect::<Vec<_>>()
-    };
 
     // Announced: the upload is open, its bytes are reserved, and the sweep is to look at it.
     let upload_key = format!("UPLOAD#{}", created["upload"]["upload_id"].as_str().unwrap());
     let upload = platform.item(&upload_key, "UPLOAD").await.unwrap();
     assert_eq!(upload["state"].as_s().unwrap(), "open");
     assert_eq!(reserved().await, file.bytes.len().to_string());
-    assert_eq!(kinds(work_of(media_id.to_owned()).await), ["upload"]);
+    assert_eq!(platform.kinds_of_work(media_id).await, ["upload"]);
     let record = platform.item(&format!("MEDIA#{media_id}"), "RECORD").await.unwrap();
     assert!(record["GSI1PK"].as_s().unwrap().starts_with("UNLISTED#"));
     assert_eq!(record["GSI2PK"].as_s().unwrap(), &format!("OWNER#{}", user.id));
@@ -274,7 +266,7 @@ async fn an_upload_leaves_its_records(platform: &Platform) {
     assert_eq!(upload["state"].as_s().unwrap(), "completed");
     assert!(upload["expires_at"].as_n().is_ok());
     assert_eq!(reserved().await, file.bytes.len().to_string());
-    assert_eq!(kinds(work_of(media_id.to_owned()).await), Vec::<String>::new());
+    assert_eq!(platform.kinds_of_work(media_id).await, Vec::<String>::new());
     let record = platform.item(&format!("MEDIA#{media_id}"), "RECORD").await.unwrap();
     assert!(record["GSI1PK"].as_s().unwrap().starts_with("LISTED#"));
 }

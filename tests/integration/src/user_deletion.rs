@@ -14,9 +14,7 @@ use crate::lists::{ids, pages};
 use crate::miniatures::{Image, announce, id_of, send_file, send_image, shown};
 use crate::platform::{File, Item, PASSWORD, Platform, User, expect, expect_problem, pointers};
 use crate::seed::{Copied, Seed, id_made_before};
-use crate::sweep::{
-    DAYS, MINUTES, left_in_s3, nothing, nothing_but, sweep_at, sweep_killed_at, usage, work_of,
-};
+use crate::sweep::{DAYS, MINUTES, left_in_s3, nothing, nothing_but, sweep_at, sweep_killed_at, usage};
 use crate::users::admins;
 
 crate::tests![
@@ -216,7 +214,7 @@ async fn kept_media_become_the_admins(_shared: &Platform) {
 
     for media_id in [id_of(&private), id_of(&pictured)] {
         assert_eq!(owner(&platform, &media_id).await, admin.id);
-        assert!(work_of(&platform, &media_id).await.is_empty());
+        assert!(platform.work_of(&media_id).await.is_empty());
     }
     let owned = ids(pages(&platform, &admin, "/media?owner=me").await.iter().flatten());
     assert_eq!(owned.len(), 3, "{owned:?}");
@@ -393,7 +391,7 @@ async fn a_deletion_that_dies_at_any_call_is_made_up_for(_shared: &Platform) {
         let left = platform.items_of(format!("MEDIA#{awaited}")).await;
         assert!(left.len() == 1 && left[0].contains_key("deleted_at"), "killed at call {number}");
         for media_id in [media_id, &awaited] {
-            assert!(work_of(&platform, media_id).await.is_empty(), "killed at call {number}");
+            assert!(platform.work_of(media_id).await.is_empty(), "killed at call {number}");
         }
         kept += usize::from(media == "keep");
         assert_eq!(usage(&platform, &admin).await, kept * File::video().bytes.len(), "counted once");
