@@ -42,7 +42,10 @@ fn head_of(size_bytes: u64) -> Vec<u8> {
 async fn upload(size_bytes: u64) {
     let platform = Platform::start(|_| {}).await;
     let user = platform.sign_up().await;
-    let announcement = json!({"title": "Large", "filename": "large.mp4", "content_type": "video/mp4", "size_bytes": size_bytes});
+    let announcement = json!({
+        "title": "Large", "filename": "large.mp4", "content_type": "video/mp4", "size_bytes": size_bytes,
+        "upload_method": "put",
+    });
     let created = expect(platform.post_as(&user, "/media", &announcement).await, StatusCode::CREATED).await;
     let sequence = platform.calls().sequence();
 
