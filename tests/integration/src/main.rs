@@ -126,6 +126,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         search::tests(),
         streaming::tests(),
         sweep::tests(),
+        sweep::tests_of_faults(),
         faults::tests(),
         permissions::tests(),
         cloud_formation::tests(),
