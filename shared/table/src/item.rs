@@ -9,10 +9,8 @@ use serde::de::DeserializeOwned;
 use crate::Table;
 use crate::error::TableError;
 use crate::keys::{IndexAttributes, Key};
-use crate::transaction::{FIRST_PAUSE, send_write};
-
-/// How often keys that DynamoDB did not get to are asked for again.
-const BATCH_ATTEMPTS: u32 = 6;
+use crate::pauses::{ATTEMPTS, Pauses};
+use crate::transaction::send_write;
 
 /// An item as the client library has it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -63,8 +61,8 @@ impl Table {
             .map_err(|error| incomplete(error.to_string()))?;
         let mut wanted = HashMap::from([(self.name.clone(), keys)]);
         let mut found = Vec::new();
-        let mut pause = FIRST_PAUSE;
-        for _ in 0..BATCH_ATTEMPTS {
+        let mut pauses = Pauses::new();
+        for attempt in 1.. {
             let answer = self
                 .client
                 .batch_get_item()
@@ -77,10 +75,13 @@ impl Table {
             if wanted.is_empty() {
                 return Ok(found);
             }
-            tokio::time::sleep(pause.mul_f64(fastrand::f64())).await;
-            pause *= 2;
+            if attempt == ATTEMPTS {
+                return Err(incomplete(format!("keys were left unprocessed {ATTEMPTS} times")));
+            }
+            // DynamoDB had no capacity left for these.
+            pauses.next().await;
         }
-        Err(incomplete(format!("keys were left unprocessed {BATCH_ATTEMPTS} times")))
+        unreachable!("the loop ends by returning")
     }
 
     /// Deletes an item, which need not be there.

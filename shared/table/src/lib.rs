@@ -48,6 +48,7 @@ mod item;
 mod keys;
 mod listing;
 mod media;
+mod pauses;
 mod search;
 mod sessions;
 mod transaction;

@@ -1,7 +1,5 @@
 //! Transactions: what is written together, each write with its condition; and what single writes do that meet one.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
@@ -17,13 +15,7 @@ use crate::Table;
 use crate::error::TableError;
 use crate::item::Item;
 use crate::keys::Key;
-
-/// How often a transaction that met another one is tried. The SDK's own retries leave `TransactionCanceledException`
-/// out, because some of its reasons are final.
-const ATTEMPTS: u32 = 8;
-
-/// The longest pause before the second attempt; it doubles with each one.
-pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(20);
+use crate::pauses::{ATTEMPTS, Pauses};
 
 /// Under which condition an item is written.
 pub(crate) enum Condition {
@@ -176,13 +168,14 @@ impl Table {
         Transaction { table_name: self.name.clone(), writes: Vec::new() }
     }
 
-    /// Carries a transaction out. One that meets another one on an item is tried again after a random pause.
+    /// Carries a transaction out. One that meets another one on an item is tried again: the SDK's own retries leave
+    /// `TransactionCanceledException` out, because some of its reasons are final.
     pub(crate) async fn commit(&self, transaction: Transaction) -> Result<Committed, TableError> {
         const OPERATION: &str = "TransactWriteItems";
         let writes = transaction.writes.into_iter().collect::<Result<Vec<_>, _>>().map_err(|error| {
             TableError::Refused { operation: OPERATION, reason: format!("incomplete write: {error}") }
         })?;
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Pauses::new();
         for attempt in 1.. {
             let result =
                 self.client.transact_write_items().set_transact_items(Some(writes.clone())).send().await;
@@ -209,29 +202,27 @@ impl Table {
                 }
                 Outcome::Final => return Err(TableError::of(OPERATION, &error)),
             }
-            tokio::time::sleep(pause.mul_f64(fastrand::f64())).await;
-            pause *= 2;
+            pauses.next().await;
         }
         unreachable!("the loop ends by returning")
     }
 }
 
-/// Sends a write of one item; again after a random pause, if a transaction is under way on that item. The SDK's own retries
-/// leave `TransactionConflictException` out.
+/// Sends a write of one item; again, if a transaction is under way on that item. The SDK's own retries leave
+/// `TransactionConflictException` out.
 pub(crate) async fn send_write<T, E, Sent>(send: impl Fn() -> Sent) -> Result<T, SdkError<E, HttpResponse>>
 where
     E: ProvideErrorMetadata,
     Sent: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
 {
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = Pauses::new();
     for _ in 1..ATTEMPTS {
         let result = send().await;
         let code = result.as_ref().err().and_then(|error| error.as_service_error()?.code());
         if code != Some("TransactionConflictException") {
             return result;
         }
-        tokio::time::sleep(pause.mul_f64(fastrand::f64())).await;
-        pause *= 2;
+        pauses.next().await;
     }
     send().await
 }
