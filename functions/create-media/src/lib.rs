@@ -55,7 +55,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
             description = "`role_insufficient`, `account_disabled`, `password_change_required`",
             body = api::ProblemBody,
         ),
-        (status = 409, description = "`quota_exceeded`, `changed_meanwhile`", body = api::ProblemBody),
+        (status = 409, description = "`quota_exceeded`, `changed_meanwhile`, `upload_ended`", body = api::ProblemBody),
         (status = 413, description = "`body_too_large`, `use_direct_upload`", body = api::ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`, `idempotency_key_reused`", body = api::ProblemBody),

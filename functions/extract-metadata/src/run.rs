@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
         let job = self.job.clone().fail(failure.detail.clone(), now);
         let upload = self.upload.clone().end(UploadState::Completed, now);
         let version = self.delivery.object.version.clone();
-        // The object stays until the bucket's lifecycle rule ends it, unreadable for anyone, should the rule be wrong.
+        // The object stays for a while, unreadable for anyone, should the rule be wrong. The sweep removes it.
         self.write(vec![job], vec![upload], None, |media| {
             media.reject(version.clone(), failure.clone(), now)
         })

@@ -19,6 +19,7 @@ crate::tests![
     what_was_announced_can_come_in_a_form,
     a_form_whose_answer_got_lost_can_be_sent_again,
     a_form_that_was_not_stored_can_be_sent_again,
+    a_form_whose_upload_has_ended_is_refused,
     a_key_stands_for_one_form,
     broken_forms_are_refused,
     every_wrong_field_of_a_form_is_named,
@@ -339,6 +340,34 @@ async fn a_form_that_was_not_stored_can_be_sent_again(_shared: &Platform) {
     platform.idle().await;
     let usage: usize = reserved(&platform, &user).await.parse().unwrap();
     assert_eq!(usage, 4 * File::video().bytes.len(), "each was announced once");
+    platform.shut_down().await;
+}
+
+async fn a_form_whose_upload_has_ended_is_refused(_shared: &Platform) {
+    let platform = Platform::start(|options| {
+        options.parameters.insert("UploadDeadlineSeconds".to_owned(), "3600".to_owned());
+    })
+    .await;
+    let user = platform.sign_up().await;
+    let file = another_video();
+    let interception =
+        platform.calls().intercept(|attempt| is_put_by_a_function(attempt).then_some(Answer::Drop));
+    let answer = send_under(&platform, &user, "/media", titled(&file), "k").await;
+    expect_problem(answer, StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
+    drop(interception);
+    // Past its deadline, and then swept: the key is remembered for longer, and must not pass for a file that is stored.
+    platform.set_clock_offset(2 * 3600);
+    let user = User { token: platform.log_in(&user.email).await, ..user };
+    for is_swept in [false, true] {
+        if is_swept {
+            platform.stack.run_schedule("sweep").await.unwrap();
+        }
+        let answer = send_under(&platform, &user, "/media", titled(&file), "k").await;
+        expect_problem(answer, StatusCode::CONFLICT, "upload_ended").await;
+    }
+    let created =
+        expect(send_under(&platform, &user, "/media", titled(&file), "l").await, StatusCode::CREATED).await;
+    assert_eq!(platform.settled(&user, id_of(&created)).await["status"], "ready");
     platform.shut_down().await;
 }
 

@@ -5,12 +5,12 @@
 //! idempotency key, and stored then. Which of several comes first does not matter: they are the same bytes.
 
 use buckets::PutOutcome;
-use domain::{Caller, IdempotencyKey, Media, Slot, Upload, UploadContentType};
+use domain::{Caller, IdempotencyKey, Media, Slot, Status, Upload, UploadContentType};
 use futures::future::try_join_all;
 
 use super::announce::Recorded;
 use super::file_form::Content;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::uploads::{Announcer, FileForm};
 
 /// A file that is stored, and will be processed.
@@ -35,6 +35,13 @@ impl Announcer {
         let FileForm { asked, file, miniature } = form;
         let Recorded { media, uploads, is_known } =
             self.announce(caller, asked.clone(), key, self.now()).await?;
+        let is_awaited = uploads.iter().any(|upload| upload.slot == Slot::Source);
+        if !is_awaited && matches!(media.status(), Status::AwaitingUpload | Status::Expired) {
+            return Err(Problem::new(
+                Code::UploadEnded,
+                "The upload that this Idempotency-Key began was never sent, and has ended. Send the file again under a fresh key.",
+            ));
+        }
         let sent = uploads.iter().filter_map(|upload| match upload.slot {
             Slot::Source => Some((upload, &file)),
             // Of a media that was announced before, another miniature may be awaited.
