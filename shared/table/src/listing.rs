@@ -1,6 +1,7 @@
 //! Reading lists of media by place, from the newest.
 //!
-//! Each read is bounded, so that a page costs the same however much is stored. Indexes may lag behind by a moment.
+//! Each read is bounded, so that a page costs the same however much is stored. Indexes may lag behind by a moment;
+//! tags do not.
 
 use std::collections::HashMap;
 
@@ -95,7 +96,8 @@ impl Table {
         let query = self
             .newest(partition, before, bound)
             .expression_attribute_names("#partition", crate::keys::PARTITION)
-            .expression_attribute_names("#sort", crate::keys::SORT);
+            .expression_attribute_names("#sort", crate::keys::SORT)
+            .consistent_read(true);
         let read: Read<Tagged> = read(query).await?.cut(bound);
         let unfinished_after = read.unfinished_after(|tagged| tagged.media_id);
         let ids: Vec<MediaId> = read.items.iter().map(|tagged| tagged.media_id).collect();

@@ -1,8 +1,8 @@
 //! Searching media by the words of their titles.
 //!
 //! A search passes words from the end of their partition, each time the newest media first: the leading term itself, then
-//! longer words that begin with it. What it reads is bounded, in items and in calls, however much is stored. The words of
-//! titles may lag behind their media by a moment, so what is found is read and looked at again.
+//! longer words that begin with it. What it reads is bounded, in items and in calls, however much is stored. A title is
+//! found from the moment on that it is written; what is found is read and looked at again, since it may change meanwhile.
 
 use std::cmp::Reverse;
 
@@ -156,7 +156,8 @@ impl Table {
             .key_condition_expression("PK = :partition AND SK BETWEEN :first AND :last")
             .expression_attribute_values(":first", AttributeValue::S(first.clone()))
             .expression_attribute_values(":last", AttributeValue::S(last.clone()))
-            .set_exclusive_start_key(start.map(|key| key.attributes()));
+            .set_exclusive_start_key(start.map(|key| key.attributes()))
+            .consistent_read(true);
         read(query).await
     }
 }
