@@ -18,7 +18,7 @@ use crate::media::digest_key;
 use crate::transaction::{Committed, Condition, FailedCondition, MAX_WRITES, Transaction};
 use crate::work::put_work;
 
-/// How many of them are the owner's usage.
+/// How many writes of a transaction are the owner's usage.
 const USAGE_WRITES: usize = 1;
 
 /// How long an idempotency key is remembered.

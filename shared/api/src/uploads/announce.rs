@@ -192,13 +192,15 @@ impl Announcer {
         outcome: Announced,
         now: Timestamp,
     ) -> Result<Recorded, Problem> {
-        if outcome == Announced::Created {
-            let Announcement { media, uploads, .. } = announcement;
-            return Ok(Recorded { media, uploads, is_known: false });
+        if outcome != Announced::Created {
+            self.withdraw(&announcement).await;
         }
-        self.withdraw(&announcement).await;
         match outcome {
-            Announced::Created | Announced::QuotaExceeded => Err(self.quota_exceeded()),
+            Announced::Created => {
+                let Announcement { media, uploads, .. } = announcement;
+                Ok(Recorded { media, uploads, is_known: false })
+            }
+            Announced::QuotaExceeded => Err(self.quota_exceeded()),
             Announced::KeyReused => Err(Problem::new(
                 Code::IdempotencyKeyReused,
                 "This Idempotency-Key was used for another request. Use a fresh key for each request.",
