@@ -35,6 +35,8 @@ pub struct Request {
     query_string: String,
     request_id: String,
     domain_name: String,
+    source_ip: String,
+    user_agent: String,
 }
 
 impl Request {
@@ -53,10 +55,12 @@ impl Request {
             _ => Default::default(),
         };
         let event: lambda_http::Request = event.into();
-        let (route, request_id) = match event.request_context_ref() {
+        let (route, request_id, source_ip, user_agent) = match event.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => (
                 context.route_key.clone().unwrap_or_default(),
                 context.request_id.clone().unwrap_or_default(),
+                context.http.source_ip.clone().unwrap_or_default(),
+                context.http.user_agent.clone().unwrap_or_default(),
             ),
             _ => Default::default(),
         };
@@ -65,7 +69,7 @@ impl Request {
             Body::Binary(bytes) => Bytes::from(bytes),
             _ => Bytes::new(),
         });
-        Self { inner, route, query_string, request_id, domain_name }
+        Self { inner, route, query_string, request_id, domain_name, source_ip, user_agent }
     }
 
     /// The method.
@@ -91,6 +95,16 @@ impl Request {
     /// API Gateway's id of the request.
     pub fn request_id(&self) -> &str {
         &self.request_id
+    }
+
+    /// The address that the request came from, as API Gateway saw it: never what a client's header says.
+    pub fn source_ip(&self) -> &str {
+        &self.source_ip
+    }
+
+    /// What the client says that it is; empty if it says nothing.
+    pub fn user_agent(&self) -> &str {
+        &self.user_agent
     }
 
     /// A header's value.
