@@ -150,6 +150,12 @@ impl Installed {
         self.stack.as_ref().is_some_and(|stack| stack.secrets.iter().any(|secret| secret.arn == arn))
     }
 
+    /// Whether a key group of the template names the public key with this id.
+    pub(crate) fn is_public_key_in_use(&self, id: &str) -> bool {
+        let mut groups = self.stack.iter().flat_map(|stack| &stack.key_groups);
+        groups.any(|group| group.public_key_ids.iter().any(|one| one == id))
+    }
+
     /// Every permission that functions and roles have been given, as yet unused.
     pub(crate) fn permissions(&self) -> UsageCounts {
         let policies = self
@@ -257,7 +263,7 @@ impl Installed {
 pub(crate) fn access_denied(service: Service, message: String) -> Fault {
     let forbidden = http::StatusCode::FORBIDDEN;
     match service {
-        Service::S3 | Service::Sts => Fault::new(forbidden, "AccessDenied", message),
+        Service::CloudFront | Service::S3 | Service::Sts => Fault::new(forbidden, "AccessDenied", message),
         Service::DynamoDb | Service::SecretsManager => Fault::bad_request("AccessDeniedException", message),
         Service::Sqs => {
             let mut fault = Fault::new(forbidden, "AccessDeniedException", message);
