@@ -86,13 +86,18 @@ fn expected() -> Vec<(&'static str, &'static str, Answered)> {
         ("extract-metadata", "s3-test-event", nothing_failed()),
         ("sweep", "schedule", With(json!({"settled": {}, "failed": 0, "is_unfinished": false}))),
         ("provision-keys", "create", CloudFormation("SUCCESS")),
+        ("provision-keys", "create-with-cdn", CloudFormation("SUCCESS")),
         ("provision-keys", "rotate", CloudFormation("SUCCESS")),
+        ("provision-keys", "malformed", CloudFormation("FAILED")),
         ("provision-keys", "delete", CloudFormation("SUCCESS")),
     ]
 }
 
 async fn every_event_is_answered(_shared: &Platform) {
-    let platform = Platform::start(|_| {}).await;
+    let platform = Platform::start(|options| {
+        options.parameters.insert("CdnEnabled".to_owned(), "true".to_owned());
+    })
+    .await;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
     let mut files = BTreeSet::new();
     for function in std::fs::read_dir(&root).unwrap() {

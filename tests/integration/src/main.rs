@@ -35,6 +35,7 @@ mod routes;
 mod search;
 mod seed;
 mod sessions;
+mod signing_keys;
 mod streaming;
 mod sweep;
 mod tokens;
@@ -130,6 +131,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         faults::tests(),
         permissions::tests(),
         cloud_formation::tests(),
+        signing_keys::tests(),
         events::tests(),
     ];
     let tests = modules.into_iter().flatten();
