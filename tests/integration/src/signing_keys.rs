@@ -31,6 +31,8 @@ crate::tests![
     a_cdn_is_turned_on_and_off,
 ];
 
+const NONE: [u32; 0] = [];
+
 /// A stack of CloudFormation with a life of its own, on a platform with a CDN.
 struct Stack<'a> {
     platform: &'a Platform,
@@ -207,14 +209,14 @@ async fn public_keys_are_made_rotated_rolled_back_and_removed(_shared: &Platform
     assert_eq!(stack.generations().await, [2, 3, 4]);
     stack.update(with_cdn(3), without).await;
     stack.delete(with_cdn(3)).await;
-    assert_eq!(stack.generations().await, []);
+    assert_eq!(stack.generations().await, NONE);
 
     // The removal of the stack, while there is a CDN.
     stack.update(without, with_cdn(3)).await;
     stack.delete(without).await;
     assert_eq!(stack.generations().await, [2, 3, 4]);
     stack.delete(with_cdn(3)).await;
-    assert_eq!(stack.generations().await, []);
+    assert_eq!(stack.generations().await, NONE);
     stack.delete(with_cdn(3)).await;
     platform.shut_down().await;
 }
@@ -271,7 +273,7 @@ async fn a_creation_that_failed_halfway_is_cleaned_up(_shared: &Platform) {
     fail_halfway(&stack).await;
     let deletion = stack.request("Delete", Some("signing-keys-not-created"), with_cdn(1));
     stack.succeed(deletion).await;
-    assert_eq!(stack.generations().await, []);
+    assert_eq!(stack.generations().await, NONE);
     assert_eq!(Stack::installed(&platform).generations().await, [1, 2], "others' keys stay");
     platform.shut_down().await;
 }
@@ -321,7 +323,7 @@ async fn keys_are_found_among_many(_shared: &Platform) {
     stack.delete(with_cdn(1)).await;
     let calls = platform.calls().since(sequence);
     assert_eq!(calls.iter().filter(|call| call.operation == "ListPublicKeys").count(), 2 * 4);
-    assert_eq!(stack.generations().await, []);
+    assert_eq!(stack.generations().await, NONE);
     assert_eq!(public_keys(&platform).await.len(), 300 + 2, "nobody else's");
     platform.shut_down().await;
 }
