@@ -17,7 +17,7 @@ use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::Full;
 use serde::Deserialize;
 
-pub(crate) use self::public_key::PublicKey;
+pub(crate) use self::public_key::{HashAlgorithm, PublicKey, Verdict};
 
 use self::store::StoredKey;
 use super::clock;

@@ -35,6 +35,10 @@ pub use identity::{Credentials, Principal};
 pub use policy::PolicyError;
 pub use queues::{Message, QueueCounts, QueueError, Queues};
 
+pub(crate) use cloudfront::{HashAlgorithm, PublicKey, Verdict};
+pub(crate) use policy::wildcard_match;
+pub(crate) use server::{Cut, ResponseBody, boxed};
+
 use self::database::Database;
 use self::dynamodb::DynamoDb;
 use self::identity::Identities;
@@ -234,6 +238,21 @@ impl Aws {
     /// The stack's queues.
     pub fn queues(&self) -> &Queues {
         &self.running.services.queues
+    }
+
+    /// Carries out a distribution's request to a bucket, with which its path begins. It is recorded as a call of S3's.
+    pub(crate) async fn answer_distribution(
+        &self,
+        request: http::request::Parts,
+        distribution_arn: &str,
+        request_id: &str,
+    ) -> Result<http::Response<ResponseBody>, Cut> {
+        self.running.services.s3.answer_distribution(request, distribution_arn, request_id).await
+    }
+
+    /// The public key of CloudFront's with this id.
+    pub(crate) fn public_key(&self, id: &str) -> Result<Option<PublicKey>, rusqlite::Error> {
+        cloudfront::public_key(&self.running.services.database, id)
     }
 
     /// Stops listening, lets running requests finish, and gives the data directory free. The databases close once the

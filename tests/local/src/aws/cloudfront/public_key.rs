@@ -128,7 +128,7 @@ mod tests {
             pem(&[&rsa[..rsa.len() - 1], &[3]].concat()),
             pem(&[]),
             pem(&rsa).replace("PUBLIC KEY", "RSA PUBLIC KEY"),
-            pem(&rsa).replace('=', "?"),
+            pem(&rsa).replace("MIIB", "????"),
             String::new(),
         ] {
             assert_eq!(PublicKey::from_pem(&wrong), None, "{wrong}");
