@@ -15,6 +15,7 @@ mod edits;
 mod events;
 mod faults;
 mod forms;
+mod health;
 mod lifecycles;
 mod lists;
 mod matrix;
@@ -128,6 +129,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         sweep::tests(),
         sweep::tests_of_faults(),
         faults::tests(),
+        health::tests(),
         permissions::tests(),
         cloud_formation::tests(),
         events::tests(),
