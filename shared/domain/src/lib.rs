@@ -37,8 +37,9 @@ pub use id::{MediaId, SessionId, UploadId, UserId};
 pub use idempotency::{IdempotencyKey, IdempotentRequest};
 pub use job::{Job, JobStatus, JobType, JobsBefore, newest_jobs};
 pub use limits::{
-    AUTO_MULTIPART_FROM_BYTES, EXPIRES_IN_SECONDS, MAX_BULK_FILES, MAX_DECLARED_DURATION_SECONDS,
-    MAX_OBJECT_SIZE_BYTES, MAX_PUT_SIZE_BYTES, MAX_SIGNED_PARTS, MAX_TAGS, SizeBytes,
+    ANALYTICS_DAYS, AUTO_MULTIPART_FROM_BYTES, EXPIRES_IN_SECONDS, MAX_BULK_FILES,
+    MAX_DECLARED_DURATION_SECONDS, MAX_OBJECT_SIZE_BYTES, MAX_PUT_SIZE_BYTES, MAX_SIGNED_PARTS, MAX_TAGS,
+    SizeBytes,
 };
 pub use listing::{MediaFilter, Place};
 pub use media::{
