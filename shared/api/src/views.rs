@@ -35,15 +35,9 @@ impl ViewRecorder {
     /// Records the view of a player, which comes again with the same id for every part of the file that it asks for. It
     /// plays whether that works or not: a failure is logged.
     pub async fn record_playback(&self, table: &Table, view: &View) {
-        let recording = async {
-            if !table.knows_view(view).await? {
-                self.record(table, view).await?;
-            }
-            Ok::<(), TableError>(())
-        };
         let media_id = view.media_id;
-        match tokio::time::timeout(PLAYBACK_PATIENCE, recording).await {
-            Ok(Ok(())) => {}
+        match tokio::time::timeout(PLAYBACK_PATIENCE, self.record(table, view)).await {
+            Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::error!(%media_id, %error, "the view was not recorded"),
             Err(_) => tracing::error!(%media_id, "the view was not recorded: it took too long"),
         }
