@@ -5,6 +5,7 @@
 //! `buckets`.
 
 mod checksum;
+mod client_network;
 mod content_type;
 mod deleted_user;
 mod id;
@@ -19,6 +20,7 @@ mod page;
 mod part;
 mod patch;
 mod permission;
+mod rate_limit;
 mod search;
 mod session;
 mod texts;
@@ -28,6 +30,7 @@ mod user;
 mod work;
 
 pub use checksum::{ChecksumAlgorithm, Crc64NvmeChecksum, Sha256Checksum};
+pub use client_network::ClientNetwork;
 pub use content_type::{AllowedContentTypes, ContentType, MediaKind};
 pub use deleted_user::{DeletedUser, MediaFate};
 pub use id::{MediaId, SessionId, UploadId, UserId};
@@ -47,6 +50,10 @@ pub use page::{Page, Stretch};
 pub use part::{ETag, MAX_PARTS, PART_SIZE_BYTES, Part, PartNumber, PartPlan, UploadedPart};
 pub use patch::Patch;
 pub use permission::{Action, Caller, Decision, decide};
+pub use rate_limit::{
+    CLOCK_TOLERANCE, LimitedRequest, Quota, RateLimit, RateLimitName, RateLimitSubject, UnixMicroseconds,
+    Verdict,
+};
 pub use search::{MAX_WORDS, Query, TitleWord, Words};
 pub use session::{IssuedToken, REFRESH_TOKEN_GRACE, SESSION_LIFE, Session};
 pub use texts::{Description, DisplayName, Filename, Tag, ThumbnailUrl, Title};
