@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use domain::Quota;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use lambda_http::request::LambdaRequest;
@@ -13,7 +14,7 @@ use lambda_runtime::{Error, LambdaEvent};
 
 use crate::answer::Answer;
 use crate::function::Function;
-use crate::problem::Problem;
+use crate::problem::{Problem, whole_seconds};
 use crate::request::Request;
 
 /// What a request may take, all calls and retries included: less than API Gateway's 30 s, so that the client gets an
@@ -21,6 +22,9 @@ use crate::request::Request;
 const REQUEST_BUDGET: Duration = Duration::from_secs(25);
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RATELIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// A function behind the HTTP API: `handle(state, request)`.
 pub fn http_function<S, F, Fut>(
@@ -55,6 +59,7 @@ where
         let request = Request::of(event.payload);
         let (method, route) = (request.method().clone(), request.route().to_owned());
         let request_id = request.request_id().to_owned();
+        let told_quota = request.told_quota();
         let outcome = tokio::time::timeout(REQUEST_BUDGET, (self.handle)(Arc::clone(&self.state), request))
             .await
             .unwrap_or_else(|_| Err(Problem::unavailable("the request's time was used up")));
@@ -62,7 +67,10 @@ where
             Err(problem) => problem.internal_text().map(str::to_owned),
             Ok(_) => None,
         };
-        let answer = outcome.or_else(|problem| to_answer(&problem, &request_id))?;
+        let mut answer = outcome.or_else(|problem| to_answer(&problem, &request_id))?;
+        if let Some(quota) = told_quota.get() {
+            tell_quota(&mut answer, quota);
+        }
         if let Some(problem) = problem_text {
             tracing::error!(request_id, %route, problem, "the request failed");
         }
@@ -93,6 +101,13 @@ fn to_answer(problem: &Problem, request_id: &str) -> Result<Answer, Error> {
         answer.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     Ok(answer)
+}
+
+fn tell_quota(answer: &mut Answer, quota: Quota) {
+    let reset_seconds = whole_seconds(quota.reset_after);
+    answer.headers.insert(RATELIMIT_LIMIT, HeaderValue::from(quota.limit));
+    answer.headers.insert(RATELIMIT_REMAINING, HeaderValue::from(quota.remaining));
+    answer.headers.insert(RATELIMIT_RESET, HeaderValue::from(reset_seconds));
 }
 
 fn to_response(answer: Answer, request_id: &str) -> ApiGatewayV2httpResponse {

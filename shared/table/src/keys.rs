@@ -288,7 +288,7 @@ mod tests {
             rate_limit(RateLimitName::UploadsPerUser, RateLimitSubject::user(UserId::new(id))),
             format!("RATE#uploads_per_user#{id} WINDOW")
         );
-        let (digest, network) = ([0xab; 32], "2001:db8:1:2::3".parse().unwrap());
+        let (digest, network) = ([0xab; 32], domain::ClientNetwork::of("2001:db8:1:2::3"));
         assert_eq!(
             rate_limit(RateLimitName::LogInsPerAccountAndIp, RateLimitSubject::account_from(digest, network)),
             format!("RATE#log_ins_per_account_and_ip#{}#2001:db8:1:2::/64 WINDOW", "ab".repeat(32))

@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 /// Nothing here takes longer, however slow the machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
+/// A limit that no test reaches.
+const MANY: &str = "1000000";
+
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// An item of the table.
@@ -123,6 +126,13 @@ impl Platform {
         let mut options = Options { clock, ..Options::default() };
         // What fails is tried again at once.
         options.parameters.insert("ProcessingRetrySeconds".to_owned(), "0".to_owned());
+        // All tests come from one address.
+        for limit in ["SignUpsPerIpPerHour", "SignUpsPerEmailPerHour", "LogInsPerIpPerMinute"] {
+            options.parameters.insert(limit.to_owned(), MANY.to_owned());
+        }
+        for limit in ["LogInsPerAccountAndIpPerHour", "LogInsPerAccountPerHour", "UploadsPerUserPerHour"] {
+            options.parameters.insert(limit.to_owned(), MANY.to_owned());
+        }
         change(&mut options);
         let stack = LocalStack::start(options).await?;
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
