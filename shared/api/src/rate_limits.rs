@@ -5,7 +5,7 @@
 //! - The limits of a request are asked one after the other, and none after one that refuses: what is refused by address
 //!   does not use up what an account may.
 //! - A refusal is 429 `rate_limited` with `Retry-After`. Whatever a request that was counted is answered, in success or
-//!   not, carries `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` of the limit of which the least is left.
+//!   not, carries `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` of the limit that refuses it, or of which the least is left.
 //!   `RateLimit-Reset` says in how many seconds one more will be left, and is never later than `Retry-After`.
 //!   <https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-03>
 //! - An address is what API Gateway saw, never what a header says.
@@ -68,10 +68,13 @@ impl RateLimiter {
         let limited = limit.request(self.now(), count);
         let taking = self.items.take(limit.name(), subject, &limited);
         let Some(taken) = within_budget(limit.name(), taking).await else { return Ok(None) };
-        request.tell(taken.quota);
         match taken.verdict {
-            Verdict::Allowed => Ok(Some(taken)),
+            Verdict::Allowed => {
+                request.tell(taken.quota);
+                Ok(Some(taken))
+            }
             Verdict::Refused { retry_after } => {
+                request.tell_refusal(taken.quota);
                 tracing::info!(
                     request_id = request.request_id(),
                     limit = limit.name().as_str(),

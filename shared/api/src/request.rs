@@ -1,7 +1,7 @@
 //! Requests, as handlers see them.
 
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use domain::{IdempotencyKey, Invalid, Quota};
@@ -46,9 +46,12 @@ pub struct Request {
 pub(crate) struct ToldQuota(Arc<Mutex<Option<Quota>>>);
 
 impl ToldQuota {
-    /// Of several, the one of which the least is left.
     pub(crate) fn get(&self) -> Option<Quota> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.told()
+    }
+
+    fn told(&self) -> MutexGuard<'_, Option<Quota>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,12 +132,18 @@ impl Request {
         &self.user_agent
     }
 
-    /// Tells the client what is left of a limit that the request was counted under.
+    /// Tells the client what is left of a limit that the request was counted under; of several, that of which the least is
+    /// left.
     pub(crate) fn tell(&self, quota: Quota) {
-        let mut told = self.quota.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.quota.told();
         if told.is_none_or(|told| quota.remaining < told.remaining) {
             *told = Some(quota);
         }
+    }
+
+    /// Tells the client what is left of the limit that refuses the request.
+    pub(crate) fn tell_refusal(&self, quota: Quota) {
+        *self.quota.told() = Some(quota);
     }
 
     /// What it is told by then.
