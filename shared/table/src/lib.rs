@@ -35,6 +35,10 @@
 //! | `owned_media`, `open_for_lists` | `dynamodb:Query` on the index of owners |
 //! | `search` | `dynamodb:Query`, `dynamodb:BatchGetItem` |
 //! | `open_for_searches` | `dynamodb:Query` |
+//! | `record_view` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
+//! | `knows_view` | `dynamodb:GetItem` |
+//! | `counted_views` | `dynamodb:Query` |
+//! | `remove_views` | `dynamodb:PutItem`, `dynamodb:Query`, `dynamodb:BatchWriteItem` |
 //! | `forget_work` | `dynamodb:DeleteItem` |
 //! | `announce` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
 //! | `remove_belongings`, `remove_user_belongings` | `dynamodb:Query`, `dynamodb:DeleteItem` |
@@ -56,6 +60,7 @@ mod sessions;
 mod transaction;
 mod uploads;
 mod users;
+mod views;
 mod words;
 mod work;
 
@@ -70,6 +75,7 @@ pub use media::{MediaChange, Record};
 pub use rate_limits::{RateLimits, Taken};
 pub use search::Found;
 pub use uploads::{Announced, Announcement, Outcomes};
+pub use views::{CountedViews, Recorded};
 pub use work::{DuePage, DueWork, Subject, WorkPlace, work_begins};
 
 /// The table.
