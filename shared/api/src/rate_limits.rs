@@ -13,7 +13,7 @@
 //! # How it fails
 //!
 //! Open: if a limit cannot be counted, because the table throttles, fails, or takes longer than [`BUDGET`], the request
-//! goes on, and a warning says so. Who floods the table must not lock everybody out.
+//! goes on; a warning and a metric say so. Who floods the table must not lock everybody out.
 //!
 //! # What is not limited
 //!
@@ -32,6 +32,7 @@ use ring::digest::{SHA256, digest};
 use table::{RateLimits, TableError, Taken};
 
 use crate::environment::{Clock, Environment, EnvironmentError};
+use crate::metrics::RATE_LIMITS_UNCHECKED;
 use crate::problem::Problem;
 use crate::request::Request;
 
@@ -75,11 +76,6 @@ impl RateLimiter {
             }
             Verdict::Refused { retry_after } => {
                 request.tell_refusal(taken.quota);
-                tracing::info!(
-                    request_id = request.request_id(),
-                    limit = limit.name().as_str(),
-                    "rate limited"
-                );
                 Err(Problem::rate_limited(retry_after))
             }
         }
@@ -90,21 +86,19 @@ impl RateLimiter {
     }
 }
 
-/// What a call of the limiter answers, if it does so in time. If not, a warning says so.
+/// What a call of the limiter answers, if it does so in time. If not, that is logged and counted.
 async fn within_budget<T>(
     name: RateLimitName,
     call: impl Future<Output = Result<T, TableError>>,
 ) -> Option<T> {
     let limit = name.as_str();
     // On the heap, because it is large.
-    match tokio::time::timeout(BUDGET, Box::pin(call)).await {
+    let reason = match tokio::time::timeout(BUDGET, Box::pin(call)).await {
         Ok(Ok(answer)) => return Some(answer),
-        Ok(Err(error @ TableError::Unavailable { .. })) => {
-            tracing::warn!(limit, %error, "a rate limit was passed over");
-        }
-        Ok(Err(error)) => tracing::error!(limit, %error, "a rate limit was passed over"),
-        Err(_) => tracing::warn!(limit, "a rate limit was passed over: it took too long"),
-    }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("it took longer than {BUDGET:?}"),
+    };
+    tracing::warn!({ RATE_LIMITS_UNCHECKED } = 1, limit, reason, "a rate limit was passed over");
     None
 }
 
