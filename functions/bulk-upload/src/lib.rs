@@ -114,7 +114,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let mut fields = request.json_fields(CANONICAL)?;
     let files = fields.required("files", files);
     let files = fields.finish_with(files)?;
-    state.limit.count(&request, &caller, files.len()).await?;
+    state.limit.count(&request, caller.user_id, files.len()).await?;
     let asked =
         files.into_iter().enumerate().map(|(index, file)| take(index, file, &state.uploads)).collect();
     let api_url = request.api_url();

@@ -83,7 +83,7 @@ async fn begin(
     key: Option<IdempotencyKey>,
 ) -> Result<Answer, Problem> {
     let asked = FileRequest::take(request.json_fields(CANONICAL)?, state.uploads.limits())?;
-    state.limit.count(request, caller, 1).await?;
+    state.limit.count(request, caller.user_id, 1).await?;
     let api_url = request.api_url();
     let begun = state.uploads.begin(caller, asked, key, SIGNED_PARTS, &api_url).await?;
     answer(&AnnouncedBody::new(&begun, &api_url), begun.is_known)
@@ -97,7 +97,7 @@ async fn store(
 ) -> Result<Answer, Problem> {
     let fields = request.form_fields(CANONICAL, state.max_form_bytes).await?;
     let form = FileForm::take(fields, state.uploads.limits()).await?;
-    state.limit.count(request, caller, 1).await?;
+    state.limit.count(request, caller.user_id, 1).await?;
     let Stored { media, is_known } = state.uploads.announcer().store(caller, form, key).await?;
     let api_url = request.api_url();
     answer(&AnnouncedBody::stored(&media, is_known, &api_url), is_known)

@@ -101,7 +101,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let key = request.idempotency_key()?;
     let fields = request.form_fields(CANONICAL, state.max_form_bytes).await?;
     let form = FileForm::take_video(fields, state.announcer.limits()).await?;
-    state.limit.count(&request, &caller, 1).await?;
+    state.limit.count(&request, caller.user_id, 1).await?;
     let Stored { media, is_known } = state.announcer.store(&caller, form, key).await?;
     let progress =
         wait_until_ready(state.announcer.table(), &state.clock, media.id, state.ready_wait).await?;

@@ -18,7 +18,8 @@
 //! # What is not limited
 //!
 //! Refreshing a session: a refresh token cannot be guessed, and a refresh hashes no password. Signing parts: a large file
-//! needs ten thousand. Both are left to the throttling of API Gateway.
+//! needs ten thousand. Both are left to the throttling of API Gateway. Views of players by stream token: one a token and day
+//! is recorded anyway.
 
 mod log_in;
 mod per_user;
@@ -117,7 +118,9 @@ fn variable(name: RateLimitName) -> &'static str {
         RateLimitName::LogInsPerIp => "LOG_INS_PER_IP_PER_MINUTE",
         RateLimitName::LogInsPerAccountAndIp => "LOG_INS_PER_ACCOUNT_AND_IP_PER_HOUR",
         RateLimitName::LogInsPerAccount => "LOG_INS_PER_ACCOUNT_PER_HOUR",
+        RateLimitName::PasswordChangesPerUser => "PASSWORD_CHANGES_PER_USER_PER_HOUR",
         RateLimitName::UploadsPerUser => "UPLOADS_PER_USER_PER_HOUR",
+        RateLimitName::ViewsPerViewer => "VIEWS_PER_VIEWER_PER_MINUTE",
     }
 }
 
@@ -126,4 +129,27 @@ fn sha256(email: &Email) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes.copy_from_slice(digest.as_ref());
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+    use crate::log::tests::lines;
+
+    #[test]
+    fn what_cannot_be_counted_is_logged_and_counted() {
+        let throttled =
+            || TableError::Unavailable { operation: "UpdateItem", reason: "ThrottlingException".to_owned() };
+        let lines = lines(Level::ERROR, || {
+            let call = within_budget(RateLimitName::LogInsPerIp, async { Err::<(), _>(throttled()) });
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            assert_eq!(runtime.block_on(call), None);
+        });
+        let [line] = lines.as_slice() else { panic!("{lines:?}") };
+        assert_eq!((&line["rate_limits_unchecked"], &line["limit"]), (&1.into(), &"log_ins_per_ip".into()));
+        assert!(line["reason"].as_str().unwrap().contains("ThrottlingException"), "{line}");
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"], "rate_limits_unchecked");
+    }
 }

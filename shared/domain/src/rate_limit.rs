@@ -82,19 +82,25 @@ pub enum RateLimitName {
     LogInsPerAccountAndIp,
     /// Log-ins to one account from anywhere.
     LogInsPerAccount,
+    /// Changes of the own password, which tell whether the one before was guessed.
+    PasswordChangesPerUser,
     /// Files that are announced, by user.
     UploadsPerUser,
+    /// Views that are told of, by viewer.
+    ViewsPerViewer,
 }
 
 impl RateLimitName {
     /// All limits.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::SignUpsPerIp,
         Self::SignUpsPerEmail,
         Self::LogInsPerIp,
         Self::LogInsPerAccountAndIp,
         Self::LogInsPerAccount,
+        Self::PasswordChangesPerUser,
         Self::UploadsPerUser,
+        Self::ViewsPerViewer,
     ];
 
     /// As it is spelled in keys and metrics.
@@ -105,18 +111,21 @@ impl RateLimitName {
             Self::LogInsPerIp => "log_ins_per_ip",
             Self::LogInsPerAccountAndIp => "log_ins_per_account_and_ip",
             Self::LogInsPerAccount => "log_ins_per_account",
+            Self::PasswordChangesPerUser => "password_changes_per_user",
             Self::UploadsPerUser => "uploads_per_user",
+            Self::ViewsPerViewer => "views_per_viewer",
         }
     }
 
     /// Its window.
     pub fn window(self) -> Duration {
         match self {
-            Self::LogInsPerIp => Duration::from_mins(1),
+            Self::LogInsPerIp | Self::ViewsPerViewer => Duration::from_mins(1),
             Self::SignUpsPerIp
             | Self::SignUpsPerEmail
             | Self::LogInsPerAccountAndIp
             | Self::LogInsPerAccount
+            | Self::PasswordChangesPerUser
             | Self::UploadsPerUser => Duration::from_hours(1),
         }
     }

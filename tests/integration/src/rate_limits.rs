@@ -15,7 +15,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use table::RateLimits;
 
-use crate::platform::{File, PASSWORD, PATIENCE, Platform, User, expect, expect_problem};
+use crate::platform::{File, PASSWORD, PATIENCE, Platform, RATE_LIMITS, User, expect, expect_problem};
 
 crate::tests![
     sign_ups_are_limited_by_address,
@@ -30,6 +30,8 @@ crate::tests![
     a_log_in_costs_two_writes,
     announced_files_are_limited_by_user,
     each_file_of_a_bulk_request_counts,
+    views_are_limited_by_viewer,
+    guesses_at_the_own_password_are_limited,
     of_many_at_once_as_many_are_announced_as_may_be,
     of_many_at_once_one_takes_the_last_slot,
     what_cannot_be_counted_passes,
@@ -418,6 +420,43 @@ async fn each_file_of_a_bulk_request_counts(_shared: &Platform) {
     platform.shut_down().await;
 }
 
+async fn views_are_limited_by_viewer(_shared: &Platform) {
+    let (platform, clock) = start(&[("ViewsPerViewerPerMinute", 3)]).await;
+    let (owner, viewer) = (platform.sign_up().await, platform.sign_up().await);
+    let media =
+        [platform.upload(&owner, &File::video()).await, platform.upload(&owner, &File::video()).await];
+    let view = async |user: &User, number: usize| {
+        let path = format!("/media/{}/view", media[number % 2]["id"].as_str().unwrap());
+        platform.post_as(user, &path, &json!({"view_id": number.to_string()})).await
+    };
+    for number in 0..3 {
+        let answer = view(&viewer, number).await;
+        let remaining = 2 - u32::try_from(number).unwrap();
+        assert_eq!(told(&answer), Some(allowed(3, remaining, 20)));
+        expect(answer, StatusCode::ACCEPTED).await;
+    }
+    assert_eq!(refused(view(&viewer, 3).await).await.retry_after, Some(20));
+    expect(view(&owner, 3).await, StatusCode::ACCEPTED).await;
+    clock.advance(20);
+    expect(view(&viewer, 3).await, StatusCode::ACCEPTED).await;
+    platform.shut_down().await;
+}
+
+async fn guesses_at_the_own_password_are_limited(_shared: &Platform) {
+    let (platform, _) = start(&[("PasswordChangesPerUserPerHour", 2)]).await;
+    let user = platform.sign_up().await;
+    let change = async |current: &str| {
+        let body = json!({"current_password": current, "new_password": "another horse battery staple"});
+        platform.post_as(&user, "/users/me/password", &body).await
+    };
+    for _ in 0..2 {
+        let answer = change("wrong horse battery staple").await;
+        expect_problem(answer, StatusCode::UNPROCESSABLE_ENTITY, "invalid").await;
+    }
+    assert_eq!(refused(change(PASSWORD).await).await.retry_after, Some(1800));
+    platform.shut_down().await;
+}
+
 async fn of_many_at_once_as_many_are_announced_as_may_be(_shared: &Platform) {
     let (platform, clock) = start(&[("UploadsPerUserPerHour", 7)]).await;
     let mut user = platform.sign_up().await;
@@ -483,15 +522,7 @@ async fn what_cannot_be_counted_passes(_shared: &Platform) {
 }
 
 async fn a_limit_of_nothing_is_none(_shared: &Platform) {
-    let (platform, _) = start(&[
-        ("SignUpsPerIpPerHour", 0),
-        ("SignUpsPerEmailPerHour", 0),
-        ("LogInsPerIpPerMinute", 0),
-        ("LogInsPerAccountAndIpPerHour", 0),
-        ("LogInsPerAccountPerHour", 0),
-        ("UploadsPerUserPerHour", 0),
-    ])
-    .await;
+    let (platform, _) = start(&RATE_LIMITS.map(|name| (name, 0))).await;
     let user = platform.sign_up().await;
     let answer = client(&platform, 2).log_in(&user.email, PASSWORD).await;
     assert_eq!((answer.status(), told(&answer)), (StatusCode::OK, None));
