@@ -16,7 +16,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use buckets::{AssumedRole, IngestBucket, MediaBucket, PlaybackSigner, UploadSigner};
-use table::Table;
+use table::{RateLimits, Table};
 
 use crate::environment::{Environment, EnvironmentError};
 use crate::function::StartError;
@@ -65,6 +65,11 @@ impl Environment {
     /// The table, `TABLE_NAME`.
     pub fn table(&self, aws: &SdkConfig) -> Result<Table, EnvironmentError> {
         Ok(Table::new(aws, self.required("TABLE_NAME")?))
+    }
+
+    /// The rate limits' items, in `TABLE_NAME`.
+    pub(crate) fn rate_limits(&self, aws: &SdkConfig) -> Result<RateLimits, EnvironmentError> {
+        Ok(RateLimits::new(aws, self.required("TABLE_NAME")?))
     }
 
     /// The ingest bucket, `INGEST_BUCKET`.

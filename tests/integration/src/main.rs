@@ -33,6 +33,7 @@ mod processing;
 mod publishing;
 mod quota;
 mod races;
+mod rate_limits;
 mod repeats;
 mod routes;
 mod search;
@@ -119,6 +120,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         methods::tests(),
         parts::tests(),
         quota::tests(),
+        rate_limits::tests(),
         races::tests(),
         repeats::tests(),
         media_files::tests(),
