@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{Environment, Function, StartError, event_function};
-use auth::{KeyError, KeyRing};
+use auth::{KeyError, TokenKeyRing};
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use lambda_runtime::Error;
@@ -136,10 +136,10 @@ async fn advance(
     secret: &str,
     generation: u32,
     request_id: &str,
-) -> Result<KeyRing, ProvisionError> {
+) -> Result<TokenKeyRing, ProvisionError> {
     let stored = read(secrets, secret).await?;
     let ring =
-        stored.as_deref().map(KeyRing::parse).transpose()?.unwrap_or_default().advance_to(generation)?;
+        stored.as_deref().map(TokenKeyRing::parse).transpose()?.unwrap_or_default().advance_to(generation)?;
     let text = ring.to_secret()?;
     if stored.as_deref() == Some(text.as_str()) {
         return Ok(ring);
@@ -156,7 +156,7 @@ async fn advance(
         // Another run of this request has written its own keys: those are the ones.
         Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) => {
             let stored = read(secrets, secret).await?.unwrap_or_default();
-            Ok(KeyRing::parse(&stored)?)
+            Ok(TokenKeyRing::parse(&stored)?)
         }
         Err(error) => Err(failed("PutSecretValue", error)),
     }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use auth::{KeyRing, SigningKey};
+use auth::{CdnSigningKey, KeyKind, KeyRing, SigningKey};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
@@ -100,7 +100,7 @@ impl Environment {
         Ok(AssumedRole::new(aws, self.required(name)?, session_name))
     }
 
-    /// The private key that the variable `key_id` names, read from the secret that the variable `secret` names.
+    /// The key that signs tokens which the variable `key_id` names, read from the secret that the variable `secret` names.
     ///
     /// Needs `secretsmanager:GetSecretValue` on that secret.
     pub async fn signing_key(
@@ -109,6 +109,22 @@ impl Environment {
         secret: &'static str,
         key_id: &'static str,
     ) -> Result<SigningKey, StartError> {
+        self.private_key::<auth::Ed25519>(aws, secret, key_id).await
+    }
+
+    /// The key that signs URLs of CloudFront, `CDN_SIGNING_KID`, read from the secret `CDN_KEYS_SECRET`.
+    ///
+    /// Needs `secretsmanager:GetSecretValue` on that secret.
+    pub async fn cdn_signing_key(&self, aws: &SdkConfig) -> Result<CdnSigningKey, StartError> {
+        self.private_key::<auth::P256>(aws, "CDN_KEYS_SECRET", "CDN_SIGNING_KID").await
+    }
+
+    async fn private_key<Kind: KeyKind>(
+        &self,
+        aws: &SdkConfig,
+        secret: &'static str,
+        key_id: &'static str,
+    ) -> Result<Kind::SigningKey, StartError> {
         let failed = |reason: String| StartError::Resource { resource: secret, reason };
         let answer = aws_sdk_secretsmanager::Client::new(aws)
             .get_secret_value()
@@ -117,7 +133,7 @@ impl Environment {
             .await
             .map_err(|error| failed(aws_sdk_secretsmanager::error::DisplayErrorContext(error).to_string()))?;
         let text = answer.secret_string.ok_or_else(|| failed("it holds no text".to_owned()))?;
-        let ring = KeyRing::parse(&text).map_err(|error| failed(error.to_string()))?;
+        let ring = KeyRing::<Kind>::parse(&text).map_err(|error| failed(error.to_string()))?;
         ring.signing_key(self.required(key_id)?).map_err(|error| failed(error.to_string()))
     }
 }

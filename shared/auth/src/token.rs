@@ -173,7 +173,7 @@ impl<C: Audience> TokenVerifier<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::KeyRing;
+    use crate::keys::TokenKeyRing;
     use base64::Engine as _;
     use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
@@ -195,17 +195,17 @@ mod tests {
         }
     }
 
-    fn signer<C: Audience>(ring: &KeyRing, issuer: &str) -> TokenSigner<C> {
+    fn signer<C: Audience>(ring: &TokenKeyRing, issuer: &str) -> TokenSigner<C> {
         TokenSigner::new(issuer, ring.signing_key(ring.signing_key_id(1).unwrap()).unwrap())
     }
 
-    fn verifier<C: Audience>(ring: &KeyRing) -> TokenVerifier<C> {
+    fn verifier<C: Audience>(ring: &TokenKeyRing) -> TokenVerifier<C> {
         TokenVerifier::new("here", ring.public_set(1).unwrap().parse().unwrap())
     }
 
     #[test]
     fn what_is_signed_reads_back_until_it_ends() {
-        let ring = KeyRing::new().advance_to(1).unwrap();
+        let ring = TokenKeyRing::new().advance_to(1).unwrap();
         let token = signer(&ring, "here").sign(claims()).unwrap();
         let verifier = verifier::<AccessClaims>(&ring);
         assert_eq!(verifier.verify(&token, now()), Ok(claims()));
@@ -215,8 +215,8 @@ mod tests {
 
     #[test]
     fn only_our_own_tokens_for_this_purpose_are_accepted() {
-        let ring = KeyRing::new().advance_to(1).unwrap();
-        let other_ring = KeyRing::new().advance_to(1).unwrap();
+        let ring = TokenKeyRing::new().advance_to(1).unwrap();
+        let other_ring = TokenKeyRing::new().advance_to(1).unwrap();
         let access = verifier::<AccessClaims>(&ring);
         let token = signer(&ring, "here").sign(claims()).unwrap();
 
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn the_header_cannot_choose_the_algorithm_or_the_key() {
-        let ring = KeyRing::new().advance_to(1).unwrap();
+        let ring = TokenKeyRing::new().advance_to(1).unwrap();
         let token = signer(&ring, "here").sign(claims()).unwrap();
         let kid = ring.signing_key_id(1).unwrap();
         let (_, rest) = token.split_once('.').unwrap();
