@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, warm_up};
-use buckets::{PlaybackMethod, PlaybackSigner};
+use buckets::{PlaybackMethod, S3PlaybackSigner};
 use domain::{MediaId, ThumbnailKey};
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{Method, StatusCode};
 use subtle::ConstantTimeEq;
 use table::{Record, Table};
 
-/// How long the signed URL behind the redirect lives, if the credentials do; they live a quarter of an hour at least.
+/// How long the signed URL behind the redirect lives, if the credentials do.
 const SIGNED_URL_LIFE: Duration = Duration::from_hours(1);
 
 /// For how long the redirect may be kept: long enough for a page that is looked at again, and at most for a third of what
@@ -24,7 +24,7 @@ const KEPT: Duration = Duration::from_mins(5);
 struct State {
     table: Table,
     clock: Clock,
-    playback: PlaybackSigner,
+    playback: S3PlaybackSigner,
 }
 
 /// The function, with `TABLE_NAME`, `MEDIA_BUCKET` and `PLAYBACK_ROLE_ARN`.
@@ -33,11 +33,11 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     let state = State {
         table: environment.table(&aws)?,
         clock: environment.clock(),
-        playback: environment.playback_signer(&aws)?,
+        playback: environment.s3_playback_signer(&aws)?,
     };
     tokio::join!(
         warm_up("table", state.table.open_for_media()),
-        warm_up("credentials", state.playback.prepare()),
+        warm_up("credentials", state.playback.prepare(state.clock.now())),
     );
     Ok(http_function(state, handle))
 }

@@ -37,10 +37,10 @@ pub use function::{Function, StartError, event_function, long_event_function, ru
 pub use http_function::http_function;
 pub use page::{List, MAX_PAGE_ITEMS, Page, Place};
 pub use problem::{Code, FieldError, Problem, ProblemBody};
-pub use query::{QueryParameters, whole_number};
+pub use query::{QueryParameters, whole_number, yes_or_no};
 pub use queue::{Queue, QueueError};
 pub use request::Request;
-pub use stream_url::StreamUrlSigner;
+pub use stream_url::{Stream, StreamUrlSigner};
 pub use tokens::{TokenIssuer, TokensBody};
 pub use users::change_user;
 pub use warm_up::warm_up;
