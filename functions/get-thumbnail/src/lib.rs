@@ -1,4 +1,5 @@
-//! `GET /media/{media_id}/thumbnail/{key}`: redirects to a freshly signed URL of a media's thumbnail.
+//! `GET /media/{media_id}/thumbnail/{key}`: redirects to a media's thumbnail: to its address on the CDN where there is one,
+//! which is what records show then, else to a freshly signed URL.
 //!
 //! The key in the address, which nobody can guess, is what lets one see it, so an `<img>` needs no token. It is compared
 //! in constant time. A wrong key, a media without a thumbnail and no media at all look the same.
@@ -6,7 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, warm_up};
+use api::{
+    Answer, Clock, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function, warm_up,
+};
 use buckets::{PlaybackMethod, S3PlaybackSigner};
 use domain::{MediaId, ThumbnailKey};
 use http::header::{CACHE_CONTROL, LOCATION};
@@ -24,15 +27,17 @@ const KEPT: Duration = Duration::from_mins(5);
 struct State {
     table: Table,
     clock: Clock,
+    thumbnails: ThumbnailUrls,
     playback: S3PlaybackSigner,
 }
 
-/// The function, with `TABLE_NAME`, `MEDIA_BUCKET` and `PLAYBACK_ROLE_ARN`.
+/// The function, with `TABLE_NAME`, `MEDIA_BUCKET`, `PLAYBACK_ROLE_ARN` and, where there is one, `CDN_DOMAIN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let state = State {
         table: environment.table(&aws)?,
         clock: environment.clock(),
+        thumbnails: ThumbnailUrls::of(&environment),
         playback: environment.s3_playback_signer(&aws)?,
     };
     tokio::join!(
@@ -52,7 +57,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         ("key" = String, Path, description = "As in the media's `thumbnail_url`."),
     ),
     responses(
-        (status = 302, description = "To a signed URL of the image.", headers(("Location" = String))),
+        (status = 302, description = "To the image.", headers(("Location" = String))),
         (status = 404, description = "`not_found`", body = api::ProblemBody),
     )
 )]
@@ -66,11 +71,17 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     if !media.thumbnail().is_some_and(|present| is_same(present, &key)) {
         return Err(Problem::not_found("thumbnail"));
     }
+    if let Some(url) = state.thumbnails.on_cdn(media_id, &key) {
+        return redirect(&url, KEPT);
+    }
     let method = if request.method() == Method::HEAD { PlaybackMethod::Head } else { PlaybackMethod::Get };
     let signed = state.playback.presign_thumbnail(method, media_id, &key, SIGNED_URL_LIFE, now).await?;
-    let kept = KEPT.min(now.until(signed.expires_at) / 3);
+    redirect(&signed.url, KEPT.min(now.until(signed.expires_at) / 3))
+}
+
+fn redirect(url: &str, kept: Duration) -> Result<Answer, Problem> {
     Answer::empty(StatusCode::FOUND)
-        .header(LOCATION, &signed.url)?
+        .header(LOCATION, url)?
         .header(CACHE_CONTROL, &format!("public, max-age={}", kept.as_secs()))
 }
 
