@@ -91,10 +91,11 @@ impl Environment {
     /// as `PLAYBACK_ROLE_ARN`.
     pub async fn playback_signer(&self, aws: &SdkConfig) -> Result<PlaybackSigner, StartError> {
         let Some(domain_name) = self.optional("CDN_DOMAIN") else {
-            return Ok(PlaybackSigner::S3(self.s3_playback_signer(aws)?));
+            return Ok(PlaybackSigner::S3(Box::new(self.s3_playback_signer(aws)?)));
         };
         let (key_pair_id, key) = (self.required("CDN_KEY_PAIR_ID")?, self.cdn_signing_key(aws).await?);
-        Ok(PlaybackSigner::CloudFront(CloudFrontSigner::new(url_of(domain_name), key_pair_id, key)))
+        let signer = CloudFrontSigner::new(url_of(domain_name), key_pair_id, key);
+        Ok(PlaybackSigner::CloudFront(Box::new(signer)))
     }
 
     /// The signer of playback from `MEDIA_BUCKET`, as `PLAYBACK_ROLE_ARN`.

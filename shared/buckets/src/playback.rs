@@ -60,9 +60,9 @@ pub struct Playback<'a> {
 #[derive(Debug)]
 pub enum PlaybackSigner {
     /// By presigned URLs of S3.
-    S3(S3PlaybackSigner),
+    S3(Box<S3PlaybackSigner>),
     /// By signed URLs of a distribution.
-    CloudFront(CloudFrontSigner),
+    CloudFront(Box<CloudFrontSigner>),
 }
 
 impl PlaybackSigner {
