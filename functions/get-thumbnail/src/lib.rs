@@ -12,7 +12,7 @@ use api::{
 };
 use buckets::{PlaybackMethod, S3PlaybackSigner};
 use domain::{MediaId, ThumbnailKey};
-use http::header::{CACHE_CONTROL, LOCATION};
+use http::header::LOCATION;
 use http::{Method, StatusCode};
 use subtle::ConstantTimeEq;
 use table::{Record, Table};
@@ -80,9 +80,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
 }
 
 fn redirect(url: &str, kept: Duration) -> Result<Answer, Problem> {
-    Answer::empty(StatusCode::FOUND)
-        .header(LOCATION, url)?
-        .header(CACHE_CONTROL, &format!("public, max-age={}", kept.as_secs()))
+    Answer::empty(StatusCode::FOUND).header(LOCATION, url)?.public(kept)
 }
 
 fn is_same(one: &ThumbnailKey, other: &ThumbnailKey) -> bool {

@@ -15,7 +15,7 @@ use api::{
 use auth::{ACCESS_TOKEN_LIFE, StreamClaims, TokenError, TokenVerifier};
 use buckets::{Playback, PlaybackMethod, PlaybackSigner};
 use domain::{Caller, MediaId, PlaybackConditions, Timestamp};
-use http::header::{CACHE_CONTROL, LOCATION};
+use http::header::LOCATION;
 use http::{Method, StatusCode};
 use table::Table;
 
@@ -93,7 +93,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
         conditions,
     };
     let signed = state.playback.sign(playback, now).await?;
-    Answer::empty(StatusCode::FOUND).header(LOCATION, &signed.url)?.header(CACHE_CONTROL, "no-store")
+    Answer::empty(StatusCode::FOUND).header(LOCATION, &signed.url)
 }
 
 fn is_download(request: &Request) -> Result<bool, Problem> {
