@@ -9,6 +9,8 @@
 mod accounts;
 mod bounds;
 mod bulk;
+mod caching;
+mod cdn_playback;
 mod cloud_formation;
 mod deletions;
 mod edits;
@@ -35,6 +37,8 @@ mod routes;
 mod search;
 mod seed;
 mod sessions;
+mod signed_urls;
+mod stream_tokens;
 mod streaming;
 mod sweep;
 mod tokens;
@@ -107,6 +111,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         uploads::tests(),
         bounds::tests(),
         bulk::tests(),
+        caching::tests(),
         deletions::tests(),
         edits::tests(),
         forms::tests(),
@@ -124,7 +129,10 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         model::tests(),
         publishing::tests(),
         search::tests(),
+        signed_urls::tests(),
+        stream_tokens::tests(),
         streaming::tests(),
+        cdn_playback::tests(),
         sweep::tests(),
         sweep::tests_of_faults(),
         faults::tests(),
