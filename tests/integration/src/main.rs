@@ -85,7 +85,10 @@ fn main() -> ExitCode {
     let Some(platform) = platform else { return ExitCode::SUCCESS };
     let mut unused = Vec::new();
     if is_complete && !conclusion.has_failed() {
-        unused = platform.unused_permissions();
+        // A CDN only adds permissions.
+        let with_cdn = runtime.block_on(Platform::start(platform::with_cdn));
+        unused = with_cdn.unused_permissions();
+        runtime.block_on(with_cdn.shut_down());
         for permission in &unused {
             eprintln!("no test used this permission of the template: {permission}");
         }
