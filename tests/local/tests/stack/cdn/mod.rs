@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use crate::http::{Reply, send};
 use crate::write;
 
-const TEMPLATE: &str = include_str!("template.yaml");
+const TEMPLATE: &str = include_str!("../../../conformance/cdn.yaml");
 /// The object that is there, and a thumbnail.
 const OBJECT: &str = "/media/1/source";
 const THUMBNAIL: &str = "/media/1/thumbnail/2";
