@@ -22,6 +22,7 @@ use crate::platform::{File, Platform, expect, with_cdn};
 crate::tests![
     public_keys_are_made_rotated_rolled_back_and_removed,
     a_key_that_a_key_group_names_is_not_deleted,
+    what_a_failed_deletion_left_is_deleted_by_the_next,
     a_creation_that_failed_halfway_is_gone_on_with,
     a_creation_that_failed_halfway_is_cleaned_up,
     an_answer_that_got_lost_makes_no_second_key,
@@ -224,6 +225,26 @@ async fn a_key_that_a_key_group_names_is_not_deleted(_shared: &Platform) {
     let reason = answer["Reason"].as_str().unwrap();
     assert!(reason.contains("still in a key group"), "{reason}");
     assert_eq!(stack.generations().await, [1, 2]);
+    platform.shut_down().await;
+}
+
+async fn what_a_failed_deletion_left_is_deleted_by_the_next(_shared: &Platform) {
+    let platform = Platform::start(with_cdn).await;
+    let stack = Stack::new(&platform);
+    let without = |generation| Wanted { generation, has_cdn: false };
+    stack.create(cdn(1)).await;
+    stack.update(cdn(1), without(1)).await;
+    let interception = platform.calls().intercept(|attempt| {
+        (attempt.operation == "DeletePublicKey").then(|| refusal(409, "PublicKeyInUse"))
+    });
+    let failed = invoke(&platform, stack.request("Delete", Some("signing-keys-1-cdn"), cdn(1))).await;
+    drop(interception);
+    assert_eq!(failed["Status"], "FAILED", "{failed}");
+    // CloudFormation goes on without. That there was a CDN is not forgotten.
+    stack.update(without(1), without(2)).await;
+    assert_eq!(stack.generations().await, [1, 2]);
+    stack.delete(without(1)).await;
+    assert_eq!(stack.generations().await, NONE);
     platform.shut_down().await;
 }
 
