@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::cloud_formation;
-use crate::platform::Platform;
+use crate::platform::{Platform, with_cdn};
 
 crate::tests![every_event_is_answered];
 
@@ -86,13 +86,15 @@ fn expected() -> Vec<(&'static str, &'static str, Answered)> {
         ("extract-metadata", "s3-test-event", nothing_failed()),
         ("sweep", "schedule", With(json!({"settled": {}, "failed": 0, "is_unfinished": false}))),
         ("provision-keys", "create", CloudFormation("SUCCESS")),
+        ("provision-keys", "create-with-cdn", CloudFormation("SUCCESS")),
         ("provision-keys", "rotate", CloudFormation("SUCCESS")),
+        ("provision-keys", "malformed", CloudFormation("FAILED")),
         ("provision-keys", "delete", CloudFormation("SUCCESS")),
     ]
 }
 
 async fn every_event_is_answered(_shared: &Platform) {
-    let platform = Platform::start(|_| {}).await;
+    let platform = Platform::start(with_cdn).await;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
     let mut files = BTreeSet::new();
     for function in std::fs::read_dir(&root).unwrap() {

@@ -38,6 +38,7 @@ mod search;
 mod seed;
 mod sessions;
 mod signed_urls;
+mod signing_keys;
 mod stream_tokens;
 mod streaming;
 mod sweep;
@@ -88,7 +89,10 @@ fn main() -> ExitCode {
     let Some(platform) = platform else { return ExitCode::SUCCESS };
     let mut unused = Vec::new();
     if is_complete && !conclusion.has_failed() {
-        unused = platform.unused_permissions();
+        // A CDN only adds permissions.
+        let with_cdn = runtime.block_on(Platform::start(platform::with_cdn));
+        unused = with_cdn.unused_permissions();
+        runtime.block_on(with_cdn.shut_down());
         for permission in &unused {
             eprintln!("no test used this permission of the template: {permission}");
         }
@@ -138,6 +142,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         faults::tests(),
         permissions::tests(),
         cloud_formation::tests(),
+        signing_keys::tests(),
         events::tests(),
     ];
     let tests = modules.into_iter().flatten();

@@ -433,6 +433,7 @@ async fn deploy(template: &Template, builder: &Builder, data_directory: &Path) -
             aws.install(&resolution.stack).await.map_err(StartError::Aws)?;
         }
         if resolution.pending.is_empty() {
+            state.clean_up(&template.settings().stack_id()).await;
             return Ok(resolution.stack);
         }
         for pending in &resolution.pending {
