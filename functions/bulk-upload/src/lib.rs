@@ -9,8 +9,8 @@ use std::sync::Arc;
 use api::body::AnnouncedBody;
 use api::uploads::{Begun, FileRequest, Uploads};
 use api::{
-    Access, Answer, Environment, Fields, Function, Problem, ProblemBody, Request, StartError, UnknownFields,
-    UserLimit, http_function, list,
+    Access, Answer, Environment, Fields, Function, Problem, ProblemBody, Request, StartError, ThumbnailBase,
+    ThumbnailUrls, UnknownFields, UserLimit, http_function, list,
 };
 use domain::{Action, Invalid, MAX_BULK_FILES, decide};
 use serde::Serialize;
@@ -26,6 +26,7 @@ struct State {
     access: Access,
     uploads: Uploads,
     limit: UserLimit,
+    thumbnails: ThumbnailUrls,
 }
 
 /// What is asked.
@@ -74,6 +75,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         access: Access::of(&environment)?,
         uploads: Uploads::of(&environment, &aws)?,
         limit: UserLimit::of_uploads(&environment, &aws)?,
+        thumbnails: ThumbnailUrls::of(&environment),
     };
     state.uploads.warm_up().await;
     Ok(http_function(state, handle))
@@ -120,8 +122,9 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let api_url = request.api_url();
     let begun = state.uploads.begin_all(&caller, asked, key.as_ref(), SIGNED_PARTS, &api_url).await?;
     log_faults(&begun, request.request_id());
-    let uploads = begun.iter().enumerate();
-    let uploads = uploads.map(|(index, begun)| item(index, begun, request.request_id(), &api_url)).collect();
+    let (uploads, thumbnails) = (begun.iter().enumerate(), state.thumbnails.base(&request));
+    let uploads =
+        uploads.map(|(index, begun)| item(index, begun, request.request_id(), &thumbnails)).collect();
     Answer::ok(&BulkBody { uploads })
 }
 
@@ -144,10 +147,10 @@ fn item<'a>(
     index: usize,
     begun: &'a Result<Begun, Problem>,
     request_id: &'a str,
-    api_url: &str,
+    thumbnails: &ThumbnailBase,
 ) -> BulkItem<'a> {
     match begun {
-        Ok(begun) => BulkItem::Announced { index, announced: AnnouncedBody::new(begun, api_url) },
+        Ok(begun) => BulkItem::Announced { index, announced: AnnouncedBody::new(begun, thumbnails) },
         Err(problem) => BulkItem::Refused { index, error: problem.body(request_id) },
     }
 }

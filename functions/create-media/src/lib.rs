@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use api::body::AnnouncedBody;
 use api::uploads::{FileForm, FileRequest, MediaForm, Stored, Uploads};
-use api::{Access, Answer, Environment, Function, Problem, Request, StartError, UserLimit, http_function};
+use api::{
+    Access, Answer, Environment, Function, Problem, Request, StartError, ThumbnailUrls, UserLimit,
+    http_function,
+};
 use domain::{Action, Caller, IdempotencyKey, decide};
 use http::StatusCode;
 use http::header::LOCATION;
@@ -19,6 +22,7 @@ struct State {
     uploads: Uploads,
     limit: UserLimit,
     max_form_bytes: usize,
+    thumbnails: ThumbnailUrls,
 }
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `MAX_FORM_BYTES` and the variables of [`Uploads::of`] and
@@ -30,6 +34,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         uploads: Uploads::of(&environment, &aws)?,
         limit: UserLimit::of_uploads(&environment, &aws)?,
         max_form_bytes: environment.parsed("MAX_FORM_BYTES")?,
+        thumbnails: ThumbnailUrls::of(&environment),
     };
     state.uploads.warm_up().await;
     Ok(http_function(state, handle))
@@ -86,7 +91,7 @@ async fn begin(
     state.limit.count(request, caller.user_id, 1).await?;
     let api_url = request.api_url();
     let begun = state.uploads.begin(caller, asked, key, SIGNED_PARTS, &api_url).await?;
-    answer(&AnnouncedBody::new(&begun, &api_url), begun.is_known)
+    answer(&AnnouncedBody::new(&begun, &state.thumbnails.base(request)), begun.is_known)
 }
 
 async fn store(
@@ -99,8 +104,7 @@ async fn store(
     let form = FileForm::take(fields, state.uploads.limits()).await?;
     state.limit.count(request, caller.user_id, 1).await?;
     let Stored { media, is_known } = state.uploads.announcer().store(caller, form, key).await?;
-    let api_url = request.api_url();
-    answer(&AnnouncedBody::stored(&media, is_known, &api_url), is_known)
+    answer(&AnnouncedBody::stored(&media, is_known, &state.thumbnails.base(request)), is_known)
 }
 
 fn answer(announced: &AnnouncedBody<'_>, is_known: bool) -> Result<Answer, Problem> {

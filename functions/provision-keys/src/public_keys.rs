@@ -133,11 +133,13 @@ impl<'a> PublicKeys<'a> {
     }
 
     async fn find(&self, generation: u32, name: &str) -> Result<PublishedKey, ProvisionError> {
-        for _ in 0..LOOKS {
+        for look in 0..LOOKS {
+            if look > 0 {
+                tokio::time::sleep(LOOK_PAUSE).await;
+            }
             if let Some(found) = self.list().await?.into_iter().find(|known| known.name == name) {
                 return Ok(found);
             }
-            tokio::time::sleep(LOOK_PAUSE).await;
         }
         Err(ProvisionError::Missing(generation))
     }

@@ -21,7 +21,7 @@ const ATTEMPTS: u32 = 3;
 pub(crate) const ANSWERING_TIME: Duration = Duration::from_secs(25);
 
 /// CloudFormation takes 4 096 bytes in all.
-const MAX_REASON_LENGTH: usize = 1_000;
+const MAX_REASON_LENGTH: usize = 500;
 
 /// What was provisioned.
 pub(crate) struct Provisioned {

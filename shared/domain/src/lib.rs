@@ -21,6 +21,7 @@ mod page;
 mod part;
 mod patch;
 mod permission;
+mod playback;
 mod rate_limit;
 mod search;
 mod session;
@@ -54,6 +55,7 @@ pub use page::{Page, Stretch};
 pub use part::{ETag, MAX_PARTS, PART_SIZE_BYTES, Part, PartNumber, PartPlan, UploadedPart};
 pub use patch::Patch;
 pub use permission::{Action, Caller, Decision, decide};
+pub use playback::{Ipv4Block, PlaybackConditions};
 pub use rate_limit::{
     CLOCK_TOLERANCE, LimitedRequest, Quota, RateLimit, RateLimitName, RateLimitSubject, UnixMicroseconds,
     Verdict,

@@ -17,12 +17,21 @@ crate::tests![
     what_was_denied_is_tried_again,
     a_malformed_request_is_answered_too,
     it_answers_before_its_own_time_is_up,
+    an_answer_that_is_not_taken_is_sent_again,
 ];
 
 /// Invokes `provision-keys` with this event, with this stack's secrets for those that it names; answers what was sent to
 /// the response URL.
-pub(crate) async fn invoke(platform: &Platform, mut event: Value) -> Value {
+pub(crate) async fn invoke(platform: &Platform, event: Value) -> Value {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let event = addressed(platform, event, &listener);
+    let invoking = platform.stack.invoke("ProvisionKeysFunction", event);
+    let (invoked, sent) = tokio::join!(invoking, receive(&listener));
+    invoked.unwrap();
+    sent
+}
+
+fn addressed(platform: &Platform, mut event: Value, listener: &TcpListener) -> Value {
     event["ResponseURL"] = json!(format!("http://{}/response?signature=x", listener.local_addr().unwrap()));
     for secret in &platform.stack.stack().secrets {
         for properties in ["ResourceProperties", "OldResourceProperties"] {
@@ -31,10 +40,7 @@ pub(crate) async fn invoke(platform: &Platform, mut event: Value) -> Value {
             }
         }
     }
-    let invoking = platform.stack.invoke("ProvisionKeysFunction", event);
-    let (invoked, sent) = tokio::join!(invoking, receive(&listener));
-    invoked.unwrap();
-    sent
+    event
 }
 
 /// Takes one answer, as the presigned URL of S3 would.
@@ -207,4 +213,18 @@ async fn it_answers_before_its_own_time_is_up(_shared: &Platform) {
     assert_eq!(answer["Status"], "FAILED");
     assert!(answer["Reason"].as_str().unwrap().contains("in time"), "{answer}");
     platform.shut_down().await;
+}
+
+async fn an_answer_that_is_not_taken_is_sent_again(shared: &Platform) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let event = addressed(shared, request("Create", 1), &listener);
+    let receiving = async {
+        drop(listener.accept().await.unwrap());
+        let (mut refused, _) = listener.accept().await.unwrap();
+        refused.write_all(b"HTTP/1.1 503 Slow Down\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        receive(&listener).await
+    };
+    let (invoked, sent) = tokio::join!(shared.stack.invoke("ProvisionKeysFunction", event), receiving);
+    invoked.unwrap();
+    assert_eq!(sent["Status"], "SUCCESS", "{sent}");
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::cloud_formation;
-use crate::platform::Platform;
+use crate::platform::{Platform, with_cdn};
 
 crate::tests![every_event_is_answered];
 
@@ -99,10 +99,7 @@ fn expected() -> Vec<(&'static str, &'static str, Answered)> {
 }
 
 async fn every_event_is_answered(_shared: &Platform) {
-    let platform = Platform::start(|options| {
-        options.parameters.insert("CdnEnabled".to_owned(), "true".to_owned());
-    })
-    .await;
+    let platform = Platform::start(with_cdn).await;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
     let mut files = BTreeSet::new();
     for function in std::fs::read_dir(&root).unwrap() {

@@ -10,6 +10,8 @@ mod accounts;
 mod audience;
 mod bounds;
 mod bulk;
+mod caching;
+mod cdn_playback;
 mod cloud_formation;
 mod deletions;
 mod edits;
@@ -39,7 +41,9 @@ mod routes;
 mod search;
 mod seed;
 mod sessions;
+mod signed_urls;
 mod signing_keys;
+mod stream_tokens;
 mod streaming;
 mod sweep;
 mod tokens;
@@ -91,7 +95,10 @@ fn main() -> ExitCode {
     let Some(platform) = platform else { return ExitCode::SUCCESS };
     let mut unused = Vec::new();
     if is_complete && !conclusion.has_failed() {
-        unused = platform.unused_permissions();
+        // A CDN only adds permissions.
+        let with_cdn = runtime.block_on(Platform::start(platform::with_cdn));
+        unused = with_cdn.unused_permissions();
+        runtime.block_on(with_cdn.shut_down());
         for permission in &unused {
             eprintln!("no test used this permission of the template: {permission}");
         }
@@ -114,6 +121,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         uploads::tests(),
         bounds::tests(),
         bulk::tests(),
+        caching::tests(),
         deletions::tests(),
         edits::tests(),
         forms::tests(),
@@ -132,8 +140,11 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         model::tests(),
         publishing::tests(),
         search::tests(),
+        signed_urls::tests(),
+        stream_tokens::tests(),
         streaming::tests(),
         views::tests(),
+        cdn_playback::tests(),
         sweep::tests(),
         sweep::tests_of_faults(),
         faults::tests(),

@@ -11,6 +11,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::caching;
 use crate::forms::form_of;
 use crate::miniatures::{self, Image};
 use crate::mint::{Fault, Mint};
@@ -259,6 +260,9 @@ impl Stage {
         if answer.status() != case.expected {
             let status = answer.status();
             return Err(format!("{case:?}: {status}: {}", answer.text().await.unwrap()));
+        }
+        if let Some(objection) = caching::objection(case.route, &answer) {
+            return Err(format!("{case:?}: caches are told {objection}"));
         }
         check_problem(case, answer).await;
         Ok(())

@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::miniatures::Image;
-use crate::platform::{File, PASSWORD, PATIENCE, Platform, eventually, expect_problem};
+use crate::platform::{File, PASSWORD, PATIENCE, Platform, eventually, expect_problem, with_cdn};
 
 crate::tests![
     a_permission_that_is_taken_out_is_missed,
@@ -63,6 +63,7 @@ async fn every_statement_of_every_function_is_needed(shared: &Platform) {
         let start = Platform::try_start(|options| {
             // What is never ready is not waited for.
             options.parameters.insert("ReadyWaitSeconds".to_owned(), "0".to_owned());
+            with_cdn(options);
             options.template_edit = Some(Box::new(move |template| {
                 template.pointer_mut(&path).unwrap().as_array_mut().unwrap().remove(number);
             }));

@@ -120,6 +120,11 @@ impl File {
     }
 }
 
+/// Has the platform serve published files by CloudFront.
+pub(crate) fn with_cdn(options: &mut Options) {
+    options.parameters.insert("CdnEnabled".to_owned(), "true".to_owned());
+}
+
 impl Platform {
     /// Starts a platform of its own; `change` may choose parameters, take permissions out, and so on.
     pub(crate) async fn start(change: impl FnOnce(&mut Options)) -> Self {

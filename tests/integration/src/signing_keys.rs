@@ -17,11 +17,12 @@ use ring::signature::{ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey};
 use serde_json::{Value, json};
 
 use crate::cloud_formation::invoke;
-use crate::platform::{File, Platform, expect};
+use crate::platform::{File, Platform, expect, with_cdn};
 
 crate::tests![
     public_keys_are_made_rotated_rolled_back_and_removed,
     a_key_that_a_key_group_names_is_not_deleted,
+    what_a_failed_deletion_left_is_deleted_by_the_next,
     a_creation_that_failed_halfway_is_gone_on_with,
     a_creation_that_failed_halfway_is_cleaned_up,
     an_answer_that_got_lost_makes_no_second_key,
@@ -46,7 +47,7 @@ struct Wanted {
     has_cdn: bool,
 }
 
-const fn with_cdn(generation: u32) -> Wanted {
+const fn cdn(generation: u32) -> Wanted {
     Wanted { generation, has_cdn: true }
 }
 
@@ -155,82 +156,95 @@ fn ids(data: &Value) -> Vec<&str> {
     data["CdnPublicKeyIds"].as_str().unwrap().split(',').collect()
 }
 
-async fn platform_with_cdn() -> Platform {
-    Platform::start(|options| {
-        options.parameters.insert("CdnEnabled".to_owned(), "true".to_owned());
-    })
-    .await
-}
-
 fn refusal(status: u16, code: &str) -> Answer {
     Answer::Error { status, code: code.to_owned(), message: "refused".to_owned() }
 }
 
 async fn public_keys_are_made_rotated_rolled_back_and_removed(_shared: &Platform) {
-    let platform = platform_with_cdn().await;
+    let platform = Platform::start(with_cdn).await;
     let stack = Stack::new(&platform);
-    let first = stack.create(with_cdn(1)).await;
+    let first = stack.create(cdn(1)).await;
     assert_eq!(stack.generations().await, [1, 2]);
     assert_eq!(first["CdnKeyPairId"], ids(&first)[0]);
-    assert_eq!(stack.create(with_cdn(1)).await, first, "asked again, the same");
+    assert_eq!(stack.create(cdn(1)).await, first, "asked again, the same");
 
     // A rotation that is rolled back.
-    let second = stack.update(with_cdn(1), with_cdn(2)).await;
+    let second = stack.update(cdn(1), cdn(2)).await;
     assert_eq!(stack.generations().await, [1, 2, 3]);
     assert_eq!(ids(&second)[..2], ids(&first)[..], "what is known stays known");
     assert_eq!(second["CdnKeyPairId"], ids(&first)[1], "what was next signs");
-    assert_eq!(stack.update(with_cdn(2), with_cdn(1)).await, first);
-    stack.delete(with_cdn(2)).await;
+    assert_eq!(stack.update(cdn(2), cdn(1)).await, first);
+    stack.delete(cdn(2)).await;
     assert_eq!(stack.generations().await, [1, 2]);
 
     // Two rotations that stay. The old key goes only when CloudFormation cleans up.
-    let second = stack.update(with_cdn(1), with_cdn(2)).await;
-    stack.delete(with_cdn(1)).await;
+    let second = stack.update(cdn(1), cdn(2)).await;
+    stack.delete(cdn(1)).await;
     assert_eq!(stack.generations().await, [1, 2, 3], "the previous one still verifies");
-    let third = stack.update(with_cdn(2), with_cdn(3)).await;
+    let third = stack.update(cdn(2), cdn(3)).await;
     assert_eq!(stack.generations().await, [1, 2, 3, 4]);
     assert_eq!(ids(&third)[..2], ids(&second)[1..]);
-    stack.delete(with_cdn(2)).await;
+    stack.delete(cdn(2)).await;
     assert_eq!(stack.generations().await, [2, 3, 4]);
     // A deletion that comes twice, and late.
-    stack.delete(with_cdn(2)).await;
-    stack.delete(with_cdn(1)).await;
+    stack.delete(cdn(2)).await;
+    stack.delete(cdn(1)).await;
     assert_eq!(stack.generations().await, [2, 3, 4]);
 
     // Turned off: nothing goes before the key group has gone.
     let without = Wanted { generation: 3, has_cdn: false };
-    let off = stack.update(with_cdn(3), without).await;
+    let off = stack.update(cdn(3), without).await;
     assert!(off.get("CdnKeyPairId").is_none(), "{off}");
     assert_eq!(off["AccessJwks"], third["AccessJwks"]);
     assert_eq!(stack.generations().await, [2, 3, 4]);
     // Rolled back, and then for good.
-    assert_eq!(stack.update(without, with_cdn(3)).await, third);
+    assert_eq!(stack.update(without, cdn(3)).await, third);
     stack.delete(without).await;
     assert_eq!(stack.generations().await, [2, 3, 4]);
-    stack.update(with_cdn(3), without).await;
-    stack.delete(with_cdn(3)).await;
+    stack.update(cdn(3), without).await;
+    stack.delete(cdn(3)).await;
     assert_eq!(stack.generations().await, NONE);
 
     // The removal of the stack, while there is a CDN.
-    stack.update(without, with_cdn(3)).await;
+    stack.update(without, cdn(3)).await;
     stack.delete(without).await;
     assert_eq!(stack.generations().await, [2, 3, 4]);
-    stack.delete(with_cdn(3)).await;
+    stack.delete(cdn(3)).await;
     assert_eq!(stack.generations().await, NONE);
-    stack.delete(with_cdn(3)).await;
+    stack.delete(cdn(3)).await;
     platform.shut_down().await;
 }
 
 async fn a_key_that_a_key_group_names_is_not_deleted(_shared: &Platform) {
-    let platform = platform_with_cdn().await;
+    let platform = Platform::start(with_cdn).await;
     let stack = Stack::installed(&platform);
     assert_eq!(stack.generations().await, [1, 2]);
-    let answer = invoke(&platform, stack.request("Delete", Some("signing-keys-1-cdn"), with_cdn(1))).await;
+    let answer = invoke(&platform, stack.request("Delete", Some("signing-keys-1-cdn"), cdn(1))).await;
     assert_eq!(answer["Status"], "FAILED", "{answer}");
     assert_eq!(answer["PhysicalResourceId"], "signing-keys-1-cdn");
     let reason = answer["Reason"].as_str().unwrap();
     assert!(reason.contains("still in a key group"), "{reason}");
     assert_eq!(stack.generations().await, [1, 2]);
+    platform.shut_down().await;
+}
+
+async fn what_a_failed_deletion_left_is_deleted_by_the_next(_shared: &Platform) {
+    let platform = Platform::start(with_cdn).await;
+    let stack = Stack::new(&platform);
+    let without = |generation| Wanted { generation, has_cdn: false };
+    stack.create(cdn(1)).await;
+    stack.update(cdn(1), without(1)).await;
+    let interception = platform.calls().intercept(|attempt| {
+        (attempt.operation == "DeletePublicKey").then(|| refusal(409, "PublicKeyInUse"))
+    });
+    let failed = invoke(&platform, stack.request("Delete", Some("signing-keys-1-cdn"), cdn(1))).await;
+    drop(interception);
+    assert_eq!(failed["Status"], "FAILED", "{failed}");
+    // CloudFormation goes on without. That there was a CDN is not forgotten.
+    stack.update(without(1), without(2)).await;
+    assert_eq!(stack.generations().await, [1, 2]);
+    stack.delete(without(1)).await;
+    assert_eq!(stack.generations().await, NONE);
     platform.shut_down().await;
 }
 
@@ -241,7 +255,7 @@ async fn fail_halfway(stack: &Stack<'_>) -> Value {
         let is_second = attempt.operation == "CreatePublicKey" && created.fetch_add(1, Ordering::Relaxed) > 0;
         is_second.then(|| refusal(400, "TooManyPublicKeys"))
     });
-    let request = stack.request("Create", None, with_cdn(1));
+    let request = stack.request("Create", None, cdn(1));
     let failed = invoke(stack.platform, request.clone()).await;
     drop(interception);
     assert_eq!(failed["Status"], "FAILED");
@@ -252,7 +266,7 @@ async fn fail_halfway(stack: &Stack<'_>) -> Value {
 }
 
 async fn a_creation_that_failed_halfway_is_gone_on_with(_shared: &Platform) {
-    let platform = platform_with_cdn().await;
+    let platform = Platform::start(with_cdn).await;
     let stack = Stack::new(&platform);
     let request = fail_halfway(&stack).await;
     let kept = public_keys(&platform).await;
@@ -264,14 +278,14 @@ async fn a_creation_that_failed_halfway_is_gone_on_with(_shared: &Platform) {
 }
 
 async fn a_creation_that_failed_halfway_is_cleaned_up(_shared: &Platform) {
-    let platform = platform_with_cdn().await;
+    let platform = Platform::start(with_cdn).await;
     let stack = Stack::new(&platform);
     // As in a new stack, nothing is present.
     let secret = secret_arn(&platform, "AccessKeysSecret");
     let secrets = aws_sdk_secretsmanager::Client::new(&platform.sdk_configuration());
     secrets.put_secret_value().secret_id(secret).secret_string(r#"{"keys":[]}"#).send().await.unwrap();
     fail_halfway(&stack).await;
-    let deletion = stack.request("Delete", Some("signing-keys-not-created"), with_cdn(1));
+    let deletion = stack.request("Delete", Some("signing-keys-not-created"), cdn(1));
     stack.succeed(deletion).await;
     assert_eq!(stack.generations().await, NONE);
     assert_eq!(Stack::installed(&platform).generations().await, [1, 2], "others' keys stay");
@@ -279,25 +293,25 @@ async fn a_creation_that_failed_halfway_is_cleaned_up(_shared: &Platform) {
 }
 
 async fn an_answer_that_got_lost_makes_no_second_key(_shared: &Platform) {
-    let platform = platform_with_cdn().await;
+    let platform = Platform::start(with_cdn).await;
     let stack = Stack::new(&platform);
     let created = AtomicUsize::new(0);
     let interception = platform.calls().intercept(move |attempt| {
         let is_first = attempt.operation == "CreatePublicKey" && created.fetch_add(1, Ordering::Relaxed) == 0;
         is_first.then_some(Answer::DropAnswer)
     });
-    let data = stack.create(with_cdn(1)).await;
+    let data = stack.create(cdn(1)).await;
     drop(interception);
     assert_eq!(stack.generations().await, [1, 2]);
-    assert_eq!(stack.create(with_cdn(1)).await, data);
+    assert_eq!(stack.create(cdn(1)).await, data);
     platform.shut_down().await;
 }
 
 async fn two_runs_of_one_request_answer_the_same(_shared: &Platform) {
-    let platform = platform_with_cdn().await;
+    let platform = Platform::start(with_cdn).await;
     let stack = Stack::new(&platform);
-    stack.create(with_cdn(1)).await;
-    let request = stack.request("Update", Some("signing-keys-1-cdn"), with_cdn(2));
+    stack.create(cdn(1)).await;
+    let request = stack.request("Update", Some("signing-keys-1-cdn"), cdn(2));
     let (one, other) = tokio::join!(stack.succeed(request.clone()), stack.succeed(request.clone()));
     assert_eq!(one["Data"], other["Data"]);
     assert_eq!(stack.generations().await, [1, 2, 3]);
@@ -305,9 +319,9 @@ async fn two_runs_of_one_request_answer_the_same(_shared: &Platform) {
 }
 
 async fn keys_are_found_among_many(_shared: &Platform) {
-    let platform = platform_with_cdn().await;
+    let platform = Platform::start(with_cdn).await;
     let stack = Stack::new(&platform);
-    let data = stack.create(with_cdn(1)).await;
+    let data = stack.create(cdn(1)).await;
     let pem = public_keys(&platform).await[0].encoded_key().to_owned();
     let client = cloudfront(&platform);
     for number in 0..300 {
@@ -319,8 +333,8 @@ async fn keys_are_found_among_many(_shared: &Platform) {
         client.create_public_key().public_key_config(configuration).send().await.unwrap();
     }
     let sequence = platform.calls().sequence();
-    assert_eq!(stack.create(with_cdn(1)).await, data);
-    stack.delete(with_cdn(1)).await;
+    assert_eq!(stack.create(cdn(1)).await, data);
+    stack.delete(cdn(1)).await;
     let calls = platform.calls().since(sequence);
     assert_eq!(calls.iter().filter(|call| call.operation == "ListPublicKeys").count(), 2 * 4);
     assert_eq!(stack.generations().await, NONE);

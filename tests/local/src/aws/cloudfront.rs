@@ -9,8 +9,6 @@
 mod public_key;
 mod store;
 
-use std::fmt::Write as _;
-
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
@@ -199,19 +197,16 @@ fn list(database: &Database, parts: &Parts) -> Result<String, Fault> {
     let mut keys = database.transaction(|transaction| store::after(transaction, marker, items + 1))?;
     let is_truncated = keys.len() > items;
     keys.truncate(items);
-    let mut xml = String::new();
-    if let Some(last) = keys.last().filter(|_| is_truncated) {
-        xml += &format!("<NextMarker>{}</NextMarker>", last.id);
-    }
-    xml += &format!("<MaxItems>{items}</MaxItems><Quantity>{}</Quantity>", keys.len());
-    if !keys.is_empty() {
-        let summaries = keys.iter().map(|key| {
-            let (id, created) = (&key.id, created_xml(key));
-            format!("<PublicKeySummary><Id>{id}</Id>{created}{}</PublicKeySummary>", described_xml(key))
-        });
-        xml += &format!("<Items>{}</Items>", summaries.collect::<String>());
-    }
-    Ok(format!("{DECLARATION}<PublicKeyList xmlns=\"{NAMESPACE}\">{xml}</PublicKeyList>"))
+    let next_marker = match keys.last().filter(|_| is_truncated) {
+        Some(last) => format!("<NextMarker>{}</NextMarker>", last.id),
+        None => String::new(),
+    };
+    let summaries: String = keys.iter().map(summary_xml).collect();
+    Ok(format!(
+        "{DECLARATION}<PublicKeyList xmlns=\"{NAMESPACE}\">{next_marker}<MaxItems>{items}</MaxItems>\
+         <Quantity>{}</Quantity><Items>{summaries}</Items></PublicKeyList>",
+        keys.len(),
+    ))
 }
 
 fn delete(database: &Database, installed: &Installed, id: &str, parts: &Parts) -> Result<(), Fault> {
@@ -256,17 +251,22 @@ fn public_key_xml(key: &StoredKey) -> String {
     )
 }
 
+fn summary_xml(key: &StoredKey) -> String {
+    let (created, described) = (created_xml(key), described_xml(key));
+    format!("<PublicKeySummary><Id>{}</Id>{created}{described}</PublicKeySummary>", key.id)
+}
+
 fn created_xml(key: &StoredKey) -> String {
     format!("<CreatedTime>{}</CreatedTime>", clock::iso_8601(clock::from_milliseconds(key.created_at_ms)))
 }
 
 fn described_xml(key: &StoredKey) -> String {
-    let mut xml = String::new();
-    for (name, value) in [("Name", &key.name), ("EncodedKey", &key.encoded_key), ("Comment", &key.comment)] {
-        // Writing to a string does not fail.
-        let _ = write!(xml, "<{name}>{}</{name}>", escape_xml(value));
-    }
-    xml
+    format!(
+        "<Name>{}</Name><EncodedKey>{}</EncodedKey><Comment>{}</Comment>",
+        escape_xml(&key.name),
+        escape_xml(&key.encoded_key),
+        escape_xml(&key.comment),
+    )
 }
 
 fn set(response: &mut Response<Full<Bytes>>, name: HeaderName, value: &str) -> Result<(), Fault> {

@@ -141,7 +141,7 @@ mod tests {
 
     use super::*;
 
-    fn policy(statement: serde_json::Value) -> Option<Policy> {
+    fn policy(statement: &serde_json::Value) -> Option<Policy> {
         Policy::parse(json!({"Statement": [statement]}).to_string().as_bytes())
     }
 
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_resource_may_have_wildcards_or_be_missing() {
-        let resource = |pattern: &str| policy(json!({"Resource": pattern, "Condition": until(9)})).unwrap();
+        let resource = |pattern: &str| policy(&json!({"Resource": pattern, "Condition": until(9)})).unwrap();
         for (pattern, url, expected) in [
             ("http://d/media/1/*", "http://d/media/1/a/b.ts?x=y", true),
             ("http://d/media/1/*", "http://d/media/2/a", false),
@@ -178,7 +178,7 @@ mod tests {
         ] {
             assert_eq!(allows(&resource(pattern), url, "127.0.0.1", 8), expected, "{pattern} {url}");
         }
-        let none = policy(json!({"Condition": until(9)})).unwrap();
+        let none = policy(&json!({"Condition": until(9)})).unwrap();
         assert!(allows(&none, "http://anything", "127.0.0.1", 8));
     }
 
@@ -186,7 +186,7 @@ mod tests {
     fn a_time_and_an_address_narrow_it() {
         let mut condition = until(20);
         condition["DateGreaterThan"] = json!({"AWS:EpochTime": 10});
-        let timed = policy(json!({"Condition": condition})).unwrap();
+        let timed = policy(&json!({"Condition": condition})).unwrap();
         let at = |now| allows(&timed, "http://d", "127.0.0.1", now);
         assert_eq!([10, 11, 19, 20].map(at), [false, true, true, false]);
 
@@ -201,7 +201,7 @@ mod tests {
         ] {
             let mut condition = until(9);
             condition["IpAddress"] = json!({"AWS:SourceIp": range});
-            let policy = policy(json!({"Condition": condition})).unwrap();
+            let policy = policy(&json!({"Condition": condition})).unwrap();
             assert_eq!(allows(&policy, "http://d", address, 8), expected, "{range} {address}");
         }
     }
@@ -220,7 +220,7 @@ mod tests {
             json!({"Condition": {"DateLessThan": {"AWS:EpochTime": 9}, "IpAddress": {"AWS:SourceIp": "1.2.3.4/33"}}}),
             json!({"Condition": {"DateLessThan": {"AWS:EpochTime": 9}, "IpAddress": {"AWS:SourceIp": "::1"}}}),
         ] {
-            assert_eq!(policy(statement.clone()), None, "{statement}");
+            assert_eq!(policy(&statement), None, "{statement}");
         }
         let twice = json!({"Statement": [{"Condition": until(9)}, {"Condition": until(9)}]}).to_string();
         assert_eq!(Policy::parse(twice.as_bytes()), None);

@@ -79,13 +79,13 @@ fn varies_by_origin(headers: &HeaderMap) -> bool {
 }
 
 fn add(headers: &mut HeaderMap, name: &str, value: &str, overrides_origin: bool) {
-    match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
-        (Ok(name), Ok(value)) => {
-            if overrides_origin || !headers.contains_key(&name) {
-                headers.insert(name, value);
-            }
-        }
-        _ => tracing::error!(name, value, "a response headers policy has what is not a header"),
+    let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+    else {
+        tracing::error!(name, value, "a response headers policy has what is not a header");
+        return;
+    };
+    if overrides_origin || !headers.contains_key(&name) {
+        headers.insert(name, value);
     }
 }
 
