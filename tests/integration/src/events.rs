@@ -30,6 +30,7 @@ fn expected() -> Vec<(&'static str, &'static str, Answered)> {
         ("ping", "ping", Http(200, None)),
         ("version", "version", Http(200, None)),
         ("check-health", "health", Http(200, None)),
+        ("check-storage", "healthy", Http(200, None)),
         ("unmatched-route", "unknown-route", Http(404, Some("route_unknown"))),
         ("unmatched-route", "trailing-slash", Http(308, None)),
         ("sign-up", "new-account", Http(201, None)),

@@ -15,14 +15,17 @@ mod edits;
 mod events;
 mod faults;
 mod forms;
+mod health;
 mod lifecycles;
 mod lists;
+mod logs;
 mod matrix;
 mod media_files;
 mod methods;
 mod miniatures;
 mod mint;
 mod model;
+mod operations;
 mod parts;
 mod permissions;
 mod platform;
@@ -77,6 +80,7 @@ pub(crate) use tests;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    logs::record();
     let runtime = Arc::new(Builder::new_multi_thread().enable_all().build().unwrap());
     let is_complete = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
     let platform = (!arguments.list).then(|| Arc::new(runtime.block_on(Platform::start(|_| {}))));
@@ -130,6 +134,9 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         sweep::tests(),
         sweep::tests_of_faults(),
         faults::tests(),
+        health::tests(),
+        logs::tests(),
+        operations::tests(),
         permissions::tests(),
         cloud_formation::tests(),
         events::tests(),

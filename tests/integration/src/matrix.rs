@@ -77,6 +77,7 @@ POST /api/v1/{upload_id}/complete
 DELETE /api/v1/{upload_id}             | 401    | 403 404         | 204 404         | 204 404         | 403 403         | 403 404
 
 GET /health                            | 200    | 200             | 200             | 200             | 200             | 200
+GET /api/v1/s3-media/health/s3         | 200    | 200             | 200             | 200             | 200             | 200
 GET /ping                              | 200    | 200             | 200             | 200             | 200             | 200
 GET /api/v1/ping
 GET /version                           | 200    | 200             | 200             | 200             | 200             | 200

@@ -90,6 +90,7 @@ async fn do_everything(platform: &Platform) {
     let admin = json!({"email": "admin@example.com", "password": PASSWORD});
     let _ = invoke("CreateAdminFunction", admin).await;
     let _ = platform.request(Method::GET, "/health").send().await;
+    let _ = platform.request(Method::GET, "/api/v1/s3-media/health/s3").send().await;
     let account = json!({"email": "ada@example.com", "password": PASSWORD});
     let _ = platform.post("/auth/signup", &account).await;
     let answer = platform.post("/auth/login", &account).await.json::<Value>().await.unwrap_or_default();

@@ -109,6 +109,7 @@ function_crates!(
     bulk_upload,
     change_password,
     check_health,
+    check_storage,
     complete_upload,
     create_admin,
     create_media,

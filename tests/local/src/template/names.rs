@@ -27,6 +27,8 @@ fn name_property(resource_type: &str) -> Option<&'static str> {
         "AWS::SecretsManager::Secret" => "Name",
         "AWS::Logs::LogGroup" => "LogGroupName",
         "AWS::CloudWatch::Alarm" => "AlarmName",
+        "AWS::CloudWatch::Dashboard" => "DashboardName",
+        "AWS::SNS::Topic" => "TopicName",
         _ => return None,
     })
 }
@@ -71,6 +73,7 @@ impl Names<'_> {
             }
             "AWS::Logs::LogGroup" => format!("{}:log-group:{name}:*", regional("logs")),
             "AWS::CloudWatch::Alarm" => format!("{}:alarm:{name}", regional("cloudwatch")),
+            "AWS::SNS::Topic" => format!("{}:{name}", regional("sns")),
             _ => return Ok(None),
         }))
     }
@@ -129,7 +132,7 @@ impl Scope for Names<'_> {
         Ok(Some(Value::String(match resource_type {
             "AWS::SQS::Queue" => self.queue_url(name)?,
             "AWS::Serverless::HttpApi" => self.template.settings.api_id.clone(),
-            "AWS::SecretsManager::Secret" => self.arn(name)?.unwrap_or_default(),
+            "AWS::SecretsManager::Secret" | "AWS::SNS::Topic" => self.arn(name)?.unwrap_or_default(),
             custom if is_custom(custom) => self.provisioned(name, place)?.physical_id.clone(),
             _ => self.name(name)?,
         })))
