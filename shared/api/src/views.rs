@@ -8,6 +8,7 @@ use domain::{Media, Timestamp, UserId, View, ViewId};
 use table::{Recorded, Table, TableError};
 
 use crate::environment::{Environment, EnvironmentError};
+use crate::metrics;
 use crate::request::Request;
 
 /// How long a player waits at most for its view to be recorded.
@@ -35,18 +36,13 @@ impl ViewRecorder {
     /// Records the view of a player, which comes again with the same id for every part of the file that it asks for. It
     /// plays whether that works or not: a failure is logged.
     pub async fn record_playback(&self, table: &Table, view: &View) {
-        let recording = async {
-            if !table.knows_view(view).await? {
-                self.record(table, view).await?;
-            }
-            Ok::<(), TableError>(())
-        };
         let media_id = view.media_id;
-        match tokio::time::timeout(PLAYBACK_PATIENCE, recording).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%media_id, %error, "the view was not recorded"),
-            Err(_) => tracing::error!(%media_id, "the view was not recorded: it took too long"),
-        }
+        let reason = match tokio::time::timeout(PLAYBACK_PATIENCE, self.record(table, view)).await {
+            Ok(Ok(_)) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "it took too long".to_owned(),
+        };
+        tracing::error!({ metrics::VIEWS_NOT_RECORDED } = 1, %media_id, reason, "the view was not recorded");
     }
 }
 

@@ -35,8 +35,7 @@
 //! | `owned_media`, `open_for_lists` | `dynamodb:Query` on the index of owners |
 //! | `search` | `dynamodb:Query`, `dynamodb:BatchGetItem` |
 //! | `open_for_searches` | `dynamodb:Query` |
-//! | `record_view` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
-//! | `knows_view` | `dynamodb:GetItem` |
+//! | `record_view` | `dynamodb:BatchGetItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem` |
 //! | `counted_views` | `dynamodb:Query` |
 //! | `remove_views` | `dynamodb:PutItem`, `dynamodb:Query`, `dynamodb:BatchWriteItem` |
 //! | `forget_work` | `dynamodb:DeleteItem` |

@@ -92,8 +92,8 @@ struct StoredCounts {
 impl Table {
     /// Records a view, whose entry in the log is kept for `log_kept`.
     pub async fn record_view(&self, view: &View, log_kept: Duration) -> Result<Recorded, TableError> {
+        let Some(mut viewer) = self.probable_viewer(view).await? else { return Ok(Recorded::Before) };
         // What is found out of the viewer stays true, so each round knows more than the one before.
-        let mut viewer = if view.is_counted { Viewer::New } else { Viewer::Uncounted };
         loop {
             let transaction = self.view_transaction(view, viewer, log_kept)?;
             match self.commit(transaction).await?.first_failed() {
@@ -106,19 +106,20 @@ impl Table {
         }
     }
 
-    /// Whether a view is in the log, as far as is known at once. A read costs much less than a transaction that fails; one
-    /// that misses what was written just now does no harm, because recording it again adds nothing.
-    pub async fn knows_view(&self, view: &View) -> Result<bool, TableError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .set_key(Some(Key::view(view).attributes()))
-            .projection_expression(SORT)
-            .send()
-            .await
-            .map_err(|error| TableError::of("GetItem", &error))?;
-        Ok(answer.item.is_some())
+    /// As whom a view probably counts its viewer; `None` if it is in the log already. A read costs a small part of a
+    /// transaction that fails. One that misses what is written meanwhile does no harm: the conditions tell.
+    async fn probable_viewer(&self, view: &View) -> Result<Option<Viewer>, TableError> {
+        let [logged, of_day, ever] = [Key::view(view), Key::viewer_of_day(view), Key::viewer(view)];
+        let found = self.get_many(&[logged.clone(), of_day.clone(), ever.clone()]).await?;
+        let sort_keys: Vec<&String> = found.iter().filter_map(|item| item.get(SORT)?.as_s().ok()).collect();
+        let is_there = |key: &Key| sort_keys.contains(&&key.sort);
+        Ok(match view {
+            _ if is_there(&logged) => None,
+            View { is_counted: false, .. } => Some(Viewer::Uncounted),
+            _ if is_there(&of_day) => Some(Viewer::Known),
+            _ if is_there(&ever) => Some(Viewer::NewOfDay),
+            _ => Some(Viewer::New),
+        })
     }
 
     fn view_transaction(

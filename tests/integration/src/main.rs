@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod accounts;
+mod audience;
 mod bounds;
 mod bulk;
 mod cloud_formation;
@@ -45,6 +46,7 @@ mod tokens;
 mod uploads;
 mod user_deletion;
 mod users;
+mod views;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -131,6 +133,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         publishing::tests(),
         search::tests(),
         streaming::tests(),
+        views::tests(),
         sweep::tests(),
         sweep::tests_of_faults(),
         faults::tests(),

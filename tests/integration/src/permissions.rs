@@ -146,6 +146,8 @@ async fn do_everything(platform: &Platform) {
         let _ = as_user(Method::GET, path.to_owned()).send().await;
     }
     let _ = as_user(Method::GET, format!("/media/{media_id}/jobs")).send().await;
+    let _ = as_user(Method::POST, format!("/media/{media_id}/view")).send().await;
+    let _ = as_user(Method::GET, format!("/media/{media_id}/analytics")).send().await;
     edit_and_delete(platform, token).await;
     let urls = as_user(Method::GET, format!("/media/{media_id}/stream-url")).send().await.unwrap();
     let urls = urls.json::<Value>().await.unwrap_or_default();
