@@ -57,33 +57,36 @@ impl RateLimiter {
         Ok(Self { items: environment.rate_limits(aws)?, clock: environment.clock() })
     }
 
-    /// Counts a request for `count` under a limit, unless that refuses it. `None` if there is no such limit, or it could
-    /// not be counted.
-    async fn take(
+    /// Counts `requests` of a subject, unless there were too many. `None` if there is no such limit, or they could not be
+    /// counted.
+    async fn count(
         &self,
-        request: &Request,
         limit: Option<RateLimit>,
         subject: &RateLimitSubject,
-        count: u32,
-    ) -> Result<Option<Taken>, Problem> {
-        let Some(limit) = limit else { return Ok(None) };
-        let limited = limit.request(self.now(), count);
-        let taking = self.items.take(limit.name(), subject, &limited);
-        let Some(taken) = within_budget(limit.name(), taking).await else { return Ok(None) };
-        match taken.verdict {
-            Verdict::Allowed => {
-                request.tell(taken.quota);
-                Ok(Some(taken))
-            }
-            Verdict::Refused { retry_after } => {
-                request.tell_refusal(taken.quota);
-                Err(Problem::rate_limited(retry_after))
-            }
-        }
+        requests: u32,
+    ) -> Option<Taken> {
+        let limit = limit?;
+        let limited = limit.request(self.now(), requests);
+        within_budget(limit.name(), self.items.take(limit.name(), subject, &limited)).await
     }
 
     fn now(&self) -> UnixMicroseconds {
         self.clock.now_in_microseconds()
+    }
+}
+
+/// Goes on unless a limit refuses the request; either way the client is told what is left.
+fn unless_refused(request: &Request, taken: Option<Taken>) -> Result<(), Problem> {
+    let Some(Taken { verdict, quota, .. }) = taken else { return Ok(()) };
+    match verdict {
+        Verdict::Allowed => {
+            request.tell(quota);
+            Ok(())
+        }
+        Verdict::Refused { retry_after } => {
+            request.tell_refusal(quota);
+            Err(Problem::rate_limited(retry_after))
+        }
     }
 }
 

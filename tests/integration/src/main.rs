@@ -28,6 +28,7 @@ mod methods;
 mod miniatures;
 mod mint;
 mod model;
+mod operations;
 mod parts;
 mod permissions;
 mod platform;
@@ -150,6 +151,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         faults::tests(),
         health::tests(),
         logs::tests(),
+        operations::tests(),
         permissions::tests(),
         cloud_formation::tests(),
         signing_keys::tests(),

@@ -27,7 +27,7 @@ crate::tests![
     wrong_passwords_are_limited_by_account_and_address,
     an_attacked_account_is_open_to_its_owner,
     an_account_is_known_at_an_address_for_thirty_days,
-    a_log_in_costs_two_writes,
+    a_log_in_costs_three_writes,
     announced_files_are_limited_by_user,
     each_file_of_a_bulk_request_counts,
     views_are_limited_by_viewer,
@@ -345,7 +345,7 @@ async fn an_account_is_known_at_an_address_for_thirty_days(_shared: &Platform) {
     platform.shut_down().await;
 }
 
-async fn a_log_in_costs_two_writes(_shared: &Platform) {
+async fn a_log_in_costs_three_writes(_shared: &Platform) {
     let (platform, clock) = start(&[("LogInsPerAccountAndIpPerHour", 100)]).await;
     let user = platform.sign_up().await;
     clock.advance(3600);
@@ -355,13 +355,13 @@ async fn a_log_in_costs_two_writes(_shared: &Platform) {
         platform.calls().since(sequence).iter().filter(|call| call.operation == "UpdateItem").count()
     };
     let (home, abroad) = (client(&platform, 1), client(&platform, 2));
-    assert_eq!(writes(&home).await, 2, "for the address, and for the account there");
-    assert_eq!(writes(&home).await, 4, "twice as many in the same moment");
-    assert_eq!(writes(&abroad).await, 4, "for the account, and that it is known there");
+    assert_eq!(writes(&home).await, 3, "one for each limit");
+    assert_eq!(writes(&home).await, 6, "two where there was one a moment ago");
+    assert_eq!(writes(&abroad).await, 5, "and that the account is known there");
     clock.advance(60);
-    assert_eq!(writes(&abroad).await, 2);
+    assert_eq!(writes(&abroad).await, 3);
     clock.advance(2 * 86_400);
-    assert_eq!(writes(&home).await, 3, "renewed now and then");
+    assert_eq!(writes(&home).await, 4, "known anew now and then");
     platform.shut_down().await;
 }
 
@@ -463,9 +463,13 @@ async fn of_many_at_once_as_many_are_announced_as_may_be(_shared: &Platform) {
     let announcement = File::video().announcement();
     for _ in 0..2 {
         user.token = platform.log_in(&user.email).await;
-        let answers = join_all((0..30).map(|_| platform.post_as(&user, "/media", &announcement))).await;
+        let answers = join_all((0..20).map(|_| platform.post_as(&user, "/media", &announcement))).await;
         let count = |status| answers.iter().filter(|answer| answer.status() == status).count();
-        assert_eq!((count(StatusCode::CREATED), count(StatusCode::TOO_MANY_REQUESTS)), (7, 23));
+        // On a machine so slow that the limiter's second is over, it lets pass, and tells of no limit.
+        let uncounted = answers.iter().filter(|answer| told(answer).is_none()).count();
+        let created = count(StatusCode::CREATED);
+        assert_eq!(created + count(StatusCode::TOO_MANY_REQUESTS), 20);
+        assert!((7..=7 + uncounted).contains(&created), "{created}, {uncounted} of them uncounted");
         // Then it has been idle.
         clock.advance(7200);
     }

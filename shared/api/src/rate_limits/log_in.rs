@@ -1,7 +1,7 @@
 //! The limits of log-ins: passwords cannot be tried at will, and nobody can shut the owner of an account out.
 //!
 //! Log-ins are counted by address, by account and address, and by account. The last of these is for those who try from
-//! many addresses, and alone it would let them shut out the owner. So it does not count where the account is *known*: at an
+//! many addresses, and alone it would let them shut out the owner. So it refuses nothing where the account is *known*: at an
 //! address from which its right password came within [`KNOWN_FOR`]. From there the owner gets in whatever others do. At an
 //! address that is not known, a right password is refused as a wrong one is while the account's limit is used up: to let
 //! it pass would tell those who try that they have found it.
@@ -9,7 +9,8 @@
 //! The right password also clears what was counted by account and address: of somebody who knows it, no number of log-ins
 //! is too many, but for what their address may.
 //!
-//! An account that does not exist is counted like one that does.
+//! An account that does not exist is counted like one that does, and one that is known like one that is not, so that the
+//! time that it takes tells nothing.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use aws_types::SdkConfig;
 use domain::{ClientNetwork, Email, RateLimit, RateLimitName, RateLimitSubject};
 use table::Taken;
 
-use super::{RateLimiter, sha256, within_budget};
+use super::{RateLimiter, sha256, unless_refused, within_budget};
 use crate::environment::{Environment, EnvironmentError};
 use crate::problem::Problem;
 use crate::request::Request;
@@ -60,13 +61,16 @@ impl LogInLimits {
     /// Counts a log-in to the account with this e-mail, unless there were too many.
     pub async fn count(&self, request: &Request, email: &Email) -> Result<LogInAttempt, Problem> {
         let (network, email_sha256) = (ClientNetwork::of(request.source_ip()), sha256(email));
-        self.limiter.take(request, self.per_ip, &RateLimitSubject::network(network), 1).await?;
+        let network_wide = self.limiter.count(self.per_ip, &RateLimitSubject::network(network), 1).await;
+        unless_refused(request, network_wide)?;
         let account_from = RateLimitSubject::account_from(email_sha256, network);
-        let taken = self.limiter.take(request, self.per_account_and_ip, &account_from, 1).await?;
+        let taken = self.limiter.count(self.per_account_and_ip, &account_from, 1).await;
+        unless_refused(request, taken)?;
+        let account_wide =
+            self.limiter.count(self.per_account, &RateLimitSubject::account(email_sha256), 1).await;
         let known_until = taken.and_then(|taken| taken.known_until);
         if known_until.is_none_or(|known_until| known_until <= self.limiter.now().rounded_up()) {
-            let account = RateLimitSubject::account(email_sha256);
-            self.limiter.take(request, self.per_account, &account, 1).await?;
+            unless_refused(request, account_wide)?;
         }
         Ok(LogInAttempt { account_from, taken })
     }

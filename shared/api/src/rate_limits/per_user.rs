@@ -3,7 +3,7 @@
 use aws_types::SdkConfig;
 use domain::{RateLimit, RateLimitName, RateLimitSubject, UserId};
 
-use super::RateLimiter;
+use super::{RateLimiter, unless_refused};
 use crate::environment::{Environment, EnvironmentError};
 use crate::problem::Problem;
 use crate::request::Request;
@@ -40,7 +40,6 @@ impl UserLimit {
     pub async fn count(&self, request: &Request, user_id: UserId, count: usize) -> Result<(), Problem> {
         let user = RateLimitSubject::user(user_id);
         let count = u32::try_from(count).unwrap_or(u32::MAX);
-        self.limiter.take(request, self.limit, &user, count).await?;
-        Ok(())
+        unless_refused(request, self.limiter.count(self.limit, &user, count).await)
     }
 }

@@ -3,7 +3,7 @@
 use aws_types::SdkConfig;
 use domain::{ClientNetwork, Email, RateLimit, RateLimitName, RateLimitSubject};
 
-use super::{RateLimiter, sha256};
+use super::{RateLimiter, sha256, unless_refused};
 use crate::environment::{Environment, EnvironmentError};
 use crate::problem::Problem;
 use crate::request::Request;
@@ -29,9 +29,8 @@ impl SignUpLimits {
     /// Counts a request for an account with this e-mail, unless there were too many.
     pub async fn count(&self, request: &Request, email: &Email) -> Result<(), Problem> {
         let network = RateLimitSubject::network(ClientNetwork::of(request.source_ip()));
-        self.limiter.take(request, self.per_ip, &network, 1).await?;
+        unless_refused(request, self.limiter.count(self.per_ip, &network, 1).await)?;
         let account = RateLimitSubject::account(sha256(email));
-        self.limiter.take(request, self.per_email, &account, 1).await?;
-        Ok(())
+        unless_refused(request, self.limiter.count(self.per_email, &account, 1).await)
     }
 }
