@@ -111,10 +111,12 @@ where
         }
     };
     let result = runtime.block_on(async {
-        let function = Arc::new(build(Environment::of_process()).await?);
+        let function = Arc::new(Box::pin(build(Environment::of_process())).await?);
         let service = lambda_runtime::service_fn(move |event| {
             let function = Arc::clone(&function);
-            async move { function.call(event).await }
+            // Boxed, because a handler's future holds those of all its calls: laid out in the runtime's own, they nest
+            // deeper than the compiler follows.
+            Box::pin(async move { function.call(event).await })
         });
         lambda_runtime::run(service).await
     });
