@@ -1,6 +1,7 @@
 //! The command line: `cargo local [serve]`, `cargo local demo [FILE]` and `cargo local sweep`.
 
 mod admin;
+mod cargo_lambda;
 mod serve;
 mod sweep;
 
