@@ -1,5 +1,7 @@
 //! All of it, started and stopped as one.
 
+mod start_error;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,14 +14,16 @@ use tokio::net::TcpListener;
 use crate::aws::{Aws, AwsError, AwsOptions, Credentials};
 use crate::cdn::Cdn;
 use crate::control::Control;
-use crate::custom_resource::{ProvisionError, State};
+use crate::custom_resource::State;
 use crate::data_directory::{Data, DataDirectory};
 use crate::functions::{Functions, Invocation, InvocationError, Registry};
 use crate::gateway::Gateway;
-use crate::mapping::{MappingError, Mappings, Source};
-use crate::schedule::{RunScheduleError, Schedules, UnsupportedSchedule};
+use crate::mapping::{Mappings, Source};
+use crate::schedule::{RunScheduleError, Schedules};
 use crate::stack::{Function, Stack};
 use crate::template::{Problem, Provisioned, Settings, Template, TemplateError, read};
+
+pub use self::start_error::StartError;
 
 /// Changes a template's tree before it is interpreted.
 pub type TemplateEdit = Box<dyn FnOnce(&mut Value) + Send>;
@@ -74,73 +78,6 @@ pub struct AwsEndpoint {
     pub region: String,
     /// What all functions sign with.
     pub credentials: Credentials,
-}
-
-/// Why the local stack does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The API's port is in use.
-    #[error("port {0} is taken; choose another with --port")]
-    ApiPortTaken(u16),
-    /// The AWS port is in use.
-    #[error("port {0} is taken; choose another with --aws-port")]
-    AwsPortTaken(u16),
-    /// The CDN's port is in use.
-    #[error("port {0} is taken; choose another with --cdn-port")]
-    CdnPortTaken(u16),
-    /// The template has a distribution, and AWS is another endpoint, whose buckets it cannot read as CloudFront.
-    #[error("a CloudFront distribution is only served with the built-in AWS")]
-    CdnOfAnotherEndpoint,
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// Another process uses the data directory.
-    #[error("{} is in use by another local stack; stop that one, or choose another with --data-dir", .0.display())]
-    DataDirectoryInUse(PathBuf),
-    /// The data directory cannot be used.
-    #[error("{}: {source}", path.display())]
-    DataDirectory {
-        /// The directory.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The template cannot be run.
-    #[error(transparent)]
-    Template(#[from] TemplateError),
-    /// The built-in AWS does not start.
-    #[error(transparent)]
-    Aws(AwsError),
-    /// A custom resource could not be provisioned.
-    #[error(transparent)]
-    CustomResource(#[from] ProvisionError),
-    /// The template names a crate that there is not.
-    #[error("{function} is implemented by {binary}, and there is no such function crate")]
-    UnknownBinary {
-        /// Logical id of the function.
-        function: String,
-        /// Its binary.
-        binary: String,
-    },
-    /// A function cannot start with the environment that the template gives it.
-    #[error("{function} does not start: {source}")]
-    Function {
-        /// Logical id of the function.
-        function: String,
-        /// Why not.
-        source: api::StartError,
-    },
-    /// A schedule that is not interpreted.
-    #[error(transparent)]
-    Schedule(#[from] UnsupportedSchedule),
-    /// An event source mapping cannot be made.
-    #[error(transparent)]
-    Mapping(#[from] MappingError),
 }
 
 /// Messages were still in a queue when the time was up.
