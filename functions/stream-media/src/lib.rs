@@ -4,17 +4,20 @@
 //! they may see the media is asked at each use, so a media that was deleted or made private stops playing, and so does
 //! one whose viewer was shut out. The URL behind the redirect outlives the token by an hour at most, so that what plays
 //! plays on; a player that comes back later is given another one.
+//!
+//! What a player plays by a stream token is a view of whom the token was made for: one a day, however often the player
+//! comes back. It plays whether the view could be recorded or not.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::{
     Access, Answer, Clock, Code, Environment, Function, Problem, QueryParameters, Request, StartError,
-    http_function, playable, visible_media, warm_up, yes_or_no,
+    ViewRecorder, http_function, playable, visible_media, warm_up, yes_or_no,
 };
 use auth::{ACCESS_TOKEN_LIFE, StreamClaims, TokenError, TokenVerifier};
 use buckets::{Playback, PlaybackMethod, PlaybackSigner};
-use domain::{Caller, MediaId, PlaybackConditions, Timestamp};
+use domain::{Caller, MediaId, PlaybackConditions, Timestamp, ViewId};
 use http::header::LOCATION;
 use http::{Method, StatusCode};
 use table::Table;
@@ -28,16 +31,19 @@ struct State {
     clock: Clock,
     playback: PlaybackSigner,
     tokens: TokenVerifier<StreamClaims>,
+    views: ViewRecorder,
 }
 
 /// Who plays, and from where they may.
 struct Viewer {
     caller: Caller,
     conditions: PlaybackConditions,
+    /// The view that their stream token stands for.
+    view_id: Option<ViewId>,
 }
 
-/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, `CAPABILITY_JWKS` and the variables of
-/// [`Environment::playback_signer`].
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, `CAPABILITY_JWKS`, `VIEW_LOG_RETENTION_DAYS` and the
+/// variables of [`Environment::playback_signer`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let issuer = environment.required("TOKEN_ISSUER")?;
@@ -47,6 +53,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         clock: environment.clock(),
         playback: environment.playback_signer(&aws).await?,
         tokens: TokenVerifier::new(issuer, environment.parsed("CAPABILITY_JWKS")?),
+        views: ViewRecorder::of(&environment)?,
     };
     tokio::join!(
         warm_up("table", state.table.open_for_media()),
@@ -82,7 +89,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let media_id: MediaId = request.path_id("media_id", "media")?;
     let is_download = is_download(&request)?;
     let now = state.clock.now();
-    let Viewer { caller, conditions } = viewer(&state, &request, media_id, now).await?;
+    let Viewer { caller, conditions, view_id } = viewer(&state, &request, media_id, now).await?;
     let media = visible_media(state.table.media(media_id, now).await?, &caller)?;
     let is_head = request.method() == Method::HEAD;
     let playback = Playback {
@@ -93,6 +100,9 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
         conditions,
     };
     let signed = state.playback.sign(playback, now).await?;
+    if let Some(view_id) = view_id.filter(|_| !is_head) {
+        state.views.record_playback(&state.table, &request.view(&media, caller.user_id, view_id, now)).await;
+    }
     Answer::empty(StatusCode::FOUND).header(LOCATION, &signed.url)
 }
 
@@ -112,7 +122,7 @@ async fn viewer(
 ) -> Result<Viewer, Problem> {
     let Some(token) = request.query("token") else {
         let caller = state.access.caller(request)?;
-        return Ok(Viewer { caller, conditions: PlaybackConditions::default() });
+        return Ok(Viewer { caller, conditions: PlaybackConditions::default(), view_id: None });
     };
     let claims = state.tokens.verify(token, now)?;
     if claims.sub != media_id {
@@ -121,7 +131,8 @@ async fn viewer(
     // What has begun needs no beginning any more.
     let conditions = PlaybackConditions { ip: claims.ip, not_before: None };
     check_address(state, request, &conditions)?;
-    Ok(Viewer { caller: caller(state, &claims, now).await?, conditions })
+    let view_id = claims.jti.to_string().parse().map_err(Problem::internal)?;
+    Ok(Viewer { caller: caller(state, &claims, now).await?, conditions, view_id: Some(view_id) })
 }
 
 fn check_address(state: &State, request: &Request, conditions: &PlaybackConditions) -> Result<(), Problem> {

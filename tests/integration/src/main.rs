@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod accounts;
+mod audience;
 mod bounds;
 mod bulk;
 mod caching;
@@ -17,8 +18,10 @@ mod edits;
 mod events;
 mod faults;
 mod forms;
+mod health;
 mod lifecycles;
 mod lists;
+mod logs;
 mod matrix;
 mod media_files;
 mod methods;
@@ -46,6 +49,7 @@ mod tokens;
 mod uploads;
 mod user_deletion;
 mod users;
+mod views;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -81,6 +85,7 @@ pub(crate) use tests;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    logs::record();
     let runtime = Arc::new(Builder::new_multi_thread().enable_all().build().unwrap());
     let is_complete = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
     let platform = (!arguments.list).then(|| Arc::new(runtime.block_on(Platform::start(|_| {}))));
@@ -137,9 +142,12 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         stream_tokens::tests(),
         streaming::tests(),
         cdn_playback::tests(),
+        views::tests(),
         sweep::tests(),
         sweep::tests_of_faults(),
         faults::tests(),
+        health::tests(),
+        logs::tests(),
         permissions::tests(),
         cloud_formation::tests(),
         signing_keys::tests(),
