@@ -9,8 +9,8 @@ use std::sync::Arc;
 use api::body::AnnouncedBody;
 use api::uploads::{Begun, FileRequest, Uploads};
 use api::{
-    Access, Answer, Environment, Fields, Function, Problem, ProblemBody, Request, StartError, UnknownFields,
-    http_function, list,
+    Access, Answer, Environment, Fields, Function, Problem, ProblemBody, Request, StartError, ThumbnailBase,
+    ThumbnailUrls, UnknownFields, http_function, list,
 };
 use domain::{Action, Invalid, MAX_BULK_FILES, decide};
 use serde::Serialize;
@@ -25,6 +25,7 @@ const SIGNED_PARTS: usize = 1;
 struct State {
     access: Access,
     uploads: Uploads,
+    thumbnails: ThumbnailUrls,
 }
 
 /// What is asked.
@@ -69,7 +70,11 @@ enum BulkItem<'a> {
 /// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS` and the variables of [`Uploads::of`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
-    let state = State { access: Access::of(&environment)?, uploads: Uploads::of(&environment, &aws)? };
+    let state = State {
+        access: Access::of(&environment)?,
+        uploads: Uploads::of(&environment, &aws)?,
+        thumbnails: ThumbnailUrls::of(&environment),
+    };
     state.uploads.warm_up().await;
     Ok(http_function(state, handle))
 }
@@ -113,8 +118,9 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let api_url = request.api_url();
     let begun = state.uploads.begin_all(&caller, asked, key.as_ref(), SIGNED_PARTS, &api_url).await?;
     log_faults(&begun, request.request_id());
-    let uploads = begun.iter().enumerate();
-    let uploads = uploads.map(|(index, begun)| item(index, begun, request.request_id(), &api_url)).collect();
+    let (uploads, thumbnails) = (begun.iter().enumerate(), state.thumbnails.base(&request));
+    let uploads =
+        uploads.map(|(index, begun)| item(index, begun, request.request_id(), &thumbnails)).collect();
     Answer::ok(&BulkBody { uploads })
 }
 
@@ -137,10 +143,10 @@ fn item<'a>(
     index: usize,
     begun: &'a Result<Begun, Problem>,
     request_id: &'a str,
-    api_url: &str,
+    thumbnails: &ThumbnailBase,
 ) -> BulkItem<'a> {
     match begun {
-        Ok(begun) => BulkItem::Announced { index, announced: AnnouncedBody::new(begun, api_url) },
+        Ok(begun) => BulkItem::Announced { index, announced: AnnouncedBody::new(begun, thumbnails) },
         Err(problem) => BulkItem::Refused { index, error: problem.body(request_id) },
     }
 }

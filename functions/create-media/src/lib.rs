@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use api::body::AnnouncedBody;
 use api::uploads::{FileForm, FileRequest, MediaForm, Stored, Uploads};
-use api::{Access, Answer, Environment, Function, Problem, Request, StartError, http_function};
+use api::{
+    Access, Answer, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function,
+};
 use domain::{Action, Caller, IdempotencyKey, decide};
 use http::StatusCode;
 use http::header::LOCATION;
@@ -18,6 +20,7 @@ struct State {
     access: Access,
     uploads: Uploads,
     max_form_bytes: usize,
+    thumbnails: ThumbnailUrls,
 }
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `MAX_FORM_BYTES` and the variables of [`Uploads::of`].
@@ -27,6 +30,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         access: Access::of(&environment)?,
         uploads: Uploads::of(&environment, &aws)?,
         max_form_bytes: environment.parsed("MAX_FORM_BYTES")?,
+        thumbnails: ThumbnailUrls::of(&environment),
     };
     state.uploads.warm_up().await;
     Ok(http_function(state, handle))
@@ -81,7 +85,7 @@ async fn begin(
     let asked = FileRequest::take(request.json_fields(CANONICAL)?, state.uploads.limits())?;
     let api_url = request.api_url();
     let begun = state.uploads.begin(caller, asked, key, SIGNED_PARTS, &api_url).await?;
-    answer(&AnnouncedBody::new(&begun, &api_url), begun.is_known)
+    answer(&AnnouncedBody::new(&begun, &state.thumbnails.base(request)), begun.is_known)
 }
 
 async fn store(
@@ -93,8 +97,7 @@ async fn store(
     let fields = request.form_fields(CANONICAL, state.max_form_bytes).await?;
     let form = FileForm::take(fields, state.uploads.limits()).await?;
     let Stored { media, is_known } = state.uploads.announcer().store(caller, form, key).await?;
-    let api_url = request.api_url();
-    answer(&AnnouncedBody::stored(&media, is_known, &api_url), is_known)
+    answer(&AnnouncedBody::stored(&media, is_known, &state.thumbnails.base(request)), is_known)
 }
 
 fn answer(announced: &AnnouncedBody<'_>, is_known: bool) -> Result<Answer, Problem> {

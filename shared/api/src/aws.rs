@@ -15,12 +15,15 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
-use buckets::{AssumedRole, IngestBucket, MediaBucket, PlaybackSigner, UploadSigner};
+use buckets::{
+    AssumedRole, CloudFrontSigner, IngestBucket, MediaBucket, PlaybackSigner, S3PlaybackSigner, UploadSigner,
+};
 use table::Table;
 
 use crate::environment::{Environment, EnvironmentError};
 use crate::function::StartError;
 use crate::queue::Queue;
+use crate::request::url_of;
 
 /// Opening a connection within a region takes milliseconds; longer means a host that does not answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -83,10 +86,22 @@ impl Environment {
         Ok(UploadSigner::new(aws, role, self.required("INGEST_BUCKET")?))
     }
 
+    /// The signer of playback: by the distribution at `CDN_DOMAIN` where there is one, with
+    /// [`cdn_signing_key`](Self::cdn_signing_key), which CloudFront knows as `CDN_KEY_PAIR_ID`; else from `MEDIA_BUCKET`,
+    /// as `PLAYBACK_ROLE_ARN`.
+    pub async fn playback_signer(&self, aws: &SdkConfig) -> Result<PlaybackSigner, StartError> {
+        let Some(domain_name) = self.optional("CDN_DOMAIN") else {
+            return Ok(PlaybackSigner::S3(Box::new(self.s3_playback_signer(aws)?)));
+        };
+        let (key_pair_id, key) = (self.required("CDN_KEY_PAIR_ID")?, self.cdn_signing_key(aws).await?);
+        let signer = CloudFrontSigner::new(url_of(domain_name), key_pair_id, key);
+        Ok(PlaybackSigner::CloudFront(Box::new(signer)))
+    }
+
     /// The signer of playback from `MEDIA_BUCKET`, as `PLAYBACK_ROLE_ARN`.
-    pub fn playback_signer(&self, aws: &SdkConfig) -> Result<PlaybackSigner, EnvironmentError> {
+    pub fn s3_playback_signer(&self, aws: &SdkConfig) -> Result<S3PlaybackSigner, EnvironmentError> {
         let role = self.assumed_role(aws, "PLAYBACK_ROLE_ARN")?;
-        Ok(PlaybackSigner::new(aws, role, self.required("MEDIA_BUCKET")?))
+        Ok(S3PlaybackSigner::new(aws, role, self.required("MEDIA_BUCKET")?))
     }
 
     /// The queue of objects to be processed, `INGEST_QUEUE_URL`.

@@ -53,6 +53,8 @@ codes! {
     TokenInvalid = "token_invalid", UNAUTHORIZED, "Token not valid";
     /// The token was good once.
     TokenExpired = "token_expired", UNAUTHORIZED, "Token expired";
+    /// The token will be good.
+    TokenNotYetValid = "token_not_yet_valid", UNAUTHORIZED, "Token not valid yet";
     /// The session is over.
     SessionEnded = "session_ended", UNAUTHORIZED, "Session ended";
     /// The refresh token was used before.
@@ -63,6 +65,8 @@ codes! {
     AccountDisabled = "account_disabled", FORBIDDEN, "Account disabled";
     /// The role does not suffice.
     RoleInsufficient = "role_insufficient", FORBIDDEN, "Not allowed";
+    /// The token is for other addresses.
+    AddressNotAllowed = "address_not_allowed", FORBIDDEN, "Address not allowed";
     /// The password was chosen by somebody else, and has to be changed first.
     PasswordChangeRequired = "password_change_required", FORBIDDEN, "Password change required";
     /// Sign-up is closed.

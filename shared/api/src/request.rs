@@ -119,12 +119,9 @@ impl Request {
         check_if_match(tags, version)
     }
 
-    /// The URL of this API that the client used, without a slash at the end. On AWS it is always `https`; on a
-    /// loopback address, where the local stack listens, `http`.
+    /// The URL of this API that the client used, without a slash at the end.
     pub fn api_url(&self) -> String {
-        let host = self.domain_name.rsplit_once(':').map_or(self.domain_name.as_str(), |(host, _)| host);
-        let is_loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-        format!("{}://{}", if is_loopback { "http" } else { "https" }, self.domain_name)
+        url_of(&self.domain_name)
     }
 
     /// An id in the path. What is no id names nothing, so it is not found.
@@ -209,6 +206,14 @@ impl Request {
     pub(crate) fn unknown_fields(&self, canonical: &str) -> UnknownFields {
         if self.route == canonical { UnknownFields::Refused } else { UnknownFields::Ignored }
     }
+}
+
+/// The URL of what is served under this domain name, without a slash at the end. On AWS it is always `https`; on a
+/// loopback address, where the local stack listens, `http`.
+pub(crate) fn url_of(domain_name: &str) -> String {
+    let host = domain_name.rsplit_once(':').map_or(domain_name, |(host, _)| host);
+    let is_loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    format!("{}://{domain_name}", if is_loopback { "http" } else { "https" })
 }
 
 fn json_object(body: &[u8]) -> Result<Map<String, Value>, Problem> {

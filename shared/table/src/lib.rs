@@ -35,6 +35,9 @@
 //! | `owned_media`, `open_for_lists` | `dynamodb:Query` on the index of owners |
 //! | `search` | `dynamodb:Query`, `dynamodb:BatchGetItem` |
 //! | `open_for_searches` | `dynamodb:Query` |
+//! | `record_view` | `dynamodb:BatchGetItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem` |
+//! | `counted_views` | `dynamodb:Query` |
+//! | `remove_views` | `dynamodb:PutItem`, `dynamodb:Query`, `dynamodb:BatchWriteItem` |
 //! | `forget_work` | `dynamodb:DeleteItem` |
 //! | `announce` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
 //! | `remove_belongings`, `remove_user_belongings` | `dynamodb:Query`, `dynamodb:DeleteItem` |
@@ -54,6 +57,7 @@ mod sessions;
 mod transaction;
 mod uploads;
 mod users;
+mod views;
 mod words;
 mod work;
 
@@ -67,6 +71,7 @@ pub use error::{ChangeError, ChangeUserError, CreateUserError, TableError};
 pub use media::{MediaChange, Record};
 pub use search::Found;
 pub use uploads::{Announced, Announcement, Outcomes};
+pub use views::{CountedViews, Recorded};
 pub use work::{DuePage, DueWork, Subject, WorkPlace, work_begins};
 
 /// The table.

@@ -7,16 +7,21 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod accounts;
+mod audience;
 mod bounds;
 mod bulk;
+mod caching;
+mod cdn_playback;
 mod cloud_formation;
 mod deletions;
 mod edits;
 mod events;
 mod faults;
 mod forms;
+mod health;
 mod lifecycles;
 mod lists;
+mod logs;
 mod matrix;
 mod media_files;
 mod methods;
@@ -35,13 +40,16 @@ mod routes;
 mod search;
 mod seed;
 mod sessions;
+mod signed_urls;
 mod signing_keys;
+mod stream_tokens;
 mod streaming;
 mod sweep;
 mod tokens;
 mod uploads;
 mod user_deletion;
 mod users;
+mod views;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -77,6 +85,7 @@ pub(crate) use tests;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    logs::record();
     let runtime = Arc::new(Builder::new_multi_thread().enable_all().build().unwrap());
     let is_complete = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
     let platform = (!arguments.list).then(|| Arc::new(runtime.block_on(Platform::start(|_| {}))));
@@ -111,6 +120,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         uploads::tests(),
         bounds::tests(),
         bulk::tests(),
+        caching::tests(),
         deletions::tests(),
         edits::tests(),
         forms::tests(),
@@ -128,10 +138,16 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         model::tests(),
         publishing::tests(),
         search::tests(),
+        signed_urls::tests(),
+        stream_tokens::tests(),
         streaming::tests(),
+        cdn_playback::tests(),
+        views::tests(),
         sweep::tests(),
         sweep::tests_of_faults(),
         faults::tests(),
+        health::tests(),
+        logs::tests(),
         permissions::tests(),
         cloud_formation::tests(),
         signing_keys::tests(),

@@ -91,6 +91,7 @@ async fn do_everything(platform: &Platform) {
     let admin = json!({"email": "admin@example.com", "password": PASSWORD});
     let _ = invoke("CreateAdminFunction", admin).await;
     let _ = platform.request(Method::GET, "/health").send().await;
+    let _ = platform.request(Method::GET, "/api/v1/s3-media/health/s3").send().await;
     let account = json!({"email": "ada@example.com", "password": PASSWORD});
     let _ = platform.post("/auth/signup", &account).await;
     let answer = platform.post("/auth/login", &account).await.json::<Value>().await.unwrap_or_default();
@@ -146,6 +147,8 @@ async fn do_everything(platform: &Platform) {
         let _ = as_user(Method::GET, path.to_owned()).send().await;
     }
     let _ = as_user(Method::GET, format!("/media/{media_id}/jobs")).send().await;
+    let _ = as_user(Method::POST, format!("/media/{media_id}/view")).send().await;
+    let _ = as_user(Method::GET, format!("/media/{media_id}/analytics")).send().await;
     edit_and_delete(platform, token).await;
     let urls = as_user(Method::GET, format!("/media/{media_id}/stream-url")).send().await.unwrap();
     let urls = urls.json::<Value>().await.unwrap_or_default();
