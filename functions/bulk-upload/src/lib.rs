@@ -10,7 +10,7 @@ use api::body::AnnouncedBody;
 use api::uploads::{Begun, FileRequest, Uploads};
 use api::{
     Access, Answer, Environment, Fields, Function, Problem, ProblemBody, Request, StartError, ThumbnailBase,
-    ThumbnailUrls, UnknownFields, http_function, list,
+    ThumbnailUrls, UnknownFields, UserLimit, http_function, list,
 };
 use domain::{Action, Invalid, MAX_BULK_FILES, decide};
 use serde::Serialize;
@@ -26,6 +26,7 @@ struct State {
     access: Access,
     uploads: Uploads,
     thumbnails: ThumbnailUrls,
+    limit: UserLimit,
 }
 
 /// What is asked.
@@ -67,13 +68,14 @@ enum BulkItem<'a> {
     },
 }
 
-/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS` and the variables of [`Uploads::of`].
+/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS` and the variables of [`Uploads::of`] and [`UserLimit::of_uploads`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let state = State {
         access: Access::of(&environment)?,
         uploads: Uploads::of(&environment, &aws)?,
         thumbnails: ThumbnailUrls::of(&environment),
+        limit: UserLimit::of_uploads(&environment, &aws)?,
     };
     state.uploads.warm_up().await;
     Ok(http_function(state, handle))
@@ -104,6 +106,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         (status = 413, description = "`body_too_large`", body = ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
         (status = 422, description = "`invalid`: the request as a whole", body = ProblemBody),
+        (status = 429, description = "`rate_limited`: each file counts", body = ProblemBody),
     )
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
@@ -113,6 +116,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let mut fields = request.json_fields(CANONICAL)?;
     let files = fields.required("files", files);
     let files = fields.finish_with(files)?;
+    state.limit.count(&request, caller.user_id, files.len()).await?;
     let asked =
         files.into_iter().enumerate().map(|(index, file)| take(index, file, &state.uploads)).collect();
     let api_url = request.api_url();

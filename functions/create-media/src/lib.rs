@@ -5,7 +5,8 @@ use std::sync::Arc;
 use api::body::AnnouncedBody;
 use api::uploads::{FileForm, FileRequest, MediaForm, Stored, Uploads};
 use api::{
-    Access, Answer, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function,
+    Access, Answer, Environment, Function, Problem, Request, StartError, ThumbnailUrls, UserLimit,
+    http_function,
 };
 use domain::{Action, Caller, IdempotencyKey, decide};
 use http::StatusCode;
@@ -19,16 +20,19 @@ const SIGNED_PARTS: usize = 10;
 struct State {
     access: Access,
     uploads: Uploads,
+    limit: UserLimit,
     max_form_bytes: usize,
     thumbnails: ThumbnailUrls,
 }
 
-/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `MAX_FORM_BYTES` and the variables of [`Uploads::of`].
+/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `MAX_FORM_BYTES` and the variables of [`Uploads::of`] and
+/// [`UserLimit::of_uploads`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let state = State {
         access: Access::of(&environment)?,
         uploads: Uploads::of(&environment, &aws)?,
+        limit: UserLimit::of_uploads(&environment, &aws)?,
         max_form_bytes: environment.parsed("MAX_FORM_BYTES")?,
         thumbnails: ThumbnailUrls::of(&environment),
     };
@@ -63,6 +67,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         (status = 413, description = "`body_too_large`, `use_direct_upload`", body = api::ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`, `idempotency_key_reused`", body = api::ProblemBody),
+        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
     )
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
@@ -83,6 +88,7 @@ async fn begin(
     key: Option<IdempotencyKey>,
 ) -> Result<Answer, Problem> {
     let asked = FileRequest::take(request.json_fields(CANONICAL)?, state.uploads.limits())?;
+    state.limit.count(request, caller.user_id, 1).await?;
     let api_url = request.api_url();
     let begun = state.uploads.begin(caller, asked, key, SIGNED_PARTS, &api_url).await?;
     answer(&AnnouncedBody::new(&begun, &state.thumbnails.base(request)), begun.is_known)
@@ -96,6 +102,7 @@ async fn store(
 ) -> Result<Answer, Problem> {
     let fields = request.form_fields(CANONICAL, state.max_form_bytes).await?;
     let form = FileForm::take(fields, state.uploads.limits()).await?;
+    state.limit.count(request, caller.user_id, 1).await?;
     let Stored { media, is_known } = state.uploads.announcer().store(caller, form, key).await?;
     answer(&AnnouncedBody::stored(&media, is_known, &state.thumbnails.base(request)), is_known)
 }

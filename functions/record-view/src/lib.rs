@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use api::{
-    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, ViewRecorder, http_function,
-    number, playable, text, visible_media, warm_up,
+    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, UserLimit, ViewRecorder,
+    http_function, number, playable, text, visible_media, warm_up,
 };
 use domain::{MAX_DECLARED_DURATION_SECONDS, MediaId, ViewId};
 use http::StatusCode;
@@ -24,6 +24,7 @@ struct State {
     access: Access,
     clock: Clock,
     views: ViewRecorder,
+    limit: UserLimit,
 }
 
 /// What a client says of a view. All of it may be left out, and the body with it.
@@ -48,7 +49,8 @@ struct ViewBody {
     view_id: ViewId,
 }
 
-/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and `VIEW_LOG_RETENTION_DAYS`.
+/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `VIEW_LOG_RETENTION_DAYS` and the variables of
+/// [`UserLimit::of_views`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let state = State {
@@ -56,6 +58,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         access: Access::of(&environment)?,
         clock: environment.clock(),
         views: ViewRecorder::of(&environment)?,
+        limit: UserLimit::of_views(&environment, &aws)?,
     };
     warm_up("table", state.table.open_for_media()).await;
     Ok(http_function(state, handle))
@@ -82,12 +85,14 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         (status = 413, description = "`body_too_large`", body = api::ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`", body = api::ProblemBody),
+        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
     )
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(&request, &state.table).await?;
     let media_id: MediaId = request.path_id("media_id", "media")?;
     let asked = ViewRequest::take(&request)?;
+    state.limit.count(&request, caller.user_id, 1).await?;
     let now = state.clock.now();
     let media = visible_media(state.table.media(media_id, now).await?, &caller)?;
     playable(&media)?;

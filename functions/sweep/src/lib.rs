@@ -56,7 +56,7 @@ struct State {
 pub struct Report {
     /// How many items ended how.
     settled: BTreeMap<Outcome, u32>,
-    /// How many failed. Each is in the log.
+    /// How many failed, or could not be read. Each is in the log.
     failed: u32,
     /// Whether the time was up before all was looked at. The rest is still due.
     is_unfinished: bool,
@@ -95,6 +95,7 @@ async fn handle(state: Arc<State>, _event: Value, deadline: Instant) -> Result<R
                 }
                 Err(error) => {
                     tracing::error!(%error, "a part of the work could not be read");
+                    report.failed += 1;
                     first_failure.get_or_insert(error);
                 }
             }

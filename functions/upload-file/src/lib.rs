@@ -12,7 +12,7 @@ use std::time::Duration;
 use api::uploads::{Announcer, FileForm, Stored, VideoForm};
 use api::{
     Access, Answer, Clock, Environment, EnvironmentError, Function, Problem, Request, StartError, Stream,
-    StreamUrlSigner, http_function,
+    StreamUrlSigner, UserLimit, http_function,
 };
 use domain::{Action, Caller, EXPIRES_IN_SECONDS, MediaId, PlaybackConditions, decide};
 use serde::Serialize;
@@ -25,6 +25,7 @@ const CANONICAL: &str = "";
 
 struct State {
     announcer: Announcer,
+    limit: UserLimit,
     access: Access,
     clock: Clock,
     stream_urls: StreamUrlSigner,
@@ -47,11 +48,13 @@ struct Uploaded {
 }
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `MAX_FORM_BYTES`, `READY_WAIT_SECONDS`,
-/// `STREAM_TOKEN_EXPIRE_SECONDS` and the variables of [`Announcer::of`] and [`StreamUrlSigner::of`].
+/// `STREAM_TOKEN_EXPIRE_SECONDS` and the variables of [`Announcer::of`], [`UserLimit::of_uploads`] and
+/// [`StreamUrlSigner::of`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let state = State {
         announcer: Announcer::of(&environment, &aws)?,
+        limit: UserLimit::of_uploads(&environment, &aws)?,
         access: Access::of(&environment)?,
         clock: environment.clock(),
         stream_urls: StreamUrlSigner::of(&environment, &aws).await?,
@@ -90,6 +93,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         (status = 413, description = "`use_direct_upload`", body = api::ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`, `idempotency_key_reused`, `media_rejected`", body = api::ProblemBody),
+        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
     )
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
@@ -98,6 +102,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let key = request.idempotency_key()?;
     let fields = request.form_fields(CANONICAL, state.max_form_bytes).await?;
     let form = FileForm::take_video(fields, state.announcer.limits()).await?;
+    state.limit.count(&request, caller.user_id, 1).await?;
     let Stored { media, is_known } = state.announcer.store(&caller, form, key).await?;
     let progress =
         wait_until_ready(state.announcer.table(), &state.clock, media.id, state.ready_wait).await?;

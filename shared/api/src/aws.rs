@@ -18,7 +18,7 @@ use aws_types::region::Region;
 use buckets::{
     AssumedRole, CloudFrontSigner, IngestBucket, MediaBucket, PlaybackSigner, S3PlaybackSigner, UploadSigner,
 };
-use table::Table;
+use table::{RateLimits, Table};
 
 use crate::environment::{Environment, EnvironmentError};
 use crate::function::StartError;
@@ -68,6 +68,11 @@ impl Environment {
     /// The table, `TABLE_NAME`.
     pub fn table(&self, aws: &SdkConfig) -> Result<Table, EnvironmentError> {
         Ok(Table::new(aws, self.required("TABLE_NAME")?))
+    }
+
+    /// The rate limits' items, in `TABLE_NAME`.
+    pub(crate) fn rate_limits(&self, aws: &SdkConfig) -> Result<RateLimits, EnvironmentError> {
+        Ok(RateLimits::new(aws, self.required("TABLE_NAME")?))
     }
 
     /// The ingest bucket, `INGEST_BUCKET`.

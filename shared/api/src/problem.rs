@@ -4,6 +4,7 @@
 //! written there once, at the boundary, and never sent.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use buckets::BucketError;
 use domain::{Decision, PartNumber};
@@ -107,6 +108,8 @@ codes! {
     MediaRejected = "media_rejected", UNPROCESSABLE_ENTITY, "Media rejected";
     /// Fields are wrong; `errors` has all of them.
     Invalid = "invalid", UNPROCESSABLE_ENTITY, "Not valid";
+    /// There were too many requests of this kind.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
     /// A fault of ours.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
     /// Something that we depend on throttles or fails.
@@ -236,6 +239,16 @@ impl Problem {
         Self::new(Code::SessionEnded, "This session has ended. Log in again.")
     }
 
+    /// There were too many requests; one that comes after this long is taken.
+    pub fn rate_limited(retry_after: Duration) -> Self {
+        let seconds = whole_seconds(retry_after);
+        let detail = match seconds {
+            1 => "Too many requests. Try again in a second.".to_owned(),
+            seconds => format!("Too many requests. Try again in {seconds} seconds."),
+        };
+        Self { retry_after_seconds: Some(seconds), ..Self::new(Code::RateLimited, detail) }
+    }
+
     /// A fault of ours; `internal` is for the log.
     pub fn internal(internal: impl Display) -> Self {
         let detail = "Something went wrong on our side. Quote request_id when you report it.";
@@ -354,6 +367,12 @@ impl Problem {
             Decision::Hidden => Err(Self::not_found(what)),
         }
     }
+}
+
+/// In whole seconds, as headers have it, and never too short.
+pub(crate) fn whole_seconds(duration: Duration) -> u32 {
+    let rounded_up = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    u32::try_from(rounded_up).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

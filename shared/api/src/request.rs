@@ -1,9 +1,10 @@
 //! Requests, as handlers see them.
 
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use domain::{IdempotencyKey, Invalid};
+use domain::{IdempotencyKey, Invalid, Quota};
 use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, IF_MATCH};
 use lambda_http::request::{LambdaRequest, RequestContext};
@@ -37,6 +38,21 @@ pub struct Request {
     domain_name: String,
     source_ip: String,
     user_agent: String,
+    quota: ToldQuota,
+}
+
+/// What the client is told of the limits that its request was counted under, whatever the answer becomes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ToldQuota(Arc<Mutex<Option<Quota>>>);
+
+impl ToldQuota {
+    pub(crate) fn get(&self) -> Option<Quota> {
+        *self.told()
+    }
+
+    fn told(&self) -> MutexGuard<'_, Option<Quota>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Request {
@@ -69,7 +85,16 @@ impl Request {
             Body::Binary(bytes) => Bytes::from(bytes),
             _ => Bytes::new(),
         });
-        Self { inner, route, query_string, request_id, domain_name, source_ip, user_agent }
+        Self {
+            inner,
+            route,
+            query_string,
+            request_id,
+            domain_name,
+            source_ip,
+            user_agent,
+            quota: ToldQuota::default(),
+        }
     }
 
     /// The method.
@@ -105,6 +130,25 @@ impl Request {
     /// What the client says that it is; empty if it says nothing.
     pub fn user_agent(&self) -> &str {
         &self.user_agent
+    }
+
+    /// Tells the client what is left of a limit that the request was counted under; of several, that of which the least is
+    /// left.
+    pub(crate) fn tell(&self, quota: Quota) {
+        let mut told = self.quota.told();
+        if told.is_none_or(|told| quota.remaining < told.remaining) {
+            *told = Some(quota);
+        }
+    }
+
+    /// Tells the client what is left of the limit that refuses the request.
+    pub(crate) fn tell_refusal(&self, quota: Quota) {
+        *self.quota.told() = Some(quota);
+    }
+
+    /// What it is told by then.
+    pub(crate) fn told_quota(&self) -> ToldQuota {
+        self.quota.clone()
     }
 
     /// A header's value.

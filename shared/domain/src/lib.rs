@@ -5,6 +5,7 @@
 //! `buckets`.
 
 mod checksum;
+mod client_network;
 mod content_type;
 mod day;
 mod deleted_user;
@@ -21,6 +22,7 @@ mod part;
 mod patch;
 mod permission;
 mod playback;
+mod rate_limit;
 mod search;
 mod session;
 mod texts;
@@ -31,6 +33,7 @@ mod view;
 mod work;
 
 pub use checksum::{ChecksumAlgorithm, Crc64NvmeChecksum, Sha256Checksum};
+pub use client_network::ClientNetwork;
 pub use content_type::{AllowedContentTypes, ContentType, MediaKind};
 pub use day::Day;
 pub use deleted_user::{DeletedUser, MediaFate};
@@ -53,6 +56,10 @@ pub use part::{ETag, MAX_PARTS, PART_SIZE_BYTES, Part, PartNumber, PartPlan, Upl
 pub use patch::Patch;
 pub use permission::{Action, Caller, Decision, decide};
 pub use playback::{Ipv4Block, PlaybackConditions};
+pub use rate_limit::{
+    CLOCK_TOLERANCE, LimitedRequest, Quota, RateLimit, RateLimitName, RateLimitSubject, UnixMicroseconds,
+    Verdict,
+};
 pub use search::{MAX_WORDS, Query, TitleWord, Words};
 pub use session::{IssuedToken, REFRESH_TOKEN_GRACE, SESSION_LIFE, Session};
 pub use texts::{Description, DisplayName, Filename, Tag, ThumbnailUrl, Title};

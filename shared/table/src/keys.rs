@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    Day, Email, IdempotentRequest, JobType, Media, MediaId, SessionId, Sha256Checksum, SizeBytes, Status,
-    Tag, Timestamp, UploadId, UserId, View, ViewShard, Visibility, Work,
+    Day, Email, IdempotentRequest, JobType, Media, MediaId, RateLimitName, RateLimitSubject, SessionId,
+    Sha256Checksum, SizeBytes, Status, Tag, Timestamp, UploadId, UserId, View, ViewShard, Visibility, Work,
 };
 use uuid::Uuid;
 
@@ -111,6 +111,10 @@ impl Key {
 
     pub(crate) fn tag(tag: &Tag, media_id: MediaId) -> Self {
         Self::new(tag_partition(tag), media_id.to_string())
+    }
+
+    pub(crate) fn rate_limit(name: RateLimitName, subject: &RateLimitSubject) -> Self {
+        Self::new(format!("RATE#{}#{}", name.as_str(), subject.as_str()), "WINDOW")
     }
 
     /// The log's entry of a view. A view id is the key's last part, so that whatever it contains reads as nothing else.
@@ -324,6 +328,16 @@ mod tests {
         assert_eq!(idempotency(&request), format!("IDEMPOTENCY#{id}#a#b REQUEST"));
         request.file_index = Some(7);
         assert_eq!(idempotency(&request), format!("IDEMPOTENCY#{id}#a#b FILE#007"));
+        let rate_limit = |name, subject| spelled(&Key::rate_limit(name, &subject));
+        assert_eq!(
+            rate_limit(RateLimitName::UploadsPerUser, RateLimitSubject::user(UserId::new(id))),
+            format!("RATE#uploads_per_user#{id} WINDOW")
+        );
+        let (digest, network) = ([0xab; 32], domain::ClientNetwork::of("2001:db8:1:2::3"));
+        assert_eq!(
+            rate_limit(RateLimitName::LogInsPerAccountAndIp, RateLimitSubject::account_from(digest, network)),
+            format!("RATE#log_ins_per_account_and_ip#{}#2001:db8:1:2::/64 WINDOW", "ab".repeat(32))
+        );
     }
 
     #[test]

@@ -43,6 +43,7 @@
 //! | `remove_belongings`, `remove_user_belongings` | `dynamodb:Query`, `dynamodb:DeleteItem` |
 //! | `change_deleted_user` | `dynamodb:PutItem`, `dynamodb:DeleteItem` |
 //! | `change_media`, `bury` | `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem` |
+//! | `RateLimits` | `dynamodb:UpdateItem` |
 
 mod deleted_users;
 mod deletion;
@@ -52,6 +53,7 @@ mod keys;
 mod listing;
 mod media;
 mod pauses;
+mod rate_limits;
 mod search;
 mod sessions;
 mod transaction;
@@ -69,6 +71,7 @@ use uuid::Uuid;
 pub use deleted_users::Account;
 pub use error::{ChangeError, ChangeUserError, CreateUserError, TableError};
 pub use media::{MediaChange, Record};
+pub use rate_limits::{RateLimits, Taken};
 pub use search::Found;
 pub use uploads::{Announced, Announcement, Outcomes};
 pub use views::{CountedViews, Recorded};

@@ -28,6 +28,7 @@ mod methods;
 mod miniatures;
 mod mint;
 mod model;
+mod operations;
 mod parts;
 mod permissions;
 mod platform;
@@ -35,6 +36,7 @@ mod processing;
 mod publishing;
 mod quota;
 mod races;
+mod rate_limits;
 mod repeats;
 mod routes;
 mod search;
@@ -127,6 +129,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         methods::tests(),
         parts::tests(),
         quota::tests(),
+        rate_limits::tests(),
         races::tests(),
         repeats::tests(),
         media_files::tests(),
@@ -148,6 +151,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         faults::tests(),
         health::tests(),
         logs::tests(),
+        operations::tests(),
         permissions::tests(),
         cloud_formation::tests(),
         signing_keys::tests(),

@@ -31,6 +31,8 @@ fn name_property(resource_type: &str) -> Option<&'static str> {
         "AWS::SecretsManager::Secret" => "Name",
         "AWS::Logs::LogGroup" => "LogGroupName",
         "AWS::CloudWatch::Alarm" => "AlarmName",
+        "AWS::CloudWatch::Dashboard" => "DashboardName",
+        "AWS::SNS::Topic" => "TopicName",
         _ => return None,
     })
 }
@@ -81,6 +83,7 @@ impl Names<'_> {
             "AWS::CloudFront::Distribution" => {
                 format!("arn:aws:cloudfront::{}:distribution/{name}", settings.account_id)
             }
+            "AWS::SNS::Topic" => format!("{}:{name}", regional("sns")),
             _ => return Ok(None),
         }))
     }
@@ -139,7 +142,7 @@ impl Scope for Names<'_> {
         Ok(Some(Value::String(match resource_type {
             "AWS::SQS::Queue" => self.queue_url(name)?,
             "AWS::Serverless::HttpApi" => self.template.settings.api_id.clone(),
-            "AWS::SecretsManager::Secret" => self.arn(name)?.unwrap_or_default(),
+            "AWS::SecretsManager::Secret" | "AWS::SNS::Topic" => self.arn(name)?.unwrap_or_default(),
             custom if is_custom(custom) => self.provisioned(name, place)?.physical_id.clone(),
             _ => self.name(name)?,
         })))

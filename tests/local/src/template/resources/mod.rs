@@ -57,7 +57,14 @@ const TYPES: &[&str] = &[
 ];
 
 /// Nothing runs for these: logs go to the terminal, and nobody is paged.
-const ACCEPTED_TYPES: &[&str] = &["AWS::Logs::LogGroup", "AWS::CloudWatch::Alarm"];
+const ACCEPTED_TYPES: &[&str] = &[
+    "AWS::Logs::LogGroup",
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
+    "AWS::SNS::Subscription",
+];
 
 /// The stack without what is `waiting` for a custom resource.
 pub(super) fn build(names: &Names, waiting: &BTreeSet<String>) -> Result<Stack, TemplateError> {
