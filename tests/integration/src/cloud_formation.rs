@@ -14,20 +14,25 @@ crate::tests![
 ];
 
 /// Invokes `provision-keys` with this event, for this stack's secrets; answers what it sent to the response URL.
-pub(crate) async fn invoke(platform: &Platform, mut event: Value) -> Value {
+async fn invoke(platform: &Platform, mut event: Value) -> Value {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    event["ResponseURL"] = json!(format!("http://{}/response?signature=x", listener.local_addr().unwrap()));
-    for secret in &platform.stack.stack().secrets {
-        event["ResourceProperties"][&secret.logical_id] = json!(secret.arn);
-    }
+    address(platform, &mut event, &listener);
     let invoking = platform.stack.invoke("ProvisionKeysFunction", event);
     let (invoked, sent) = tokio::join!(invoking, receive(&listener));
     invoked.unwrap();
     sent
 }
 
+/// Makes a request one of this stack, to be answered here.
+pub(crate) fn address(platform: &Platform, event: &mut Value, listener: &TcpListener) {
+    event["ResponseURL"] = json!(format!("http://{}/response?signature=x", listener.local_addr().unwrap()));
+    for secret in &platform.stack.stack().secrets {
+        event["ResourceProperties"][&secret.logical_id] = json!(secret.arn);
+    }
+}
+
 /// Takes one answer, as the presigned URL of S3 would.
-async fn receive(listener: &TcpListener) -> Value {
+pub(crate) async fn receive(listener: &TcpListener) -> Value {
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut request = Vec::new();
     let body = loop {

@@ -7,12 +7,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod accounts;
+mod bootstraps;
 mod bounds;
 mod bulk;
 mod cloud_formation;
 mod deletions;
 mod edits;
-mod events;
 mod faults;
 mod forms;
 mod health;
@@ -137,7 +137,9 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         operations::tests(),
         permissions::tests(),
         cloud_formation::tests(),
-        events::tests(),
+        bootstraps::tests(),
+        bootstraps::tests_of_environments(),
+        bootstraps::tests_of_robustness(),
     ];
     let tests = modules.into_iter().flatten();
     tests

@@ -1,6 +1,7 @@
 //! The command line: `cargo local [serve]`, `cargo local demo [FILE]`, `cargo local sweep` and `cargo local preflight`.
 
 mod admin;
+mod cargo_lambda;
 mod preflight;
 mod serve;
 mod sweep;

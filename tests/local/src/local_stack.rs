@@ -146,16 +146,14 @@ pub struct NotIdle {
 /// The running stack.
 pub struct LocalStack {
     api_url: String,
-    aws_url: String,
     stack: Stack,
     functions: Functions,
-    clock: api::Clock,
+    builder: Builder,
     gateway: Gateway,
     mappings: Mappings,
     schedules: Schedules,
     /// Only where another process can know of it: with a data directory that is kept.
     control: Option<Control>,
-    aws: Option<Aws>,
     data: Data,
 }
 
@@ -204,7 +202,7 @@ impl LocalStack {
 
         let builder = Builder::start(
             options.functions,
-            options.clock.clone(),
+            options.clock,
             template.settings().region.clone(),
             options.aws_endpoint,
             AwsOptions { data_directory: data.path.join("aws"), address: options.aws_address },
@@ -212,19 +210,9 @@ impl LocalStack {
         .await?;
         let started = Self::run(&template, &builder, &data, listener).await;
         match started {
-            Ok(Started { stack, functions, gateway, mappings, schedules, control }) => Ok(Self {
-                api_url,
-                aws_url: builder.aws_url,
-                stack,
-                functions,
-                clock: options.clock,
-                gateway,
-                mappings,
-                schedules,
-                control,
-                aws: builder.aws,
-                data,
-            }),
+            Ok(Started { stack, functions, gateway, mappings, schedules, control }) => {
+                Ok(Self { api_url, stack, functions, builder, gateway, mappings, schedules, control, data })
+            }
             Err(error) => {
                 if let Some(aws) = builder.aws {
                     aws.shut_down().await;
@@ -266,12 +254,12 @@ impl LocalStack {
 
     /// Where AWS is: the built-in one, or the endpoint that was given.
     pub fn aws_url(&self) -> &str {
-        &self.aws_url
+        &self.builder.aws_url
     }
 
     /// The built-in AWS; `None` with another endpoint.
     pub fn aws(&self) -> Option<&Aws> {
-        self.aws.as_ref()
+        self.builder.aws.as_ref()
     }
 
     /// What the template declares.
@@ -281,7 +269,7 @@ impl LocalStack {
 
     /// The functions' clock.
     pub fn clock(&self) -> &api::Clock {
-        &self.clock
+        &self.builder.clock
     }
 
     /// Where the state is.
@@ -292,6 +280,12 @@ impl LocalStack {
     /// Lambda's Invoke API: a raw event in, the answer or the function's error out.
     pub async fn invoke(&self, logical_id: &str, event: Value) -> Result<Value, InvocationError> {
         self.functions.invoke(logical_id, event, Invocation::new()).await
+    }
+
+    /// The environment variables that Lambda would give the function, with its own access keys and the endpoint of this AWS:
+    /// what its binary needs besides the address of a Runtime API.
+    pub fn environment_of(&self, function: &Function) -> BTreeMap<String, String> {
+        self.builder.variables(function)
     }
 
     /// Ends every running invocation of a function, wherever it is, as Lambda does when its sandbox crashes, and returns how
@@ -318,7 +312,7 @@ impl LocalStack {
 
     /// As [`idle`](Self::idle), for messages whose body contains `text`: a test that shares a stack waits for its own.
     pub async fn idle_for(&self, text: &str, timeout: Duration) -> Result<(), NotIdle> {
-        let Some(aws) = &self.aws else { return Ok(()) };
+        let Some(aws) = &self.builder.aws else { return Ok(()) };
         let mut changes = self.mappings.changes();
         let empty = async {
             while !self.busy_queues(aws, text).is_empty() {
@@ -354,7 +348,7 @@ impl LocalStack {
         self.schedules.shut_down().await;
         self.mappings.shut_down().await;
         drop(self.functions);
-        if let Some(aws) = self.aws {
+        if let Some(aws) = self.builder.aws {
             aws.shut_down().await;
         }
     }
@@ -365,7 +359,7 @@ impl fmt::Debug for LocalStack {
         formatter
             .debug_struct("LocalStack")
             .field("api_url", &self.api_url)
-            .field("aws_url", &self.aws_url)
+            .field("aws_url", &self.builder.aws_url)
             .field("data_directory", &self.data.path)
             .finish_non_exhaustive()
     }
@@ -455,8 +449,12 @@ impl Builder {
         Ok(sources)
     }
 
-    /// The environment that Lambda would give the function, with the endpoint of this AWS.
     fn environment(&self, function: &Function) -> api::Environment {
+        api::Environment::new(self.variables(function), self.clock.clone())
+    }
+
+    /// The variables that Lambda would give the function, with the endpoint of this AWS.
+    fn variables(&self, function: &Function) -> BTreeMap<String, String> {
         let mut variables = function.environment.clone();
         let credentials = match (&self.aws, &self.credentials) {
             (Some(aws), _) => aws.function_credentials(&function.logical_id),
@@ -475,6 +473,6 @@ impl Builder {
         set("AWS_LAMBDA_FUNCTION_NAME", function.name.clone());
         set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mib.to_string());
         set("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned());
-        api::Environment::new(variables, self.clock.clone())
+        variables
     }
 }
