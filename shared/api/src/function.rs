@@ -114,7 +114,8 @@ where
         let function = Arc::new(build(Environment::of_process()).await?);
         let service = lambda_runtime::service_fn(move |event| {
             let function = Arc::clone(&function);
-            async move { function.call(event).await }
+            // On the heap: inside the runtime's own futures the compiler would not get to the bottom of large functions.
+            Box::pin(async move { function.call(event).await })
         });
         lambda_runtime::run(service).await
     });
