@@ -46,6 +46,7 @@ const TYPES: &[&str] = &[
     "AWS::SQS::QueuePolicy",
     "AWS::IAM::Role",
     "AWS::IAM::RolePolicy",
+    "AWS::IAM::ManagedPolicy",
     "AWS::SecretsManager::Secret",
 ];
 
