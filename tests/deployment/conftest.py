@@ -1,4 +1,4 @@
-"""One deployment for the whole run; the emulator's log is printed when a test failed."""
+"""One deployment for the whole run; what was measured is printed, and the emulator's log when a test failed."""
 
 import pytest
 
@@ -6,6 +6,7 @@ from deployment import Deployment, deploy
 from emulator import Emulator
 
 LOG = pytest.StashKey[str]()
+MEASURED = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +21,15 @@ def deployment(emulator) -> Deployment:
     return deploy(emulator)
 
 
+@pytest.fixture
+def record(pytestconfig):
+    """Says what was measured at the end of the run."""
+    return pytestconfig.stash.setdefault(MEASURED, []).append
+
+
 def pytest_terminal_summary(terminalreporter, exitstatus, config):
+    for line in config.stash.get(MEASURED, []):
+        terminalreporter.write_line(line)
     if exitstatus != pytest.ExitCode.OK and LOG in config.stash:
         terminalreporter.section("the emulator's log")
         terminalreporter.write(config.stash[LOG])
