@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::{Clock, Environment, Function, Queue, StartError, long_event_function, object_created};
+use api::{Clock, Environment, Function, Queue, StartError, long_event_function, metrics, object_created};
 use aws_lambda_events::s3::S3EventRecord;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use buckets::{IngestBucket, MediaBucket, Publishing};
@@ -175,9 +175,16 @@ async fn handle_record(
         tracing::warn!(event_name, key, "the event is not about an upload");
         return Ok(());
     };
+    let begun = Instant::now();
     let delivery = Delivery { object, attempt, until };
     let outcome = process(state, &delivery).await?;
     let Delivery { object, .. } = &delivery;
-    tracing::info!(key = %object.key, version_id = object.version.version_id, ?outcome, "processed");
+    tracing::info!(
+        key = %object.key,
+        version_id = object.version.version_id,
+        ?outcome,
+        { metrics::PROCESSING_MS } = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "processed"
+    );
     Ok(())
 }

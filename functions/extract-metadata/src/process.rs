@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use api::{ObjectCreated, QueueError};
+use api::{ObjectCreated, QueueError, metrics};
 use buckets::BucketError;
 use domain::{Arrival, Failure, Media, Slot, State as MediaState};
 use probe::ProbeError;
@@ -169,6 +169,7 @@ async fn gone(state: &State, object: &ObjectCreated, media: &Media) -> Result<Ou
     if media.is_processing(&object.version) {
         let rejected = media.reject(object.version.clone(), Failure::source_missing(), state.clock.now());
         change(state, media, rejected).await?;
+        tracing::warn!({ metrics::UPLOADS_REJECTED } = 1, media_id = %media.id, "the accepted object is lost");
     }
     Ok(Outcome::Gone)
 }
@@ -184,7 +185,11 @@ async fn give_up(state: &State, object: &ObjectCreated) -> Result<(), ProcessErr
         let failed = media.fail(object.version.clone(), Failure::processing_failed(), state.clock.now());
         match change(state, &media, failed).await {
             Err(ProcessError::Contended) => {}
-            done => return done,
+            Ok(()) => {
+                tracing::error!({ metrics::UPLOADS_FAILED } = 1, media_id = %media.id, "the media has failed");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         }
     }
     Err(ProcessError::Contended)

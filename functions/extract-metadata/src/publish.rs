@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use api::metrics;
 use buckets::CopyProgress;
 use domain::{ChecksumAlgorithm, Job, JobType, Measurement, Media, PublishedObject, UploadState};
 use probe::Metadata;
@@ -132,6 +133,12 @@ impl Run<'_> {
         let upload = self.upload.clone().end(UploadState::Completed, now);
         self.write(jobs, vec![upload], None, |media| media.publish(version.clone(), published.clone(), now))
             .await?;
+        tracing::info!(
+            { metrics::UPLOADS_READY } = 1,
+            { metrics::PUBLISHED_BYTES } = self.head.size_bytes,
+            media_id = %self.media.id,
+            "the media is ready"
+        );
         self.delete_source().await;
         Ok(Outcome::Ready)
     }

@@ -1,5 +1,6 @@
 //! A run whose object was accepted: verify, read, publish; or, where another run had come as far, publish only.
 
+use api::metrics;
 use domain::{
     Failure, Job, JobStatus, JobType, Media, ObjectHead, Timestamp, Upload, UploadState, Work, WorkKind,
 };
@@ -125,6 +126,8 @@ impl<'a> Run<'a> {
             media.reject(version.clone(), failure.clone(), now)
         })
         .await?;
+        let (media_id, code) = (self.media.id, &failure.code);
+        tracing::info!({ metrics::UPLOADS_REJECTED } = 1, %media_id, code, "the media is rejected");
         Ok(Outcome::Rejected)
     }
 

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::{Clock, Environment, Function, Queue, StartError, long_event_function};
+use api::{Clock, Environment, Function, Queue, StartError, long_event_function, metrics};
 use buckets::{IngestBucket, MediaBucket};
 use domain::Timestamp;
 use futures::stream::{self, StreamExt as _};
@@ -56,10 +56,13 @@ struct State {
 pub struct Report {
     /// How many items ended how.
     settled: BTreeMap<Outcome, u32>,
-    /// How many failed. Each is in the log.
+    /// How many failed, or could not be read. Each is in the log.
     failed: u32,
     /// Whether the time was up before all was looked at. The rest is still due.
     is_unfinished: bool,
+    /// For how long the oldest item had been due, in seconds; 0 if nothing was.
+    #[serde(skip)]
+    oldest_due_seconds: u64,
 }
 
 /// The function, with `TABLE_NAME`, `INGEST_BUCKET`, `MEDIA_BUCKET` and `INGEST_QUEUE_URL`.
@@ -85,11 +88,14 @@ async fn handle(state: Arc<State>, _event: Value, deadline: Instant) -> Result<R
         for place in std::mem::take(&mut places) {
             match read(&state, &place, now, &mut report).await {
                 Ok(page) => {
+                    let overdue = page.work.iter().map(|due| due.work.due.until(now).as_secs());
+                    report.oldest_due_seconds = overdue.fold(report.oldest_due_seconds, u64::max);
                     due.extend(page.work);
                     places.extend(page.next);
                 }
                 Err(error) => {
                     tracing::error!(%error, "a part of the work could not be read");
+                    report.failed += 1;
                     first_failure.get_or_insert(error);
                 }
             }
@@ -99,7 +105,13 @@ async fn handle(state: Arc<State>, _event: Value, deadline: Instant) -> Result<R
             break;
         }
     }
-    tracing::info!(?report, "swept");
+    tracing::info!(
+        { metrics::SWEEP_SETTLED } = report.settled.values().sum::<u32>(),
+        { metrics::SWEEP_FAILED } = report.failed,
+        { metrics::SWEEP_OLDEST_DUE_SECONDS } = report.oldest_due_seconds,
+        ?report,
+        "swept"
+    );
     first_failure.map_or(Ok(report), |error| Err(error.into()))
 }
 

@@ -5,6 +5,7 @@ use domain::{Action, Caller, Media, PublishedObject, SessionId, State, Upload, U
 use table::{Record, Table};
 
 use crate::environment::{Clock, Environment, EnvironmentError};
+use crate::invocation::note_caller;
 use crate::problem::{Code, Problem};
 use crate::request::Request;
 
@@ -60,7 +61,9 @@ impl Access {
         let token = request.bearer_token().ok_or_else(|| {
             Problem::new(Code::TokenMissing, "Log in, and send the access token as Authorization: Bearer ….")
         })?;
-        self.verifier.verify(token, self.clock.now()).map_err(token_problem)
+        let claims = self.verifier.verify(token, self.clock.now()).map_err(token_problem)?;
+        note_caller(claims.sub);
+        Ok(claims)
     }
 }
 
@@ -125,6 +128,9 @@ pub(crate) fn token_problem(error: TokenError) -> Problem {
     match error {
         TokenError::Expired => {
             Problem::new(Code::TokenExpired, "The token has expired. Refresh it or log in again.")
+        }
+        TokenError::NotYetValid => {
+            Problem::new(Code::TokenNotYetValid, "The token is for later. Try again when its time has come.")
         }
         TokenError::Invalid => Problem::new(Code::TokenInvalid, "The token is not valid here. Log in again."),
     }

@@ -9,11 +9,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use lambda_runtime::{Error, LambdaEvent};
+use lambda_runtime::{Error, LambdaEvent, Runtime};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
 
 use crate::environment::{Environment, EnvironmentError};
+use crate::invocation::invocation_span;
 
 /// A Lambda function: one typed event in, one typed answer out. An error is an invocation that failed: Lambda records
 /// it, and an asynchronous caller tries again.
@@ -90,19 +92,24 @@ where
 
     async fn call(&self, event: LambdaEvent<E>) -> Result<A, Error> {
         let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
-        (self.handle)(Arc::clone(&self.state), event.payload, Instant::now() + left).await
+        let span = invocation_span(&event.context, &event.context.request_id, None);
+        let deadline = Instant::now() + left;
+        (self.handle)(Arc::clone(&self.state), event.payload, deadline).instrument(span).await
     }
 }
 
 /// Runs a function on Lambda until the sandbox is shut down. A function that cannot start logs why and exits with 1,
-/// which Lambda reports as an init error.
+/// which Lambda reports as an init error. Besides what the function itself needs, `SERVICE_NAME` says whose metrics its
+/// log holds.
 pub fn run<B, Fut, F>(build: B) -> ExitCode
 where
     B: FnOnce(Environment) -> Fut,
     Fut: Future<Output = Result<F, StartError>>,
     F: Function,
 {
-    crate::log::initialise();
+    let environment = Environment::of_process();
+    let service = environment.required("SERVICE_NAME").map(str::to_owned);
+    crate::log::initialise(service.as_deref().unwrap_or_default());
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -111,13 +118,15 @@ where
         }
     };
     let result = runtime.block_on(async {
-        let function = Arc::new(build(Environment::of_process()).await?);
+        service?;
+        let function = Arc::new(build(environment).await?);
         let service = lambda_runtime::service_fn(move |event| {
             let function = Arc::clone(&function);
             // On the heap: inside the runtime's own futures the compiler would not get to the bottom of large functions.
             Box::pin(async move { function.call(event).await })
         });
-        lambda_runtime::run(service).await
+        // `lambda_runtime::run` would put a span of its own around each invocation.
+        Runtime::new(service).run().await
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,14 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use domain::Quota;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use lambda_http::request::LambdaRequest;
 use lambda_runtime::{Error, LambdaEvent};
+use tracing::Instrument as _;
 
 use crate::answer::Answer;
 use crate::function::Function;
-use crate::problem::Problem;
+use crate::invocation::invocation_span;
+use crate::metrics;
+use crate::problem::{Problem, whole_seconds};
 use crate::request::Request;
 
 /// What a request may take, all calls and retries included: less than API Gateway's 30 s, so that the client gets an
@@ -21,6 +25,9 @@ use crate::request::Request;
 const REQUEST_BUDGET: Duration = Duration::from_secs(25);
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RATELIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// A function behind the HTTP API: `handle(state, request)`.
 pub fn http_function<S, F, Fut>(
@@ -53,27 +60,38 @@ where
     async fn call(&self, event: LambdaEvent<LambdaRequest>) -> Result<ApiGatewayV2httpResponse, Error> {
         let begun = Instant::now();
         let request = Request::of(event.payload);
-        let (method, route) = (request.method().clone(), request.route().to_owned());
-        let request_id = request.request_id().to_owned();
+        let span = invocation_span(&event.context, request.request_id(), Some(request.route()));
+        self.answer(request, begun).instrument(span).await
+    }
+}
+
+impl<S, F, Fut> HttpFunction<S, F>
+where
+    F: Fn(Arc<S>, Request) -> Fut,
+    Fut: Future<Output = Result<Answer, Problem>>,
+{
+    async fn answer(&self, request: Request, begun: Instant) -> Result<ApiGatewayV2httpResponse, Error> {
+        let (method, request_id) = (request.method().clone(), request.request_id().to_owned());
+        let told_quota = request.told_quota();
         let outcome = tokio::time::timeout(REQUEST_BUDGET, (self.handle)(Arc::clone(&self.state), request))
             .await
             .unwrap_or_else(|_| Err(Problem::unavailable("the request's time was used up")));
-        let problem_text = match &outcome {
-            Err(problem) => problem.internal_text().map(str::to_owned),
-            Ok(_) => None,
-        };
-        let answer = outcome.or_else(|problem| to_answer(&problem, &request_id))?;
-        if let Some(problem) = problem_text {
-            tracing::error!(request_id, %route, problem, "the request failed");
+        let code = outcome.as_ref().err().map(|problem| problem.code().as_str());
+        if let Some(problem) = outcome.as_ref().err().and_then(Problem::internal_text) {
+            tracing::error!(problem, "the request failed");
+        }
+        let mut answer = outcome.or_else(|problem| to_answer(&problem, &request_id))?;
+        if let Some(quota) = told_quota.get() {
+            tell_quota(&mut answer, quota);
         }
         tracing::info!(
-            request_id,
-            lambda_request_id = event.context.request_id,
             %method,
-            %route,
             status = answer.status.as_u16(),
-            duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            cold_start = self.is_cold.swap(false, Ordering::Relaxed),
+            code,
+            { metrics::DURATION_MS } = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            { metrics::CLIENT_ERRORS } = u8::from(answer.status.is_client_error()),
+            { metrics::SERVER_ERRORS } = u8::from(answer.status.is_server_error()),
+            { metrics::COLD_STARTS } = u8::from(self.is_cold.swap(false, Ordering::Relaxed)),
             "request"
         );
         Ok(to_response(answer, &request_id))
@@ -93,6 +111,13 @@ fn to_answer(problem: &Problem, request_id: &str) -> Result<Answer, Error> {
         answer.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     Ok(answer)
+}
+
+fn tell_quota(answer: &mut Answer, quota: Quota) {
+    let reset_seconds = whole_seconds(quota.reset_after);
+    answer.headers.insert(RATELIMIT_LIMIT, HeaderValue::from(quota.limit));
+    answer.headers.insert(RATELIMIT_REMAINING, HeaderValue::from(quota.remaining));
+    answer.headers.insert(RATELIMIT_RESET, HeaderValue::from(reset_seconds));
 }
 
 fn to_response(answer: Answer, request_id: &str) -> ApiGatewayV2httpResponse {

@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::miniatures::Image;
-use crate::platform::{File, PASSWORD, PATIENCE, Platform, eventually, expect_problem};
+use crate::platform::{File, PASSWORD, PATIENCE, Platform, eventually, expect_problem, with_cdn};
 
 crate::tests![
     a_permission_that_is_taken_out_is_missed,
@@ -135,6 +135,7 @@ async fn every_statement_of_every_function_is_needed(shared: &Platform) {
         let start = Platform::try_start(|options| {
             // What is never ready is not waited for.
             options.parameters.insert("ReadyWaitSeconds".to_owned(), "0".to_owned());
+            with_cdn(options);
             options.template_edit = Some(Box::new(move |template| {
                 template.pointer_mut(&path).unwrap().as_array_mut().unwrap().remove(number);
             }));
@@ -162,6 +163,7 @@ async fn do_everything(platform: &Platform) {
     let admin = json!({"email": "admin@example.com", "password": PASSWORD});
     let _ = invoke("CreateAdminFunction", admin).await;
     let _ = platform.request(Method::GET, "/health").send().await;
+    let _ = platform.request(Method::GET, "/api/v1/s3-media/health/s3").send().await;
     let account = json!({"email": "ada@example.com", "password": PASSWORD});
     let _ = platform.post("/auth/signup", &account).await;
     let answer = platform.post("/auth/login", &account).await.json::<Value>().await.unwrap_or_default();
@@ -217,6 +219,8 @@ async fn do_everything(platform: &Platform) {
         let _ = as_user(Method::GET, path.to_owned()).send().await;
     }
     let _ = as_user(Method::GET, format!("/media/{media_id}/jobs")).send().await;
+    let _ = as_user(Method::POST, format!("/media/{media_id}/view")).send().await;
+    let _ = as_user(Method::GET, format!("/media/{media_id}/analytics")).send().await;
     edit_and_delete(platform, token).await;
     let urls = as_user(Method::GET, format!("/media/{media_id}/stream-url")).send().await.unwrap();
     let urls = urls.json::<Value>().await.unwrap_or_default();

@@ -1,11 +1,12 @@
 //! The local stack: everything `template.yaml` declares, on this machine.
 //!
 //! [`template`] reads the template into a [`stack::Stack`]; [`aws`] serves its tables, buckets, queues, secrets and roles
-//! on one port; [`functions`] runs the function crates in this process; [`gateway`] puts them behind HTTP as API Gateway
-//! does, [`mapping`] behind queues as Lambda does. [`LocalStack`] is all of it, started and stopped as one; [`command`]
+//! on one port, and [`cdn`] its distribution on another; [`functions`] runs the function crates in this process; [`gateway`]
+//! puts them behind HTTP as API Gateway does, [`mapping`] behind queues as Lambda does. [`LocalStack`] is all of it, started and stopped as one; [`command`]
 //! is what `cargo local` understands, [`demo`] what a client does with it.
 
 pub mod aws;
+pub mod cdn;
 pub mod command;
 mod connections;
 mod control;

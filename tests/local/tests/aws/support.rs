@@ -310,6 +310,8 @@ pub(crate) fn stack() -> Stack {
             arn: "arn:aws:secretsmanager:us-east-1:000000000000:secret:stack/keys-AbCdEf".to_owned(),
         }],
         roles: vec![role],
+        key_groups: Vec::new(),
+        distribution: None,
         schedules: Vec::new(),
         custom_resources: Vec::new(),
         outputs: BTreeMap::new(),
