@@ -11,6 +11,8 @@ use crate::platform::{File, PASSWORD, PATIENCE, Platform, eventually, expect_pro
 crate::tests![
     a_permission_that_is_taken_out_is_missed,
     every_statement_of_every_function_is_needed,
+    what_functions_are_allowed_and_their_boundary_are_the_same,
+    what_the_boundary_leaves_out_is_missed,
     a_function_cannot_do_what_another_may,
 ];
 /// Takes statements with this action out of a function's policies.
@@ -38,6 +40,76 @@ async fn a_permission_that_is_taken_out_is_missed(_shared: &Platform) {
     let path = format!("/media/{}", created["media"]["id"].as_str().unwrap());
     let sequence = platform.calls().sequence();
     let answer = platform.get(&user, &path).await;
+    expect_problem(answer, StatusCode::INTERNAL_SERVER_ERROR, "internal").await;
+    let calls = platform.calls().since(sequence);
+    let denied = calls.iter().find(|call| call.operation == "Query").unwrap();
+    assert_eq!(denied.outcome.error_code.as_deref(), Some("AccessDeniedException"));
+    platform.shut_down().await;
+}
+
+/// IAM's limit on a managed policy, white space not counted.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+const MANAGED_POLICY_LIMIT: usize = 6144;
+
+/// The pairs of action and resource that a policy's statements allow.
+fn pairs(document: &Value) -> Vec<(String, String)> {
+    let texts = |value: &Value| match value {
+        Value::Array(items) => items.iter().map(|item| item.as_str().unwrap().to_owned()).collect(),
+        one => vec![one.as_str().unwrap().to_owned()],
+    };
+    let statements = document["Statement"].as_array().unwrap().iter();
+    statements
+        .flat_map(|statement| {
+            let resources = texts(&statement["Resource"]);
+            texts(&statement["Action"])
+                .into_iter()
+                .flat_map(move |action| resources.clone().into_iter().map(move |one| (action.clone(), one)))
+        })
+        .collect()
+}
+
+fn covers((action, pattern): &(String, String), (wanted, resource): &(String, String)) -> bool {
+    let is_within = pattern.strip_suffix('*').map_or(pattern == resource, |start| resource.starts_with(start));
+    action == wanted && is_within
+}
+
+/// Every function is bounded; the boundary leaves room for all that their policies name, and for nothing else but what
+/// SAM's policies are about, and the roles whose trust names a function's.
+async fn what_functions_are_allowed_and_their_boundary_are_the_same(shared: &Platform) {
+    let functions = &shared.stack.stack().functions;
+    let mut allowed = Vec::new();
+    let mut boundary = Vec::new();
+    for (name, function) in functions {
+        let document = &function.permissions_boundary.as_ref().unwrap_or_else(|| panic!("{name}")).document;
+        let text = document.to_string();
+        assert!(text.len() <= MANAGED_POLICY_LIMIT, "{} characters", text.len());
+        boundary = pairs(document);
+        let own: Vec<_> = function.policies.iter().flat_map(|policy| pairs(&policy.document)).collect();
+        for wanted in &own {
+            assert!(boundary.iter().any(|pair| covers(pair, wanted)), "{name}: {wanted:?} is out of bounds");
+        }
+        allowed.extend(own);
+    }
+    let is_elsewhere = |action: &str| ["logs:", "xray:", "sts:"].iter().any(|of| action.starts_with(of));
+    for pair in boundary.iter().filter(|(action, _)| !is_elsewhere(action)) {
+        assert!(allowed.iter().any(|own| covers(pair, own)), "no function's policy names {pair:?}");
+    }
+}
+
+async fn what_the_boundary_leaves_out_is_missed(_shared: &Platform) {
+    let platform = Platform::start(|options| {
+        options.template_edit = Some(Box::new(|template| {
+            let boundary = &mut template["Resources"]["FunctionPermissionsBoundary"]["Properties"];
+            let statements = boundary["PolicyDocument"]["Statement"].as_array_mut().unwrap();
+            let before = statements.len();
+            statements.retain(|statement| statement["Action"] != "dynamodb:Query");
+            assert_eq!(statements.len(), before - 1);
+        }));
+    })
+    .await;
+    let user = platform.sign_up().await;
+    let sequence = platform.calls().sequence();
+    let answer = platform.get(&user, "/media").await;
     expect_problem(answer, StatusCode::INTERNAL_SERVER_ERROR, "internal").await;
     let calls = platform.calls().since(sequence);
     let denied = calls.iter().find(|call| call.operation == "Query").unwrap();

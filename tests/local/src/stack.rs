@@ -72,6 +72,8 @@ pub struct Function {
     pub memory_mib: u32,
     /// Policies of the execution role: inline `Policies`, and `AWS::IAM::RolePolicy` resources attached to it.
     pub policies: Vec<Policy>,
+    /// `PermissionsBoundary`: what the execution role can be allowed at most.
+    pub permissions_boundary: Option<Policy>,
 }
 
 /// One policy document and where the template declares it, so that a statement that nothing used can be named.

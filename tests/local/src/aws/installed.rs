@@ -38,6 +38,7 @@ pub(crate) struct Installed {
     stack: Option<Stack>,
     access_keys: BTreeMap<String, String>,
     function_policies: BTreeMap<String, Vec<Policy>>,
+    permissions_boundaries: BTreeMap<String, Policy>,
     roles: BTreeMap<String, InstalledRole>,
     /// By ARN of the bucket or the queue.
     resource_policies: BTreeMap<String, Vec<Policy>>,
@@ -91,6 +92,9 @@ impl Installed {
         for (logical_id, function) in &stack.functions {
             installed.access_keys.insert(identities.function(logical_id).access_key_id, logical_id.clone());
             installed.function_policies.insert(logical_id.clone(), identity(&function.policies)?);
+            if let Some(boundary) = &function.permissions_boundary {
+                installed.permissions_boundaries.insert(logical_id.clone(), Policy::identity(boundary)?);
+            }
         }
         for role in &stack.roles {
             let entry = InstalledRole {
@@ -224,8 +228,9 @@ impl Installed {
             evaluate_resource(resource_policies, &access, |principal| names_role(principal, caller));
         let by_session =
             evaluate_resource(resource_policies, &access, |principal| names_session(principal, caller));
-        let session =
-            caller.session_policy.as_ref().map(|policy| evaluate(std::slice::from_ref(policy), &access));
+        let verdict = |policy: &Policy| evaluate(std::slice::from_ref(policy), &access);
+        let boundary = self.permissions_boundary(caller).map(verdict);
+        let session = caller.session_policy.as_ref().map(verdict);
         let covered = evaluate_resource(resource_policies, &access, |principal| covers(principal, caller));
         if identity.denied {
             return denied("with an explicit deny in an identity-based policy");
@@ -233,6 +238,9 @@ impl Installed {
         // Naming the account denies to everybody in it; it allows to nobody by itself.
         if covered.denied {
             return denied("with an explicit deny in a resource-based policy");
+        }
+        if boundary.as_ref().is_some_and(|verdict| verdict.denied) {
+            return denied("with an explicit deny in a permissions boundary");
         }
         if session.as_ref().is_some_and(|verdict| verdict.denied) {
             return denied("with an explicit deny in a session policy");
@@ -243,10 +251,20 @@ impl Installed {
         if !identity.allows() && !by_role.allows() {
             return denied("because no identity-based policy allows the {action} action");
         }
+        if boundary.is_some_and(|verdict| !verdict.allows()) {
+            return denied("because no permissions boundary allows the {action} action");
+        }
         if session.is_some_and(|verdict| !verdict.allows()) {
             return denied("because no session policy allows the {action} action");
         }
         Decision::Allowed(used(identity))
+    }
+
+    fn permissions_boundary(&self, caller: &Caller) -> Option<&Policy> {
+        match &caller.principal {
+            Principal::Function(logical_id) => self.permissions_boundaries.get(logical_id),
+            Principal::Role { .. } | Principal::Anonymous | Principal::Operator => None,
+        }
     }
 
     fn identity_policies(&self, caller: &Caller) -> &[Policy] {

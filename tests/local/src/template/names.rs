@@ -28,6 +28,7 @@ fn name_property(resource_type: &str) -> Option<&'static str> {
         "AWS::SQS::Queue" => "QueueName",
         "AWS::IAM::Role" => "RoleName",
         "AWS::IAM::RolePolicy" => "PolicyName",
+        "AWS::IAM::ManagedPolicy" => "ManagedPolicyName",
         "AWS::SecretsManager::Secret" => "Name",
         "AWS::Logs::LogGroup" => "LogGroupName",
         "AWS::CloudWatch::Alarm" => "AlarmName",
@@ -75,6 +76,7 @@ impl Names<'_> {
             "AWS::S3::Bucket" => format!("arn:aws:s3:::{name}"),
             "AWS::SQS::Queue" => format!("{}:{name}", regional("sqs")),
             "AWS::IAM::Role" => format!("arn:aws:iam::{}:role/{name}", settings.account_id),
+            "AWS::IAM::ManagedPolicy" => format!("arn:aws:iam::{}:policy/{name}", settings.account_id),
             "AWS::SecretsManager::Secret" => {
                 format!("{}:secret:{name}-{}", regional("secretsmanager"), secret_suffix(&name))
             }
@@ -142,7 +144,9 @@ impl Scope for Names<'_> {
         Ok(Some(Value::String(match resource_type {
             "AWS::SQS::Queue" => self.queue_url(name)?,
             "AWS::Serverless::HttpApi" => self.template.settings.api_id.clone(),
-            "AWS::SecretsManager::Secret" | "AWS::SNS::Topic" => self.arn(name)?.unwrap_or_default(),
+            "AWS::SecretsManager::Secret" | "AWS::IAM::ManagedPolicy" | "AWS::SNS::Topic" => {
+                self.arn(name)?.unwrap_or_default()
+            }
             custom if is_custom(custom) => self.provisioned(name, place)?.physical_id.clone(),
             _ => self.name(name)?,
         })))

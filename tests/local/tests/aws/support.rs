@@ -247,6 +247,7 @@ pub(crate) fn function(logical_id: &str, policies: Vec<Policy>) -> Function {
         timeout: Duration::from_secs(30),
         memory_mib: 256,
         policies,
+        permissions_boundary: None,
     }
 }
 

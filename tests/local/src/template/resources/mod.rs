@@ -47,6 +47,7 @@ const TYPES: &[&str] = &[
     "AWS::SQS::QueuePolicy",
     "AWS::IAM::Role",
     "AWS::IAM::RolePolicy",
+    "AWS::IAM::ManagedPolicy",
     "AWS::SecretsManager::Secret",
     "AWS::CloudFront::CachePolicy",
     "AWS::CloudFront::Distribution",
