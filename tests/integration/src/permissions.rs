@@ -69,7 +69,8 @@ fn pairs(document: &Value) -> Vec<(String, String)> {
 }
 
 fn covers((action, pattern): &(String, String), (wanted, resource): &(String, String)) -> bool {
-    let is_within = pattern.strip_suffix('*').map_or(pattern == resource, |start| resource.starts_with(start));
+    let is_within =
+        pattern.strip_suffix('*').map_or(pattern == resource, |start| resource.starts_with(start));
     action == wanted && is_within
 }
 
