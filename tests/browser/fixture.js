@@ -10,12 +10,12 @@ const PASSWORD = 'correct horse battery staple';
 const PATIENCE_MILLISECONDS = 30_000;
 
 export class Fixture {
-  /** Starts everything. The page is told `config`, beside the API's address. */
-  static async start(config) {
+  /** Starts everything. The page is told `config`, beside the API's address; the stack gets more `parameters`. */
+  static async start(config, parameters) {
     const fixture = new Fixture();
     try {
       fixture.site = await Site.start();
-      fixture.stack = await Stack.start({ AllowedOrigins: fixture.site.origin });
+      fixture.stack = await Stack.start({ AllowedOrigins: fixture.site.origin, ...parameters });
       fixture.site.config = { apiUrl: fixture.stack.apiUrl, ...config };
       fixture.browser = await chromium.launch({
         executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -58,6 +58,21 @@ export class Fixture {
     return response.json();
   }
 
+  /** Uploads a file, and answers the media once it is ready. */
+  async upload(user, filename, contentType, bytes) {
+    const body = { title: filename, filename, content_type: contentType, size_bytes: bytes.length };
+    const { media, upload } = await this.call('POST', '/media', { user, body });
+    const sent = await fetch(upload.url, { method: 'PUT', headers: upload.headers, body: bytes });
+    if (!sent.ok) throw new Error(`${filename}: ${sent.status} ${await sent.text()}`);
+    const end = Date.now() + PATIENCE_MILLISECONDS;
+    for (;;) {
+      const now = await this.call('GET', `/media/${media.id}`, { user });
+      if (now.status === 'ready') return now;
+      if (now.failure || Date.now() > end) throw new Error(`${filename} is ${JSON.stringify(now)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
   /** The bytes of a media, as a player gets them. */
   async download(user, mediaId) {
     const { signed_url } = await this.call('GET', `/media/${mediaId}/stream-url`, { user });
@@ -65,16 +80,22 @@ export class Fixture {
   }
 
   /**
-   * A page in a window of its own, where `user` has logged in. It is closed at the end of the test `t`. What the
-   * browser says on its console, such as what CORS refused, is printed with the test.
+   * A window of its own, without a page. It is closed at the end of the test `t`. What the browser says on its console,
+   * such as what CORS refused, is printed with the test.
    */
-  async open(t, user) {
+  async window(t) {
     const context = await this.browser.newContext();
     t.after(() => context.close());
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE_MILLISECONDS);
     page.on('console', (message) => t.diagnostic(withoutQueries(message.text())));
     page.on('pageerror', (error) => t.diagnostic(error.stack));
+    return page;
+  }
+
+  /** A page in a window of its own, where `user` has logged in. */
+  async open(t, user) {
+    const page = await this.window(t);
     await page.goto(this.site.origin);
     await page.getByLabel('E-mail').fill(user.email);
     await page.getByLabel('Password').fill(user.password);

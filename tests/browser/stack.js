@@ -18,7 +18,8 @@ export class Stack {
   static async start(parameters) {
     const settings = Object.entries(parameters).flatMap(([name, value]) => ['--parameter', `${name}=${value}`]);
     const stack = new Stack();
-    const options = ['--template', `${REPOSITORY}template.yaml`, '--ephemeral', '--port', '0', '--aws-port', '0'];
+    const ports = ['--port', '0', '--aws-port', '0', '--cdn-port', '0'];
+    const options = ['--template', `${REPOSITORY}template.yaml`, '--ephemeral', ...ports];
     stack.process = spawn(BINARY, [...options, ...settings], {
       env: { RUST_LOG: 'error', ...process.env },
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use api::body::AnnouncedBody;
 use api::uploads::{Begun, FileRequest, Uploads};
 use api::{
-    Access, Answer, Environment, Fields, Function, Problem, ProblemBody, Request, StartError, UnknownFields,
-    http_function, list,
+    Access, Answer, Environment, Fields, Function, Problem, ProblemBody, Request, StartError, ThumbnailBase,
+    ThumbnailUrls, UnknownFields, UserLimit, http_function, list,
 };
 use domain::{Action, Invalid, MAX_BULK_FILES, decide};
 use serde::Serialize;
@@ -25,6 +25,8 @@ const SIGNED_PARTS: usize = 1;
 struct State {
     access: Access,
     uploads: Uploads,
+    limit: UserLimit,
+    thumbnails: ThumbnailUrls,
 }
 
 /// What is asked.
@@ -66,10 +68,15 @@ enum BulkItem<'a> {
     },
 }
 
-/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS` and the variables of [`Uploads::of`].
+/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS` and the variables of [`Uploads::of`] and [`UserLimit::of_uploads`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
-    let state = State { access: Access::of(&environment)?, uploads: Uploads::of(&environment, &aws)? };
+    let state = State {
+        access: Access::of(&environment)?,
+        uploads: Uploads::of(&environment, &aws)?,
+        limit: UserLimit::of_uploads(&environment, &aws)?,
+        thumbnails: ThumbnailUrls::of(&environment),
+    };
     state.uploads.warm_up().await;
     Ok(http_function(state, handle))
 }
@@ -99,6 +106,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         (status = 413, description = "`body_too_large`", body = ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
         (status = 422, description = "`invalid`: the request as a whole", body = ProblemBody),
+        (status = 429, description = "`rate_limited`: each file counts", body = ProblemBody),
     )
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
@@ -108,13 +116,15 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let mut fields = request.json_fields(CANONICAL)?;
     let files = fields.required("files", files);
     let files = fields.finish_with(files)?;
+    state.limit.count(&request, caller.user_id, files.len()).await?;
     let asked =
         files.into_iter().enumerate().map(|(index, file)| take(index, file, &state.uploads)).collect();
     let api_url = request.api_url();
     let begun = state.uploads.begin_all(&caller, asked, key.as_ref(), SIGNED_PARTS, &api_url).await?;
     log_faults(&begun, request.request_id());
-    let uploads = begun.iter().enumerate();
-    let uploads = uploads.map(|(index, begun)| item(index, begun, request.request_id(), &api_url)).collect();
+    let (uploads, thumbnails) = (begun.iter().enumerate(), state.thumbnails.base(&request));
+    let uploads =
+        uploads.map(|(index, begun)| item(index, begun, request.request_id(), &thumbnails)).collect();
     Answer::ok(&BulkBody { uploads })
 }
 
@@ -137,10 +147,10 @@ fn item<'a>(
     index: usize,
     begun: &'a Result<Begun, Problem>,
     request_id: &'a str,
-    api_url: &str,
+    thumbnails: &ThumbnailBase,
 ) -> BulkItem<'a> {
     match begun {
-        Ok(begun) => BulkItem::Announced { index, announced: AnnouncedBody::new(begun, api_url) },
+        Ok(begun) => BulkItem::Announced { index, announced: AnnouncedBody::new(begun, thumbnails) },
         Err(problem) => BulkItem::Refused { index, error: problem.body(request_id) },
     }
 }

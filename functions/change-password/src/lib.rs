@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use api::{
-    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, text, warm_up,
+    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, UserLimit, http_function,
+    text, warm_up,
 };
 use auth::{NewPassword, PasswordCheck, check_password};
 use domain::{Invalid, User};
@@ -19,6 +20,7 @@ struct State {
     table: Table,
     access: Access,
     clock: Clock,
+    limit: UserLimit,
 }
 
 /// What is asked for.
@@ -31,13 +33,14 @@ struct ChangePassword {
     new_password: NewPassword,
 }
 
-/// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
+/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS` and the variables of [`UserLimit::of_password_changes`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let state = State {
         table: environment.table(&aws)?,
         access: Access::of(&environment)?,
         clock: environment.clock(),
+        limit: UserLimit::of_password_changes(&environment, &aws)?,
     };
     warm_up("table", state.table.open_for_users()).await;
     Ok(http_function(state, handle))
@@ -62,12 +65,14 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         (status = 413, description = "`body_too_large`", body = api::ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`", body = api::ProblemBody),
+        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
     )
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let signed_in = state.access.signed_in(&request, &state.table).await?;
     let user = &signed_in.user;
     let asked = parse(&request, user)?;
+    state.limit.count(&request, user.id, 1).await?;
     if check_password(&asked.current_password, &user.password_hash) == PasswordCheck::Wrong {
         return Err(Problem::invalid_field("/current_password", "is not your password"));
     }

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use api::body::MediaBody;
 use api::{
-    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, warm_up,
+    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function,
+    warm_up,
 };
 use buckets::IngestBucket;
 use http::StatusCode;
@@ -32,6 +33,7 @@ struct State {
     access: Access,
     ingest: IngestBucket,
     clock: Clock,
+    thumbnails: ThumbnailUrls,
     /// How long a client waits for S3.
     wait: Duration,
 }
@@ -45,7 +47,8 @@ struct Completed<'a> {
     etag: Option<&'a str>,
 }
 
-/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, `INGEST_BUCKET` and `COMPLETE_WAIT_SECONDS`.
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, `INGEST_BUCKET`, `COMPLETE_WAIT_SECONDS` and,
+/// where there is one, `CDN_DOMAIN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let state = State {
@@ -53,6 +56,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         access: Access::of(&environment)?,
         ingest: environment.ingest_bucket(&aws)?,
         clock: environment.clock(),
+        thumbnails: ThumbnailUrls::of(&environment),
         wait: Duration::from_secs(environment.parsed("COMPLETE_WAIT_SECONDS")?),
     };
     tokio::join!(
@@ -97,7 +101,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let completion = Completion { state: &state, upload: &upload, named: named.as_deref(), begun };
     let Outcome { media, metadata, etag } = completion.run().await?;
     let body = Completed {
-        media: MediaBody::new(&media, metadata.as_ref(), &request.api_url()),
+        media: MediaBody::new(&media, metadata.as_ref(), &state.thumbnails.base(&request)),
         etag: etag.as_deref(),
     };
     match etag {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use api::body::AnnouncedBody;
 use api::uploads::{FileForm, FileRequest, MediaForm, Stored, Uploads};
-use api::{Access, Answer, Environment, Function, Problem, Request, StartError, http_function};
+use api::{
+    Access, Answer, Environment, Function, Problem, Request, StartError, ThumbnailUrls, UserLimit,
+    http_function,
+};
 use domain::{Action, Caller, IdempotencyKey, decide};
 use http::StatusCode;
 use http::header::LOCATION;
@@ -17,16 +20,21 @@ const SIGNED_PARTS: usize = 10;
 struct State {
     access: Access,
     uploads: Uploads,
+    limit: UserLimit,
     max_form_bytes: usize,
+    thumbnails: ThumbnailUrls,
 }
 
-/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `MAX_FORM_BYTES` and the variables of [`Uploads::of`].
+/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `MAX_FORM_BYTES` and the variables of [`Uploads::of`] and
+/// [`UserLimit::of_uploads`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let state = State {
         access: Access::of(&environment)?,
         uploads: Uploads::of(&environment, &aws)?,
+        limit: UserLimit::of_uploads(&environment, &aws)?,
         max_form_bytes: environment.parsed("MAX_FORM_BYTES")?,
+        thumbnails: ThumbnailUrls::of(&environment),
     };
     state.uploads.warm_up().await;
     Ok(http_function(state, handle))
@@ -59,6 +67,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         (status = 413, description = "`body_too_large`, `use_direct_upload`", body = api::ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`, `idempotency_key_reused`", body = api::ProblemBody),
+        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
     )
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
@@ -79,9 +88,10 @@ async fn begin(
     key: Option<IdempotencyKey>,
 ) -> Result<Answer, Problem> {
     let asked = FileRequest::take(request.json_fields(CANONICAL)?, state.uploads.limits())?;
+    state.limit.count(request, caller.user_id, 1).await?;
     let api_url = request.api_url();
     let begun = state.uploads.begin(caller, asked, key, SIGNED_PARTS, &api_url).await?;
-    answer(&AnnouncedBody::new(&begun, &api_url), begun.is_known)
+    answer(&AnnouncedBody::new(&begun, &state.thumbnails.base(request)), begun.is_known)
 }
 
 async fn store(
@@ -92,9 +102,9 @@ async fn store(
 ) -> Result<Answer, Problem> {
     let fields = request.form_fields(CANONICAL, state.max_form_bytes).await?;
     let form = FileForm::take(fields, state.uploads.limits()).await?;
+    state.limit.count(request, caller.user_id, 1).await?;
     let Stored { media, is_known } = state.uploads.announcer().store(caller, form, key).await?;
-    let api_url = request.api_url();
-    answer(&AnnouncedBody::stored(&media, is_known, &api_url), is_known)
+    answer(&AnnouncedBody::stored(&media, is_known, &state.thumbnails.base(request)), is_known)
 }
 
 fn answer(announced: &AnnouncedBody<'_>, is_known: bool) -> Result<Answer, Problem> {

@@ -1,21 +1,26 @@
 //! `GET /media/{media_id}/stream-url`: URLs that play a media for a while.
 //!
 //! `stream_url` leads through this API, which signs afresh at each use, so it lives as long as asked. `signed_url`
-//! goes straight to the file and ends with the credentials that signed it; its true end is told.
+//! goes straight to the file: on a CDN it lives as long, on S3 no longer than the credentials that signed it. Its true
+//! end is told.
+//!
+//! With a CDN both can be bound to addresses and to a beginning. Without one that is refused: a URL of S3 would not keep
+//! it, and neither would what the stream URL leads to.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::{
-    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, StreamUrlSigner,
-    http_function, playable, visible_media, warm_up,
+    Access, Answer, Clock, Environment, Function, Problem, QueryParameters, Request, StartError, Stream,
+    StreamUrlSigner, http_function, playable, visible_media, warm_up, whole_number, yes_or_no,
 };
-use buckets::{PlaybackMethod, PlaybackSigner};
-use domain::{EXPIRES_IN_SECONDS, MediaId, Timestamp};
+use buckets::{Playback, PlaybackMethod, PlaybackSigner};
+use domain::{EXPIRES_IN_SECONDS, Invalid, MediaId, PlaybackConditions, Timestamp};
 use serde::Serialize;
 use table::Table;
 use utoipa::ToSchema;
 
+const CANONICAL: &str = "GET /media/{media_id}/stream-url";
 const S3_MEDIA_ALIAS: &str = "GET /api/v1/s3-media/{media_id}";
 const DEFAULT_EXPIRES_IN_SECONDS: u64 = 3_600;
 
@@ -39,7 +44,7 @@ struct StreamUrls {
     /// When `stream_url` ends.
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
-    /// Goes straight to the file.
+    /// Goes straight to the file, on the CDN if there is one, else on S3.
     #[schema(format = "uri")]
     signed_url: String,
     /// When `signed_url` really ends.
@@ -57,20 +62,28 @@ struct S3Media {
     expires_in: u64,
 }
 
-/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, `CAPABILITY_KEYS_SECRET`, `CAPABILITY_SIGNING_KID`,
-/// `MEDIA_BUCKET` and `PLAYBACK_ROLE_ARN`.
+/// What the query asks for.
+struct Asked {
+    expires_in: u64,
+    expires_at: Timestamp,
+    conditions: PlaybackConditions,
+    is_download: bool,
+}
+
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, the variables of [`StreamUrlSigner::of`] and those of
+/// [`Environment::playback_signer`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let state = State {
         table: environment.table(&aws)?,
         access: Access::of(&environment)?,
         clock: environment.clock(),
-        playback: environment.playback_signer(&aws)?,
+        playback: environment.playback_signer(&aws).await?,
         stream_urls: StreamUrlSigner::of(&environment, &aws).await?,
     };
     tokio::join!(
         warm_up("table", state.table.open_for_media()),
-        warm_up("credentials", state.playback.prepare()),
+        warm_up("credentials", state.playback.prepare(state.clock.now())),
     );
     Ok(http_function(state, handle))
 }
@@ -83,6 +96,9 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     params(
         ("media_id" = String, Path, format = Uuid),
         ("expires_in" = Option<u64>, Query, minimum = 60, maximum = 86400, description = "In seconds; 3600 by default."),
+        ("download" = Option<bool>, Query, description = "`1`: the URLs save the file instead of showing it."),
+        ("ip" = Option<String>, Query, description = "An IPv4 address or block that the URLs are for; needs a CDN.", example = "203.0.113.0/24"),
+        ("not_before" = Option<String>, Query, format = DateTime, description = "From when on the URLs play; needs a CDN."),
     ),
     responses(
         (status = 200, body = StreamUrls),
@@ -95,13 +111,19 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.caller(&request)?;
     let media_id: MediaId = request.path_id("media_id", "media")?;
-    let expires_in = expires_in(&request)?;
     let now = state.clock.now();
+    let Asked { expires_in, expires_at, conditions, is_download } = asked(&state, &request, now)?;
     let media = visible_media(state.table.media(media_id, now).await?, &caller)?;
-    let life = Duration::from_secs(expires_in);
-    let signed = state.playback.presign(PlaybackMethod::Get, playable(&media)?, life, now).await?;
-    let expires_at = now.plus(life);
-    let stream_url = state.stream_urls.sign(&request, &caller, media_id, now, expires_at)?;
+    let playback = Playback {
+        method: PlaybackMethod::Get,
+        object: playable(&media)?,
+        download_as: is_download.then_some(&media.filename),
+        life: Duration::from_secs(expires_in),
+        conditions,
+    };
+    let signed = state.playback.sign(playback, now).await?;
+    let stream = Stream { media_id, expires_at, conditions, is_download };
+    let stream_url = state.stream_urls.sign(&request, &caller, &stream, now)?;
     if request.route() == S3_MEDIA_ALIAS {
         let signed_url = if signed.expires_at >= expires_at { signed.url } else { stream_url };
         return Answer::ok(&S3Media { success: true, media_id, signed_url, expires_in });
@@ -115,13 +137,31 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     })
 }
 
-fn expires_in(request: &Request) -> Result<u64, Problem> {
-    let Some(text) = request.query("expires_in") else { return Ok(DEFAULT_EXPIRES_IN_SECONDS) };
-    text.parse().ok().filter(|seconds| EXPIRES_IN_SECONDS.contains(seconds)).ok_or_else(|| {
-        let (first, last) = (EXPIRES_IN_SECONDS.start(), EXPIRES_IN_SECONDS.end());
-        Problem::invalid_field(
-            "?expires_in",
-            format!("must be a whole number of seconds from {first} to {last}"),
-        )
-    })
+fn asked(state: &State, request: &Request, now: Timestamp) -> Result<Asked, Problem> {
+    let mut parameters = QueryParameters::of_route(request, CANONICAL);
+    let expires_in = parameters
+        .optional("expires_in", |text| whole_number(text, EXPIRES_IN_SECONDS))
+        .unwrap_or(DEFAULT_EXPIRES_IN_SECONDS);
+    let expires_at = now.plus(Duration::from_secs(expires_in));
+    let is_kept = || {
+        let is_kept = state.playback.keeps_conditions();
+        is_kept.then_some(()).ok_or_else(|| Invalid::new("needs a CDN, which this deployment does not have"))
+    };
+    let conditions = PlaybackConditions {
+        ip: parameters.optional("ip", |text| is_kept().and_then(|()| text.parse())),
+        not_before: parameters
+            .optional("not_before", |text| is_kept().and_then(|()| beginning(text, expires_at))),
+    };
+    let is_download = parameters.optional("download", yes_or_no).unwrap_or(false);
+    parameters.finish()?;
+    Ok(Asked { expires_in, expires_at, conditions, is_download })
+}
+
+fn beginning(text: &str, expires_at: Timestamp) -> Result<Timestamp, Invalid> {
+    let not_before = text.parse()?;
+    if not_before < expires_at {
+        Ok(not_before)
+    } else {
+        Err(Invalid::new("must be before the end that expires_in asks for"))
+    }
 }

@@ -4,13 +4,16 @@
 //! next rotation is among them already, so a copy that is five minutes old knows every signature.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::{Answer, Environment, EnvironmentError, Function, Problem, Request, StartError, http_function};
 use auth::PublicKeys;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use http::header::CACHE_CONTROL;
 use serde_json::Value;
+
+/// For how long the keys may be kept. The next one is among them before it signs.
+const KEPT: Duration = Duration::from_mins(5);
 
 struct State {
     key_set: Value,
@@ -41,7 +44,5 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     )
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
-    Answer::ok(&state.key_set)?
-        .tagged(&state.etag, request.header("if-none-match"))?
-        .header(CACHE_CONTROL, "public, max-age=300")
+    Answer::ok(&state.key_set)?.tagged(&state.etag, request.header("if-none-match"))?.public(KEPT)
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use api::body::MediaBody;
 use api::{
-    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, visible_media,
-    warm_up,
+    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function,
+    visible_media, warm_up,
 };
 use domain::MediaId;
 use table::Table;
@@ -14,15 +14,17 @@ struct State {
     table: Table,
     access: Access,
     clock: Clock,
+    thumbnails: ThumbnailUrls,
 }
 
-/// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and, where there is one, `CDN_DOMAIN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let state = State {
         table: environment.table(&aws)?,
         access: Access::of(&environment)?,
         clock: environment.clock(),
+        thumbnails: ThumbnailUrls::of(&environment),
     };
     warm_up("table", state.table.open_for_metadata()).await;
     Ok(http_function(state, handle))
@@ -46,6 +48,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let media_id: MediaId = request.path_id("media_id", "media")?;
     let (record, metadata) = state.table.media_with_metadata(media_id, state.clock.now()).await?;
     let media = visible_media(record, &caller)?;
-    Answer::ok(&MediaBody::new(&media, metadata.as_ref(), &request.api_url()))?
+    let thumbnails = state.thumbnails.base(&request);
+    Answer::ok(&MediaBody::new(&media, metadata.as_ref(), &thumbnails))?
         .versioned(media.version, request.header("if-none-match"))
 }

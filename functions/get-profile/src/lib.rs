@@ -37,5 +37,5 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let user = state.access.signed_in(&request, &state.table).await?.user;
-    Answer::ok(&UserBody::from(&user))?.versioned(user.version, request.header("if-none-match"))
+    Answer::ok(&UserBody::from(&user))?.versioned_for(user.id, user.version, request.header("if-none-match"))
 }

@@ -1,4 +1,5 @@
-//! `GET /media/{media_id}/thumbnail/{key}`: redirects to a freshly signed URL of a media's thumbnail.
+//! `GET /media/{media_id}/thumbnail/{key}`: redirects to a media's thumbnail: to its address on the CDN where there is one,
+//! which is what records show then, else to a freshly signed URL.
 //!
 //! The key in the address, which nobody can guess, is what lets one see it, so an `<img>` needs no token. It is compared
 //! in constant time. A wrong key, a media without a thumbnail and no media at all look the same.
@@ -6,15 +7,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, warm_up};
-use buckets::{PlaybackMethod, PlaybackSigner};
+use api::{
+    Answer, Clock, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function, warm_up,
+};
+use buckets::{PlaybackMethod, S3PlaybackSigner};
 use domain::{MediaId, ThumbnailKey};
-use http::header::{CACHE_CONTROL, LOCATION};
+use http::header::LOCATION;
 use http::{Method, StatusCode};
 use subtle::ConstantTimeEq;
 use table::{Record, Table};
 
-/// How long the signed URL behind the redirect lives, if the credentials do; they live a quarter of an hour at least.
+/// How long the signed URL behind the redirect lives, if the credentials do.
 const SIGNED_URL_LIFE: Duration = Duration::from_hours(1);
 
 /// For how long the redirect may be kept: long enough for a page that is looked at again, and at most for a third of what
@@ -24,20 +27,22 @@ const KEPT: Duration = Duration::from_mins(5);
 struct State {
     table: Table,
     clock: Clock,
-    playback: PlaybackSigner,
+    thumbnails: ThumbnailUrls,
+    playback: S3PlaybackSigner,
 }
 
-/// The function, with `TABLE_NAME`, `MEDIA_BUCKET` and `PLAYBACK_ROLE_ARN`.
+/// The function, with `TABLE_NAME`, `MEDIA_BUCKET`, `PLAYBACK_ROLE_ARN` and, where there is one, `CDN_DOMAIN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let state = State {
         table: environment.table(&aws)?,
         clock: environment.clock(),
-        playback: environment.playback_signer(&aws)?,
+        thumbnails: ThumbnailUrls::of(&environment),
+        playback: environment.s3_playback_signer(&aws)?,
     };
     tokio::join!(
         warm_up("table", state.table.open_for_media()),
-        warm_up("credentials", state.playback.prepare()),
+        warm_up("credentials", state.playback.prepare(state.clock.now())),
     );
     Ok(http_function(state, handle))
 }
@@ -52,7 +57,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         ("key" = String, Path, description = "As in the media's `thumbnail_url`."),
     ),
     responses(
-        (status = 302, description = "To a signed URL of the image.", headers(("Location" = String))),
+        (status = 302, description = "To the image.", headers(("Location" = String))),
         (status = 404, description = "`not_found`", body = api::ProblemBody),
     )
 )]
@@ -66,12 +71,16 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     if !media.thumbnail().is_some_and(|present| is_same(present, &key)) {
         return Err(Problem::not_found("thumbnail"));
     }
+    if let Some(url) = state.thumbnails.on_cdn(media_id, &key) {
+        return redirect(&url, KEPT);
+    }
     let method = if request.method() == Method::HEAD { PlaybackMethod::Head } else { PlaybackMethod::Get };
     let signed = state.playback.presign_thumbnail(method, media_id, &key, SIGNED_URL_LIFE, now).await?;
-    let kept = KEPT.min(now.until(signed.expires_at) / 3);
-    Answer::empty(StatusCode::FOUND)
-        .header(LOCATION, &signed.url)?
-        .header(CACHE_CONTROL, &format!("public, max-age={}", kept.as_secs()))
+    redirect(&signed.url, KEPT.min(now.until(signed.expires_at) / 3))
+}
+
+fn redirect(url: &str, kept: Duration) -> Result<Answer, Problem> {
+    Answer::empty(StatusCode::FOUND).header(LOCATION, url)?.public(kept)
 }
 
 fn is_same(one: &ThumbnailKey, other: &ThumbnailKey) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::body::MediaBody;
 use api::{
     Access, Answer, Code, Environment, Function, List, Page, Problem, QueryParameters, Request, StartError,
-    http_function, warm_up,
+    ThumbnailUrls, http_function, warm_up,
 };
 use domain::{Caller, Decision, Invalid, Media, MediaFilter, MediaId, Place, Stretch, UserId};
 use futures::future::try_join_all;
@@ -16,12 +16,17 @@ const CANONICAL: &str = "GET /media";
 struct State {
     table: Table,
     access: Access,
+    thumbnails: ThumbnailUrls,
 }
 
-/// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and, where there is one, `CDN_DOMAIN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
-    let state = State { table: environment.table(&aws)?, access: Access::of(&environment)? };
+    let state = State {
+        table: environment.table(&aws)?,
+        access: Access::of(&environment)?,
+        thumbnails: ThumbnailUrls::of(&environment),
+    };
     warm_up("table", state.table.open_for_lists()).await;
     Ok(http_function(state, handle))
 }
@@ -56,9 +61,9 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let stretches = read(&state.table, &places, before, page.limit).await?;
     let stretches = stretches.into_iter().map(|stretch| admitted(stretch, &filter, &caller)).collect();
     let media = domain::Page::merge(stretches, page.limit);
-    let api_url = request.api_url();
+    let thumbnails = state.thumbnails.base(&request);
     Answer::ok(&List {
-        items: media.items.iter().map(|media| MediaBody::new(media, None, &api_url)).collect(),
+        items: media.items.iter().map(|media| MediaBody::new(media, None, &thumbnails)).collect(),
         next_cursor: media.next.map(|id| page.cursor_after(id.uuid())),
     })
 }

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use api::{
-    Answer, Clock, Code, Environment, Fields, Function, Problem, Request, StartError, TokenIssuer,
-    TokensBody, UnknownFields, http_function, text, warm_up,
+    Answer, Clock, Code, Environment, Fields, Function, LogInLimits, Problem, Request, StartError,
+    TokenIssuer, TokensBody, UnknownFields, http_function, text, warm_up,
 };
 use auth::{PasswordCheck, RefreshToken, UNKNOWN_USER_HASH, check_password, needs_rehash, rehash};
 use domain::{Email, IssuedToken, SESSION_LIFE, Session, SessionId, User, UserId};
@@ -24,6 +24,7 @@ struct State {
     table: Table,
     clock: Clock,
     tokens: TokenIssuer,
+    limits: LogInLimits,
 }
 
 /// What is asked for. As an OAuth 2.0 form: `grant_type=password`, `username` and `password`.
@@ -35,13 +36,14 @@ struct LogIn {
     password: String,
 }
 
-/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_KEYS_SECRET` and `ACCESS_SIGNING_KID`.
+/// The function, with `TOKEN_ISSUER`, `ACCESS_KEYS_SECRET`, `ACCESS_SIGNING_KID` and the variables of [`LogInLimits::of`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let state = State {
         table: environment.table(&aws)?,
         clock: environment.clock(),
         tokens: TokenIssuer::of(&environment, &aws).await?,
+        limits: LogInLimits::of(&environment, &aws)?,
     };
     warm_up("table", state.table.open_for_users()).await;
     Ok(http_function(state, handle))
@@ -61,11 +63,14 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         (status = 413, description = "`body_too_large`", body = api::ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`", body = api::ProblemBody),
+        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
     )
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let asked = parse(&request)?;
+    let attempt = state.limits.count(&request, &asked.email).await?;
     let user = user_with_password(&state.table, &asked).await?;
+    state.limits.succeeded(attempt).await;
     if user.disabled {
         return Err(Problem::account_disabled());
     }

@@ -1,190 +1,143 @@
-//! Makes and rotates the signing keys: a custom resource of CloudFormation.
+//! Makes, rotates and removes the signing keys: a custom resource of CloudFormation.
 //!
-//! Properties: `KeyGeneration`, and for each purpose the secret that holds its private keys (`AccessKeysSecret`,
-//! `CapabilityKeysSecret`). Attributes: the public keys of the previous, the present and the next generation
-//! (`AccessJwks`, `CapabilityJwks`), and the id of the key that signs (`AccessSigningKid`, `CapabilitySigningKid`).
+//! Properties: `KeyGeneration`, and for each purpose the secret that holds its private keys: `AccessKeysSecret`,
+//! `CapabilityKeysSecret`, and where there is a CDN `CdnKeysSecret`. Attributes: the public keys of the previous, the
+//! present and the next generation (`AccessJwks`, `CapabilityJwks`; `CdnPublicKeyIds`, as CloudFront names them), and
+//! which key signs (`AccessSigningKid`, `CapabilitySigningKid`, `CdnSigningKid`, and `CdnKeyPairId` by CloudFront's name).
 //!
-//! Asked again for a generation it answers the same; the next one promotes the keys that were *next*; a rollback finds
-//! its keys still there. A secret is written under the request's id, so that of two runs of one request one writes and
-//! both answer what was written. Deleting does nothing: the secrets belong to the template. CloudFormation is always
-//! answered, also when something failed.
+//! **Creating and updating only add.** Asked again for a generation they answer the same; the next one promotes the keys
+//! that were *next*; a rollback finds its keys still there. A secret is written under the request's id, so that of two runs
+//! of one request one writes and both answer what was written. A public key is found by its name, which tells stack,
+//! generation and key, so that a run that died after creating it is gone on with. The access keys are written last, with
+//! what is then *present*: the generation, and whether there is a CDN.
 //!
-//! Needs `secretsmanager:GetSecretValue` and `secretsmanager:PutSecretValue` on both secrets.
+//! **The physical id** tells the same two (`signing-keys-2-cdn`). Another one is a replacement for CloudFormation: once an
+//! update is over, and nothing uses the old one any more, it deletes it, and after a rollback the one that was not to be.
+//! So turning the CDN on or off is a replacement too: without it nobody would be asked to remove the public keys. Another
+//! secret is none, since nothing is left behind of it.
+//!
+//! **Deleting** removes those public keys of this stack that what is present does not need: all of them if it is itself what
+//! is deleted, as when the stack is removed, or was never finished. A key that is gone is well; one that a key group still
+//! names is a failure that says so. The secrets belong to the template.
+//!
+//! **CloudFormation is always answered**: with a failure where the event is malformed, and before this function's own time
+//! is up. Permissions that CloudFormation has just attached take a moment to hold, so what is denied is tried again.
+//!
+//! Needs `secretsmanager:GetSecretValue` and `secretsmanager:PutSecretValue` on the secrets, and with a CDN
+//! `cloudfront:ListPublicKeys`, `CreatePublicKey`, `GetPublicKey` and `DeletePublicKey`.
 
+mod error;
+mod keys;
+mod public_keys;
+mod request;
 mod response;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use api::{Environment, Function, StartError, event_function};
-use auth::{KeyError, KeyRing};
-use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use api::{Environment, Function, StartError, long_event_function};
+use auth::{CdnKeyRing, TokenKeyRing};
 use lambda_runtime::Error;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::response::{Provisioned, answer};
+use crate::error::ProvisionError;
+use crate::keys::{Cdn, Present, Secrets};
+use crate::public_keys::PublicKeys;
+use crate::request::{Properties, Request, RequestType, Sender};
+use crate::response::{ANSWERING_TIME, Provisioned, answer};
 
-/// Leaves time to answer CloudFormation before the function's own time is up.
-const PROVISIONING_TIMEOUT: Duration = Duration::from_secs(25);
+/// How long to wait before what was denied is tried again.
+const PROPAGATION_PAUSES: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 struct State {
-    secrets: Client,
-}
-
-/// The resource's properties. CloudFormation sends numbers as text.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Properties {
-    key_generation: String,
-    access_keys_secret: String,
-    capability_keys_secret: String,
-}
-
-/// What CloudFormation asks.
-/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html>
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Request {
-    request_type: RequestType,
-    #[serde(rename = "ResponseURL")]
-    response_url: String,
-    request_id: String,
-    stack_id: String,
-    logical_resource_id: String,
-    /// Absent from the request that creates.
-    physical_resource_id: Option<String>,
-    resource_properties: Value,
-}
-
-#[derive(Deserialize)]
-enum RequestType {
-    Create,
-    Update,
-    Delete,
-}
-
-/// Why the keys could not be provisioned.
-#[derive(Debug, thiserror::Error)]
-enum ProvisionError {
-    #[error("the resource's properties are malformed: {0}")]
-    Properties(String),
-    #[error("Secrets Manager did not answer in time; try again")]
-    TimedOut,
-    #[error("{operation} failed: {reason}")]
-    Secret { operation: &'static str, reason: String },
-    #[error(transparent)]
-    Key(#[from] KeyError),
+    secrets: Secrets,
+    cloudfront: aws_sdk_cloudfront::Client,
 }
 
 /// The function. It needs nothing from its environment but credentials.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
-    Ok(event_function(State { secrets: Client::new(&aws) }, handle))
+    let state = State { secrets: Secrets::new(&aws), cloudfront: public_keys::client(&aws) };
+    Ok(long_event_function(state, handle))
 }
 
-async fn handle(state: Arc<State>, request: Request) -> Result<(), Error> {
-    let outcome = match request.request_type {
-        RequestType::Create | RequestType::Update => {
-            let provisioning = provision(&state.secrets, &request.request_id, &request.resource_properties);
-            tokio::time::timeout(PROVISIONING_TIMEOUT, provisioning)
-                .await
-                .unwrap_or(Err(ProvisionError::TimedOut))
-        }
-        RequestType::Delete => Ok(Provisioned {
-            physical_id: request.physical_resource_id.clone().unwrap_or_default(),
-            attributes: json!({}),
-        }),
+async fn handle(state: Arc<State>, event: Value, deadline: Instant) -> Result<(), Error> {
+    let Some(sender) = Sender::of(&event) else {
+        return Err("the event has no ResponseURL, so nobody can be answered".into());
     };
+    let time = deadline.saturating_duration_since(Instant::now()).saturating_sub(ANSWERING_TIME);
+    let outcome = tokio::time::timeout(time, carry_out(&state, event)).await;
+    let outcome = outcome.unwrap_or(Err(ProvisionError::TimedOut));
     if let Err(error) = &outcome {
         tracing::error!(%error, "the keys could not be provisioned");
     }
-    answer(&request, outcome).await
+    answer(&sender, outcome).await
 }
 
-async fn provision(
-    secrets: &Client,
-    request_id: &str,
-    properties: &Value,
-) -> Result<Provisioned, ProvisionError> {
-    let malformed = |reason: String| ProvisionError::Properties(reason);
-    let properties: Properties =
-        Properties::deserialize(properties).map_err(|error| malformed(error.to_string()))?;
-    let generation: u32 = properties
-        .key_generation
-        .parse()
-        .ok()
-        .filter(|generation| *generation > 0)
-        .ok_or_else(|| malformed("KeyGeneration must be a whole number from 1".to_owned()))?;
-    let access = advance(secrets, &properties.access_keys_secret, generation, request_id).await?;
-    let capability = advance(secrets, &properties.capability_keys_secret, generation, request_id).await?;
-    Ok(Provisioned {
-        physical_id: format!("signing-keys-{generation}"),
-        attributes: json!({
-            "AccessJwks": access.public_set(generation)?,
-            "AccessSigningKid": access.signing_key_id(generation)?,
-            "CapabilityJwks": capability.public_set(generation)?,
-            "CapabilitySigningKid": capability.signing_key_id(generation)?,
-        }),
-    })
-}
-
-/// The ring of a secret, with the keys of this generation and of the next.
-async fn advance(
-    secrets: &Client,
-    secret: &str,
-    generation: u32,
-    request_id: &str,
-) -> Result<KeyRing, ProvisionError> {
-    let stored = read(secrets, secret).await?;
-    let ring =
-        stored.as_deref().map(KeyRing::parse).transpose()?.unwrap_or_default().advance_to(generation)?;
-    let text = ring.to_secret()?;
-    if stored.as_deref() == Some(text.as_str()) {
-        return Ok(ring);
-    }
-    let written = secrets
-        .put_secret_value()
-        .secret_id(secret)
-        .client_request_token(request_id)
-        .secret_string(text)
-        .send()
-        .await;
-    match written {
-        Ok(_) => Ok(ring),
-        // Another run of this request has written its own keys: those are the ones.
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) => {
-            let stored = read(secrets, secret).await?.unwrap_or_default();
-            Ok(KeyRing::parse(&stored)?)
+async fn carry_out(state: &State, event: Value) -> Result<Provisioned, ProvisionError> {
+    let request = Request::parse(event)?;
+    for pause in PROPAGATION_PAUSES {
+        match attempt(state, &request).await {
+            Err(error @ ProvisionError::Denied { .. }) => {
+                tracing::warn!(%error, "trying again, should the permission be new");
+                tokio::time::sleep(pause).await;
+            }
+            outcome => return outcome,
         }
-        Err(error) => Err(failed("PutSecretValue", error)),
+    }
+    attempt(state, &request).await
+}
+
+async fn attempt(state: &State, request: &Request) -> Result<Provisioned, ProvisionError> {
+    match request.request_type {
+        RequestType::Create | RequestType::Update => provision(state, request).await,
+        RequestType::Delete => delete(state, request).await,
     }
 }
 
-/// The secret's text; `None` if it has none yet.
-async fn read(secrets: &Client, secret: &str) -> Result<Option<String>, ProvisionError> {
-    match secrets.get_secret_value().secret_id(secret).send().await {
-        Ok(answer) => Ok(answer.secret_string),
-        Err(error)
-            if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(failed("GetSecretValue", error)),
+async fn provision(state: &State, request: &Request) -> Result<Provisioned, ProvisionError> {
+    let properties = Properties::parse(&request.resource_properties)?;
+    let generation = properties.key_generation;
+    let request_id = request.request_id.as_str();
+    let mut attributes = Map::new();
+    if let Some(secret) = &properties.cdn_keys_secret {
+        let ring: CdnKeyRing = state.secrets.advance(secret, generation, request_id).await?;
+        let keys = PublicKeys::of_stack(&state.cloudfront, &request.stack_id);
+        let published = keys.publish(&ring.public_keys(generation)?).await?;
+        let signing = published.iter().find(|key| key.generation == generation);
+        let signing = signing.ok_or(ProvisionError::Missing(generation))?;
+        let ids: Vec<&str> = published.iter().map(|key| key.id.as_str()).collect();
+        attributes.insert("CdnSigningKid".to_owned(), json!(ring.signing_key_id(generation)?));
+        attributes.insert("CdnKeyPairId".to_owned(), json!(signing.id));
+        attributes.insert("CdnPublicKeyIds".to_owned(), json!(ids.join(",")));
     }
+    let capability: TokenKeyRing =
+        state.secrets.advance(&properties.capability_keys_secret, generation, request_id).await?;
+    attributes.insert("CapabilityJwks".to_owned(), json!(capability.public_set(generation)?));
+    attributes.insert("CapabilitySigningKid".to_owned(), json!(capability.signing_key_id(generation)?));
+
+    let present = Present { generation, cdn: request.cdn() };
+    let access = state.secrets.advance_access(&properties.access_keys_secret, present, request_id).await?;
+    attributes.insert("AccessJwks".to_owned(), json!(access.public_set(generation)?));
+    attributes.insert("AccessSigningKid".to_owned(), json!(access.signing_key_id(generation)?));
+    Ok(Provisioned { physical_id: present.physical_id(), attributes })
 }
 
-/// The reason goes to CloudFormation, which takes no more than a few hundred words: code and message, not the answer.
-fn failed<E>(operation: &'static str, error: SdkError<E>) -> ProvisionError
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let reason = match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(code), None) => code.to_owned(),
-        _ => "Secrets Manager cannot be reached".to_owned(),
+async fn delete(state: &State, request: &Request) -> Result<Provisioned, ProvisionError> {
+    let Some(physical_id) = request.physical_resource_id.clone() else {
+        return Err(ProvisionError::Request("a deletion names a PhysicalResourceId".to_owned()));
     };
-    tracing::error!(operation, error = %DisplayErrorContext(error), "Secrets Manager refused");
-    ProvisionError::Secret { operation, reason }
+    // What was never created may have no properties that could be read.
+    let present = match request.secret("AccessKeysSecret") {
+        Some(secret) => state.secrets.present(secret).await?,
+        None => None,
+    };
+    let has_had_cdn = present.is_some_and(|present| present.cdn != Cdn::Never);
+    if has_had_cdn || request.cdn() != Cdn::Never {
+        let needing = present.filter(|present| present.physical_id() != physical_id);
+        let needed = needing.and_then(Present::generations_of_cdn);
+        PublicKeys::of_stack(&state.cloudfront, &request.stack_id).delete_except(needed).await?;
+    }
+    Ok(Provisioned { physical_id, attributes: Map::new() })
 }

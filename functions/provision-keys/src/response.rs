@@ -8,51 +8,56 @@ use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::http::Request as HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use lambda_runtime::Error;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::{ProvisionError, Request};
+use crate::error::ProvisionError;
+use crate::request::Sender;
 
 /// How long the answer may take to be taken.
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// How often it is tried: an answer that does not arrive blocks the deployment for an hour.
-const ATTEMPTS: usize = 3;
+const TIMEOUT: Duration = Duration::from_secs(8);
+/// How often it is tried: an answer that does not arrive blocks the deployment until its own time is up.
+const ATTEMPTS: u32 = 3;
+/// What all of that takes at most.
+pub(crate) const ANSWERING_TIME: Duration = Duration::from_secs(25);
+
+/// CloudFormation takes 4 096 bytes in all.
+const MAX_REASON_LENGTH: usize = 500;
 
 /// What was provisioned.
 pub(crate) struct Provisioned {
     pub(crate) physical_id: String,
-    pub(crate) attributes: Value,
+    pub(crate) attributes: Map<String, Value>,
 }
 
 /// Tells CloudFormation how it ended.
 pub(crate) async fn answer(
-    request: &Request,
+    sender: &Sender,
     outcome: Result<Provisioned, ProvisionError>,
 ) -> Result<(), Error> {
     let (status, reason, physical_id, data) = match outcome {
         Ok(provisioned) => ("SUCCESS", String::new(), provisioned.physical_id, provisioned.attributes),
-        // A failed creation needs an id too; CloudFormation then deletes the resource under it.
         Err(error) => {
-            let physical_id = request.physical_resource_id.as_deref().unwrap_or("signing-keys-not-created");
-            ("FAILED", error.to_string(), physical_id.to_owned(), json!({}))
+            let reason = error.to_string().chars().take(MAX_REASON_LENGTH).collect();
+            ("FAILED", reason, sender.physical_id().to_owned(), Map::new())
         }
     };
     let body = json!({
         "Status": status,
         "Reason": reason,
         "PhysicalResourceId": physical_id,
-        "StackId": request.stack_id,
-        "RequestId": request.request_id,
-        "LogicalResourceId": request.logical_resource_id,
+        "StackId": sender.stack_id,
+        "RequestId": sender.request_id,
+        "LogicalResourceId": sender.logical_resource_id,
         "Data": data,
     });
     let body = body.to_string();
     for _ in 1..ATTEMPTS {
-        match put(&request.response_url, &body).await {
+        match put(&sender.response_url, &body).await {
             Ok(()) => return Ok(()),
             Err(error) => tracing::warn!(%error, "CloudFormation could not be answered; trying again"),
         }
     }
-    put(&request.response_url, &body).await
+    put(&sender.response_url, &body).await
 }
 
 async fn put(url: &str, body: &str) -> Result<(), Error> {

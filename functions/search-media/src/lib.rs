@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::body::MediaBody;
 use api::{
     Access, Answer, Environment, Function, List, Page, Problem, QueryParameters, Request, StartError,
-    http_function, warm_up,
+    ThumbnailUrls, http_function, warm_up,
 };
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -17,12 +17,17 @@ const CANONICAL: &str = "GET /search";
 struct State {
     table: Table,
     access: Access,
+    thumbnails: ThumbnailUrls,
 }
 
-/// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and, where there is one, `CDN_DOMAIN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
-    let state = State { table: environment.table(&aws)?, access: Access::of(&environment)? };
+    let state = State {
+        table: environment.table(&aws)?,
+        access: Access::of(&environment)?,
+        thumbnails: ThumbnailUrls::of(&environment),
+    };
     warm_up("table", state.table.open_for_searches()).await;
     Ok(http_function(state, handle))
 }
@@ -48,9 +53,9 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let caller = state.access.caller(&request)?;
     let (query, mut page) = parse(&request)?;
     let found = state.table.search(&caller, &query, page.after.take(), page.limit).await?;
-    let api_url = request.api_url();
+    let thumbnails = state.thumbnails.base(&request);
     Answer::ok(&List {
-        items: found.media.iter().map(|media| MediaBody::new(media, None, &api_url)).collect(),
+        items: found.media.iter().map(|media| MediaBody::new(media, None, &thumbnails)).collect(),
         next_cursor: found.next.map(|place| page.cursor_after(place)),
     })
 }

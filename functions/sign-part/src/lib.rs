@@ -52,7 +52,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     };
     tokio::join!(
         warm_up("table", state.table.open_for_uploads()),
-        warm_up("credentials", state.signer.prepare()),
+        warm_up("credentials", state.signer.prepare(state.clock.now())),
     );
     Ok(http_function(state, handle))
 }

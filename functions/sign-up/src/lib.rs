@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use api::body::UserBody;
-use api::{Answer, Clock, Code, Environment, Function, Problem, Request, StartError, http_function, text};
+use api::{
+    Answer, Clock, Code, Environment, Function, Problem, Request, SignUpLimits, StartError, http_function,
+    text,
+};
 use auth::NewPassword;
 use domain::{DisplayName, Email, Invalid, Role, User, UserId};
 use table::Table;
@@ -14,6 +17,7 @@ const CANONICAL: &str = "POST /auth/signup";
 struct State {
     table: Table,
     clock: Clock,
+    limits: SignUpLimits,
     is_open: bool,
     role: Role,
 }
@@ -30,12 +34,13 @@ struct SignUp {
     display_name: Option<DisplayName>,
 }
 
-/// The function, with `TABLE_NAME`, `SIGNUP_ENABLED` and `SIGNUP_ROLE`.
+/// The function, with `SIGNUP_ENABLED`, `SIGNUP_ROLE` and the variables of [`SignUpLimits::of`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let state = State {
         table: environment.table(&aws)?,
         clock: environment.clock(),
+        limits: SignUpLimits::of(&environment, &aws)?,
         is_open: environment.parsed("SIGNUP_ENABLED")?,
         role: environment.parsed("SIGNUP_ROLE")?,
     };
@@ -56,6 +61,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         (status = 413, description = "`body_too_large`", body = api::ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`", body = api::ProblemBody),
+        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
     )
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
@@ -63,6 +69,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
         return Err(Problem::new(Code::SignUpClosed, "Accounts are made by an admin here. Ask one."));
     }
     let asked = parse(&request)?;
+    state.limits.count(&request, &asked.email).await?;
     let password_hash = asked.password.hash().map_err(Problem::internal)?;
     let id = UserId::new(state.clock.new_id());
     let user = User::new(id, asked.email, asked.display_name, state.role, password_hash, state.clock.now());

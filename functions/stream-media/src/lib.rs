@@ -2,19 +2,23 @@
 //!
 //! Who asks is told by a stream token in the query, which a `<video>` tag can carry, or by an access token. Whether
 //! they may see the media is asked at each use, so a media that was deleted or made private stops playing, and so does
-//! one whose viewer was shut out.
+//! one whose viewer was shut out. The URL behind the redirect outlives the token by an hour at most, so that what plays
+//! plays on; a player that comes back later is given another one.
+//!
+//! What a player plays by a stream token is a view of whom the token was made for: one a day, however often the player
+//! comes back. It plays whether the view could be recorded or not.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::{
-    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, playable,
-    visible_media, warm_up,
+    Access, Answer, Clock, Code, Environment, Function, Problem, QueryParameters, Request, StartError,
+    ViewRecorder, http_function, playable, visible_media, warm_up, yes_or_no,
 };
 use auth::{ACCESS_TOKEN_LIFE, StreamClaims, TokenError, TokenVerifier};
-use buckets::{PlaybackMethod, PlaybackSigner};
-use domain::{Caller, MediaId, Timestamp};
-use http::header::{CACHE_CONTROL, LOCATION};
+use buckets::{Playback, PlaybackMethod, PlaybackSigner};
+use domain::{Caller, MediaId, PlaybackConditions, Timestamp, ViewId};
+use http::header::LOCATION;
 use http::{Method, StatusCode};
 use table::Table;
 
@@ -27,10 +31,19 @@ struct State {
     clock: Clock,
     playback: PlaybackSigner,
     tokens: TokenVerifier<StreamClaims>,
+    views: ViewRecorder,
 }
 
-/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, `CAPABILITY_JWKS`, `MEDIA_BUCKET` and
-/// `PLAYBACK_ROLE_ARN`.
+/// Who plays, and from where they may.
+struct Viewer {
+    caller: Caller,
+    conditions: PlaybackConditions,
+    /// The view that their stream token stands for.
+    view_id: Option<ViewId>,
+}
+
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, `CAPABILITY_JWKS`, `VIEW_LOG_RETENTION_DAYS` and the
+/// variables of [`Environment::playback_signer`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let issuer = environment.required("TOKEN_ISSUER")?;
@@ -38,12 +51,13 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         table: environment.table(&aws)?,
         access: Access::of(&environment)?,
         clock: environment.clock(),
-        playback: environment.playback_signer(&aws)?,
+        playback: environment.playback_signer(&aws).await?,
         tokens: TokenVerifier::new(issuer, environment.parsed("CAPABILITY_JWKS")?),
+        views: ViewRecorder::of(&environment)?,
     };
     tokio::join!(
         warm_up("table", state.table.open_for_media()),
-        warm_up("credentials", state.playback.prepare()),
+        warm_up("credentials", state.playback.prepare(state.clock.now())),
     );
     Ok(http_function(state, handle))
 }
@@ -56,38 +70,89 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     params(
         ("media_id" = String, Path, format = Uuid),
         ("token" = Option<String>, Query, description = "A stream token; without it the caller has to be signed in."),
+        ("download" = Option<bool>, Query, description = "`1`: the file is saved instead of shown."),
     ),
     responses(
         (status = 302, description = "To a signed URL, which answers `Range`.", headers(("Location" = String))),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
+        (
+            status = 401,
+            description = "`token_missing`, `token_invalid`, `token_expired`, `token_not_yet_valid`",
+            body = api::ProblemBody,
+        ),
+        (status = 403, description = "`address_not_allowed`", body = api::ProblemBody),
         (status = 404, description = "`not_found`", body = api::ProblemBody),
         (status = 409, description = "`not_ready`", body = api::ProblemBody),
+        (status = 422, description = "`invalid`", body = api::ProblemBody),
     )
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let media_id: MediaId = request.path_id("media_id", "media")?;
+    let is_download = is_download(&request)?;
     let now = state.clock.now();
-    let viewer = viewer(&state, &request, media_id, now).await?;
-    let media = visible_media(state.table.media(media_id, now).await?, &viewer)?;
-    let published = playable(&media)?;
-    let method = if request.method() == Method::HEAD { PlaybackMethod::Head } else { PlaybackMethod::Get };
-    let signed = state.playback.presign(method, published, SIGNED_URL_LIFE, now).await?;
-    Answer::empty(StatusCode::FOUND).header(LOCATION, &signed.url)?.header(CACHE_CONTROL, "no-store")
+    let Viewer { caller, conditions, view_id } = viewer(&state, &request, media_id, now).await?;
+    let media = visible_media(state.table.media(media_id, now).await?, &caller)?;
+    let is_head = request.method() == Method::HEAD;
+    let playback = Playback {
+        method: if is_head { PlaybackMethod::Head } else { PlaybackMethod::Get },
+        object: playable(&media)?,
+        download_as: is_download.then_some(&media.filename),
+        life: SIGNED_URL_LIFE,
+        conditions,
+    };
+    let signed = state.playback.sign(playback, now).await?;
+    if let Some(view_id) = view_id.filter(|_| !is_head) {
+        state.views.record_playback(&state.table, &request.view(&media, caller.user_id, view_id, now)).await;
+    }
+    Answer::empty(StatusCode::FOUND).header(LOCATION, &signed.url)
 }
 
-/// Who plays. A stream token may live a day; what it says of its viewer's role is believed no longer than an access token
-/// would be.
+fn is_download(request: &Request) -> Result<bool, Problem> {
+    // A player may have added parameters of its own: none is refused.
+    let mut parameters = QueryParameters::of_route(request, "");
+    let is_download = parameters.optional("download", yes_or_no).unwrap_or(false);
+    parameters.finish()?;
+    Ok(is_download)
+}
+
 async fn viewer(
     state: &State,
     request: &Request,
     media_id: MediaId,
     now: Timestamp,
-) -> Result<Caller, Problem> {
-    let Some(token) = request.query("token") else { return state.access.caller(request) };
+) -> Result<Viewer, Problem> {
+    let Some(token) = request.query("token") else {
+        let caller = state.access.caller(request)?;
+        return Ok(Viewer { caller, conditions: PlaybackConditions::default(), view_id: None });
+    };
     let claims = state.tokens.verify(token, now)?;
     if claims.sub != media_id {
         return Err(TokenError::Invalid.into());
     }
+    // What has begun needs no beginning any more.
+    let conditions = PlaybackConditions { ip: claims.ip, not_before: None };
+    check_address(state, request, &conditions)?;
+    let view_id = claims.jti.to_string().parse().map_err(Problem::internal)?;
+    Ok(Viewer { caller: caller(state, &claims, now).await?, conditions, view_id: Some(view_id) })
+}
+
+fn check_address(state: &State, request: &Request, conditions: &PlaybackConditions) -> Result<(), Problem> {
+    let Some(ip) = conditions.ip else { return Ok(()) };
+    if !state.playback.keeps_conditions() {
+        // It was made while there was a CDN.
+        return Err(TokenError::Invalid.into());
+    }
+    if ip.contains(request.source_ip()) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::AddressNotAllowed,
+        "This URL does not play for your address. Ask for one of yours.",
+    ))
+}
+
+/// Whom the token was made for. It may live a day; what it says of their role is believed no longer than an access token
+/// would be.
+async fn caller(state: &State, claims: &StreamClaims, now: Timestamp) -> Result<Caller, Problem> {
     let user_id = claims.viewer;
     if Timestamp::from_unix_seconds(claims.iat).until(now) < ACCESS_TOKEN_LIFE {
         return Ok(Caller { user_id, role: claims.viewer_role });

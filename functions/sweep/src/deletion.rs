@@ -18,8 +18,10 @@ pub(crate) async fn settle(state: &State, media: &Media) -> Result<Outcome, Sett
     let upload = state.table.upload(media.upload_id, state.clock.now()).await?;
     let uploaded = remove_uploaded(state, media, upload.as_ref()).await?;
     let published = state.media.unpublish(media.id).await?;
-    let is_all = state.table.remove_belongings(media.id).await?;
     let now = state.clock.now();
+    // What was never published was never viewed.
+    let is_unviewed = !media.was_begun_to_publish() || state.table.remove_views(media.id, now).await?;
+    let is_all = state.table.remove_belongings(media.id).await? && is_unviewed;
     if [uploaded, published].contains(&Deletion::Partial) || !is_all {
         return write_media(state, media, media.look_again(now, now), Outcome::Later).await;
     }

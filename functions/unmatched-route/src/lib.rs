@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use api::{Answer, Code, Environment, Function, Problem, Request, StartError, http_function};
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, LOCATION};
+use http::header::LOCATION;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// The function.
@@ -18,9 +18,7 @@ pub async fn build(_environment: Environment) -> Result<impl Function, StartErro
 /// Redirects a path that ends in a slash to the one without; anything else is unknown.
 async fn handle(_state: Arc<()>, request: Request) -> Result<Answer, Problem> {
     match without_trailing_slash(request.path(), request.query_string()) {
-        Some(location) => Answer::empty(StatusCode::PERMANENT_REDIRECT)
-            .header(LOCATION, &location)?
-            .header(CACHE_CONTROL, "no-store"),
+        Some(location) => Answer::empty(StatusCode::PERMANENT_REDIRECT).header(LOCATION, &location),
         None => Err(Problem::new(
             Code::RouteUnknown,
             format!("There is no {} on this path. Compare it with the list of routes.", request.method()),

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use api::body::MediaBody;
 use api::uploads::{distinct_tags, thumbnail_key, visibility};
 use api::{
-    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, text,
-    visible_media, warm_up,
+    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function,
+    text, visible_media, warm_up,
 };
 use buckets::MediaBucket;
 use domain::{
@@ -31,6 +31,7 @@ struct State {
     access: Access,
     clock: Clock,
     media: MediaBucket,
+    thumbnails: ThumbnailUrls,
 }
 
 /// What is asked for, as a JSON Merge Patch (RFC 7396). Fields that are left out stay as they are.
@@ -52,7 +53,7 @@ struct UpdateMedia {
     thumbnail_url: Patch<ThumbnailUrl>,
 }
 
-/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and `MEDIA_BUCKET`.
+/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, `MEDIA_BUCKET` and, where there is one, `CDN_DOMAIN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let state = State {
@@ -60,6 +61,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         access: Access::of(&environment)?,
         clock: environment.clock(),
         media: environment.media_bucket(&aws)?,
+        thumbnails: ThumbnailUrls::of(&environment),
     };
     warm_up("table", state.table.open_for_users()).await;
     Ok(http_function(state, handle))
@@ -98,7 +100,8 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let media_id: MediaId = request.path_id("media_id", "media")?;
     let edit = parse(&request)?;
     let (media, metadata) = change(&state, &request, &caller, media_id, &edit).await?;
-    Answer::ok(&MediaBody::new(&media, metadata.as_ref(), &request.api_url()))?.versioned(media.version, None)
+    let thumbnails = state.thumbnails.base(&request);
+    Answer::ok(&MediaBody::new(&media, metadata.as_ref(), &thumbnails))?.versioned(media.version, None)
 }
 
 /// Carries an edit out. Where the media changed in between, it is made of what the media became, unless `If-Match` asks for

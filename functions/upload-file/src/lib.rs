@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use api::uploads::{Announcer, FileForm, Stored, VideoForm};
 use api::{
-    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, StreamUrlSigner,
-    http_function,
+    Access, Answer, Clock, Environment, EnvironmentError, Function, Problem, Request, StartError, Stream,
+    StreamUrlSigner, UserLimit, http_function,
 };
-use domain::{Action, Caller, MediaId, decide};
+use domain::{Action, Caller, EXPIRES_IN_SECONDS, MediaId, PlaybackConditions, decide};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -23,16 +23,16 @@ use crate::wait::{Progress, wait_until_ready};
 /// No route has these forms as its canonical one, so fields that are not known are passed over.
 const CANONICAL: &str = "";
 
-/// How long the URL lives that is answered.
-const STORAGE_URL_LIFE: Duration = Duration::from_hours(1);
-
 struct State {
     announcer: Announcer,
+    limit: UserLimit,
     access: Access,
     clock: Clock,
     stream_urls: StreamUrlSigner,
     max_form_bytes: usize,
     ready_wait: Duration,
+    /// How long the URL lives that is answered: nobody has asked for a time.
+    stream_token_life: Duration,
 }
 
 /// What is answered, as the replaced system did.
@@ -41,23 +41,26 @@ struct Uploaded {
     success: bool,
     #[schema(value_type = String, format = Uuid)]
     media_id: MediaId,
-    /// Plays the media for an hour, from when it is ready.
+    /// Plays the media once it is ready, for ten minutes unless the deployment says otherwise.
     #[schema(format = "uri")]
     storage_url: String,
     message: &'static str,
 }
 
-/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `MAX_FORM_BYTES`, `READY_WAIT_SECONDS` and the variables of
-/// [`Announcer::of`] and [`StreamUrlSigner::of`].
+/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `MAX_FORM_BYTES`, `READY_WAIT_SECONDS`,
+/// `STREAM_TOKEN_EXPIRE_SECONDS` and the variables of [`Announcer::of`], [`UserLimit::of_uploads`] and
+/// [`StreamUrlSigner::of`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let state = State {
         announcer: Announcer::of(&environment, &aws)?,
+        limit: UserLimit::of_uploads(&environment, &aws)?,
         access: Access::of(&environment)?,
         clock: environment.clock(),
         stream_urls: StreamUrlSigner::of(&environment, &aws).await?,
         max_form_bytes: environment.parsed("MAX_FORM_BYTES")?,
         ready_wait: Duration::from_secs(environment.parsed("READY_WAIT_SECONDS")?),
+        stream_token_life: stream_token_life(&environment)?,
     };
     state.announcer.warm_up().await;
     Ok(http_function(state, handle))
@@ -90,6 +93,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         (status = 413, description = "`use_direct_upload`", body = api::ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`, `idempotency_key_reused`, `media_rejected`", body = api::ProblemBody),
+        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
     )
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
@@ -98,6 +102,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     let key = request.idempotency_key()?;
     let fields = request.form_fields(CANONICAL, state.max_form_bytes).await?;
     let form = FileForm::take_video(fields, state.announcer.limits()).await?;
+    state.limit.count(&request, caller.user_id, 1).await?;
     let Stored { media, is_known } = state.announcer.store(&caller, form, key).await?;
     let progress =
         wait_until_ready(state.announcer.table(), &state.clock, media.id, state.ready_wait).await?;
@@ -119,8 +124,22 @@ fn answer(
     message: &'static str,
 ) -> Result<Answer, Problem> {
     let now = state.clock.now();
-    let expires_at = now.plus(STORAGE_URL_LIFE);
-    let storage_url = state.stream_urls.sign(request, caller, media_id, now, expires_at)?;
+    let stream = Stream {
+        media_id,
+        expires_at: now.plus(state.stream_token_life),
+        conditions: PlaybackConditions::default(),
+        is_download: false,
+    };
+    let storage_url = state.stream_urls.sign(request, caller, &stream, now)?;
     let body = Uploaded { success: true, media_id, storage_url, message };
     Answer::created(&format!("/media/{media_id}"), &body)
+}
+
+fn stream_token_life(environment: &Environment) -> Result<Duration, EnvironmentError> {
+    const NAME: &str = "STREAM_TOKEN_EXPIRE_SECONDS";
+    let seconds = environment.parsed(NAME)?;
+    if EXPIRES_IN_SECONDS.contains(&seconds) {
+        return Ok(Duration::from_secs(seconds));
+    }
+    Err(EnvironmentError::Malformed { name: NAME, reason: format!("{seconds} is not from 60 to 86400") })
 }

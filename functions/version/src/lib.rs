@@ -1,10 +1,14 @@
 //! `GET /version`: what is deployed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::{Answer, Environment, Function, Problem, Request, StartError, http_function};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+/// For how long an answer may be kept after a deployment.
+const KEPT: Duration = Duration::from_mins(1);
 
 /// What is answered.
 #[derive(Serialize, ToSchema)]
@@ -24,5 +28,5 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
 /// Tells the version.
 #[utoipa::path(get, path = "/version", tag = "service", responses((status = 200, body = Version)))]
 async fn handle(version: Arc<Version>, _request: Request) -> Result<Answer, Problem> {
-    Answer::ok(version.as_ref())
+    Answer::ok(version.as_ref())?.public(KEPT)
 }

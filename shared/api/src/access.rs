@@ -129,6 +129,9 @@ pub(crate) fn token_problem(error: TokenError) -> Problem {
         TokenError::Expired => {
             Problem::new(Code::TokenExpired, "The token has expired. Refresh it or log in again.")
         }
+        TokenError::NotYetValid => {
+            Problem::new(Code::TokenNotYetValid, "The token is for later. Try again when its time has come.")
+        }
         TokenError::Invalid => Problem::new(Code::TokenInvalid, "The token is not valid here. Log in again."),
     }
 }

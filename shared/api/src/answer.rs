@@ -1,6 +1,12 @@
 //! Answers of handlers.
+//!
+//! Nothing is to be stored by anybody unless a handler says so: most answers are one user's, and what is not may be a
+//! secret. A record may be kept by its reader, who asks each time whether it is still the same (RFC 9111).
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
+use std::fmt::Display;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -17,7 +23,8 @@ pub struct Answer {
 impl Answer {
     /// Without a body.
     pub fn empty(status: StatusCode) -> Self {
-        Self { status, headers: HeaderMap::new(), body: None }
+        let headers = HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static("no-store"))]);
+        Self { status, headers, body: None }
     }
 
     /// 204: it is done, and there is nothing to say.
@@ -25,12 +32,11 @@ impl Answer {
         Self::empty(StatusCode::NO_CONTENT)
     }
 
-    /// With a JSON body. Not to be stored unless a later call says so: most answers are one user's.
+    /// With a JSON body.
     pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
         let body = serde_json::to_string(body).map_err(Problem::internal)?;
         let mut answer = Self { body: Some(body), ..Self::empty(status) };
         answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        answer.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Ok(answer)
     }
 
@@ -54,7 +60,28 @@ impl Answer {
     /// One record at this version: with a strong `ETag`, kept by the client but asked for every time, or 304 without
     /// a body if the client has it.
     pub fn versioned(self, version: u64, if_none_match: Option<&str>) -> Result<Self, Problem> {
-        self.tagged(&version_etag(version), if_none_match)?.header(CACHE_CONTROL, "private, no-cache")
+        self.tagged(&version_etag(version), if_none_match)?.kept_by_its_reader()
+    }
+
+    /// The same where one address is another record to everybody: what one user has is not taken for another's of the same
+    /// version.
+    pub fn versioned_for(
+        self,
+        user_id: impl Display,
+        version: u64,
+        if_none_match: Option<&str>,
+    ) -> Result<Self, Problem> {
+        self.tagged(&format!("\"{user_id}.{version}\""), if_none_match)?.kept_by_its_reader()
+    }
+
+    /// To be kept by anybody for so long: it is the same for all.
+    pub fn public(self, max_age: Duration) -> Result<Self, Problem> {
+        self.header(CACHE_CONTROL, &format!("public, max-age={}", max_age.as_secs()))
+    }
+
+    /// Who asks decides what is answered, so a cache may not give it to somebody else on the same machine.
+    fn kept_by_its_reader(self) -> Result<Self, Problem> {
+        self.header(CACHE_CONTROL, "private, no-cache")?.header(VARY, AUTHORIZATION.as_str())
     }
 
     /// With this `ETag`, or 304 without a body if the client has it (RFC 9110, section 13.1.2).
@@ -98,6 +125,15 @@ mod tests {
             assert_eq!((answer.status, answer.body), (StatusCode::NOT_MODIFIED, None), "{known}");
         }
         assert_eq!(answer(Some("\"2\"")).status, StatusCode::OK);
+    }
+
+    #[test]
+    fn what_is_one_users_is_not_taken_for_anothers() {
+        let answer =
+            |user, if_none_match| Answer::ok(&1).unwrap().versioned_for(user, 3, if_none_match).unwrap();
+        let known = answer("ada", None).headers[ETAG].clone();
+        assert_eq!(answer("ada", known.to_str().ok()).status, StatusCode::NOT_MODIFIED);
+        assert_eq!(answer("grace", known.to_str().ok()).status, StatusCode::OK);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use auth::{KeyRing, SigningKey};
+use auth::{CdnSigningKey, KeyKind, KeyRing, SigningKey};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
@@ -15,12 +15,15 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
-use buckets::{AssumedRole, IngestBucket, MediaBucket, PlaybackSigner, UploadSigner};
-use table::Table;
+use buckets::{
+    AssumedRole, CloudFrontSigner, IngestBucket, MediaBucket, PlaybackSigner, S3PlaybackSigner, UploadSigner,
+};
+use table::{RateLimits, Table};
 
 use crate::environment::{Environment, EnvironmentError};
 use crate::function::StartError;
 use crate::queue::Queue;
+use crate::request::url_of;
 
 /// Opening a connection within a region takes milliseconds; longer means a host that does not answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -67,6 +70,11 @@ impl Environment {
         Ok(Table::new(aws, self.required("TABLE_NAME")?))
     }
 
+    /// The rate limits' items, in `TABLE_NAME`.
+    pub(crate) fn rate_limits(&self, aws: &SdkConfig) -> Result<RateLimits, EnvironmentError> {
+        Ok(RateLimits::new(aws, self.required("TABLE_NAME")?))
+    }
+
     /// The ingest bucket, `INGEST_BUCKET`.
     pub fn ingest_bucket(&self, aws: &SdkConfig) -> Result<IngestBucket, EnvironmentError> {
         Ok(IngestBucket::new(aws, self.required("INGEST_BUCKET")?))
@@ -83,10 +91,22 @@ impl Environment {
         Ok(UploadSigner::new(aws, role, self.required("INGEST_BUCKET")?))
     }
 
+    /// The signer of playback: by the distribution at `CDN_DOMAIN` where there is one, with
+    /// [`cdn_signing_key`](Self::cdn_signing_key), which CloudFront knows as `CDN_KEY_PAIR_ID`; else from `MEDIA_BUCKET`,
+    /// as `PLAYBACK_ROLE_ARN`.
+    pub async fn playback_signer(&self, aws: &SdkConfig) -> Result<PlaybackSigner, StartError> {
+        let Some(domain_name) = self.optional("CDN_DOMAIN") else {
+            return Ok(PlaybackSigner::S3(Box::new(self.s3_playback_signer(aws)?)));
+        };
+        let (key_pair_id, key) = (self.required("CDN_KEY_PAIR_ID")?, self.cdn_signing_key(aws).await?);
+        let signer = CloudFrontSigner::new(url_of(domain_name), key_pair_id, key);
+        Ok(PlaybackSigner::CloudFront(Box::new(signer)))
+    }
+
     /// The signer of playback from `MEDIA_BUCKET`, as `PLAYBACK_ROLE_ARN`.
-    pub fn playback_signer(&self, aws: &SdkConfig) -> Result<PlaybackSigner, EnvironmentError> {
+    pub fn s3_playback_signer(&self, aws: &SdkConfig) -> Result<S3PlaybackSigner, EnvironmentError> {
         let role = self.assumed_role(aws, "PLAYBACK_ROLE_ARN")?;
-        Ok(PlaybackSigner::new(aws, role, self.required("MEDIA_BUCKET")?))
+        Ok(S3PlaybackSigner::new(aws, role, self.required("MEDIA_BUCKET")?))
     }
 
     /// The queue of objects to be processed, `INGEST_QUEUE_URL`.
@@ -100,7 +120,7 @@ impl Environment {
         Ok(AssumedRole::new(aws, self.required(name)?, session_name))
     }
 
-    /// The private key that the variable `key_id` names, read from the secret that the variable `secret` names.
+    /// The key that signs tokens which the variable `key_id` names, read from the secret that the variable `secret` names.
     ///
     /// Needs `secretsmanager:GetSecretValue` on that secret.
     pub async fn signing_key(
@@ -109,6 +129,22 @@ impl Environment {
         secret: &'static str,
         key_id: &'static str,
     ) -> Result<SigningKey, StartError> {
+        self.private_key::<auth::Ed25519>(aws, secret, key_id).await
+    }
+
+    /// The key that signs URLs of CloudFront, `CDN_SIGNING_KID`, read from the secret `CDN_KEYS_SECRET`.
+    ///
+    /// Needs `secretsmanager:GetSecretValue` on that secret.
+    pub async fn cdn_signing_key(&self, aws: &SdkConfig) -> Result<CdnSigningKey, StartError> {
+        self.private_key::<auth::P256>(aws, "CDN_KEYS_SECRET", "CDN_SIGNING_KID").await
+    }
+
+    async fn private_key<Kind: KeyKind>(
+        &self,
+        aws: &SdkConfig,
+        secret: &'static str,
+        key_id: &'static str,
+    ) -> Result<Kind::SigningKey, StartError> {
         let failed = |reason: String| StartError::Resource { resource: secret, reason };
         let answer = aws_sdk_secretsmanager::Client::new(aws)
             .get_secret_value()
@@ -117,7 +153,7 @@ impl Environment {
             .await
             .map_err(|error| failed(aws_sdk_secretsmanager::error::DisplayErrorContext(error).to_string()))?;
         let text = answer.secret_string.ok_or_else(|| failed("it holds no text".to_owned()))?;
-        let ring = KeyRing::parse(&text).map_err(|error| failed(error.to_string()))?;
+        let ring = KeyRing::<Kind>::parse(&text).map_err(|error| failed(error.to_string()))?;
         ring.signing_key(self.required(key_id)?).map_err(|error| failed(error.to_string()))
     }
 }

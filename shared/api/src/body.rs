@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::thumbnail_urls::ThumbnailBase;
 use crate::uploads::Begun;
 
 /// A user.
@@ -135,12 +136,12 @@ pub struct MediaBody<'a> {
 }
 
 impl<'a> MediaBody<'a> {
-    /// Of a media and its technical metadata, from the API at `api_url`. A miniature of the media's own is shown in place
-    /// of the thumbnail that the client named.
-    pub fn new(media: &'a Media, metadata: Option<&'a Metadata>, api_url: &str) -> Self {
+    /// Of a media and its technical metadata. A miniature of the media's own is shown in place of the thumbnail that the
+    /// client named.
+    pub fn new(media: &'a Media, metadata: Option<&'a Metadata>, thumbnails: &ThumbnailBase) -> Self {
         let thumbnail_url = media
             .thumbnail()
-            .map(|key| format!("{api_url}/media/{}/thumbnail/{key}", media.id))
+            .map(|key| thumbnails.of(media.id, key))
             .or_else(|| media.thumbnail_url.as_ref().map(ToString::to_string));
         Self {
             id: media.id,
@@ -281,10 +282,10 @@ pub struct AnnouncedBody<'a> {
 }
 
 impl<'a> AnnouncedBody<'a> {
-    /// Of a file that was announced to the API at `api_url`.
-    pub fn new(begun: &'a Begun, api_url: &str) -> Self {
+    /// Of a file that was announced.
+    pub fn new(begun: &'a Begun, thumbnails: &ThumbnailBase) -> Self {
         Self {
-            media: MediaBody::new(&begun.media, None, api_url),
+            media: MediaBody::new(&begun.media, None, thumbnails),
             upload: begun.upload.as_ref(),
             miniature_upload: begun.miniature_upload.as_ref(),
             duplicate: begun.is_known && begun.upload.is_none(),
@@ -292,8 +293,8 @@ impl<'a> AnnouncedBody<'a> {
     }
 
     /// Of a file that came with its request, and is stored.
-    pub fn stored(media: &'a Media, is_known: bool, api_url: &str) -> Self {
-        let media = MediaBody::new(media, None, api_url);
+    pub fn stored(media: &'a Media, is_known: bool, thumbnails: &ThumbnailBase) -> Self {
+        let media = MediaBody::new(media, None, thumbnails);
         Self { media, upload: None, miniature_upload: None, duplicate: is_known }
     }
 }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use domain::Timestamp;
+use domain::{Timestamp, UnixMicroseconds};
 use uuid::{NoContext, Uuid};
 
 /// Where the present comes from, so that tests can move it.
@@ -30,6 +30,12 @@ impl Clock {
     /// The present.
     pub fn now(&self) -> Timestamp {
         Timestamp::from((self.0)())
+    }
+
+    /// The present, for what a second is too coarse for.
+    pub fn now_in_microseconds(&self) -> UnixMicroseconds {
+        let since_epoch = (self.0)().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        UnixMicroseconds::new(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
     }
 
     /// A fresh UUID of version 7, of the present millisecond.

@@ -234,6 +234,14 @@ pub fn integer(value: &Value, bounds: RangeInclusive<u64>) -> Result<u64, Invali
     })
 }
 
+/// A number within bounds.
+pub fn number(value: &Value, bounds: RangeInclusive<f64>) -> Result<f64, Invalid> {
+    value
+        .as_f64()
+        .filter(|number| bounds.contains(number))
+        .ok_or_else(|| Invalid::new(format!("must be a number from {} to {}", bounds.start(), bounds.end())))
+}
+
 /// A list of at most `max_items`, each parsed by `item`.
 pub fn list<T>(
     value: &Value,

@@ -122,7 +122,8 @@ where
         let function = Arc::new(build(environment).await?);
         let service = lambda_runtime::service_fn(move |event| {
             let function = Arc::clone(&function);
-            async move { function.call(event).await }
+            // On the heap: inside the runtime's own futures the compiler would not get to the bottom of large functions.
+            Box::pin(async move { function.call(event).await })
         });
         // `lambda_runtime::run` would put a span of its own around each invocation.
         Runtime::new(service).run().await

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use domain::Quota;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use lambda_http::request::LambdaRequest;
@@ -16,7 +17,7 @@ use crate::answer::Answer;
 use crate::function::Function;
 use crate::invocation::invocation_span;
 use crate::metrics;
-use crate::problem::Problem;
+use crate::problem::{Problem, whole_seconds};
 use crate::request::Request;
 
 /// What a request may take, all calls and retries included: less than API Gateway's 30 s, so that the client gets an
@@ -24,6 +25,9 @@ use crate::request::Request;
 const REQUEST_BUDGET: Duration = Duration::from_secs(25);
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RATELIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// A function behind the HTTP API: `handle(state, request)`.
 pub fn http_function<S, F, Fut>(
@@ -68,6 +72,7 @@ where
 {
     async fn answer(&self, request: Request, begun: Instant) -> Result<ApiGatewayV2httpResponse, Error> {
         let (method, request_id) = (request.method().clone(), request.request_id().to_owned());
+        let told_quota = request.told_quota();
         let outcome = tokio::time::timeout(REQUEST_BUDGET, (self.handle)(Arc::clone(&self.state), request))
             .await
             .unwrap_or_else(|_| Err(Problem::unavailable("the request's time was used up")));
@@ -75,7 +80,10 @@ where
         if let Some(problem) = outcome.as_ref().err().and_then(Problem::internal_text) {
             tracing::error!(problem, "the request failed");
         }
-        let answer = outcome.or_else(|problem| to_answer(&problem, &request_id))?;
+        let mut answer = outcome.or_else(|problem| to_answer(&problem, &request_id))?;
+        if let Some(quota) = told_quota.get() {
+            tell_quota(&mut answer, quota);
+        }
         tracing::info!(
             %method,
             status = answer.status.as_u16(),
@@ -103,6 +111,13 @@ fn to_answer(problem: &Problem, request_id: &str) -> Result<Answer, Error> {
         answer.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     Ok(answer)
+}
+
+fn tell_quota(answer: &mut Answer, quota: Quota) {
+    let reset_seconds = whole_seconds(quota.reset_after);
+    answer.headers.insert(RATELIMIT_LIMIT, HeaderValue::from(quota.limit));
+    answer.headers.insert(RATELIMIT_REMAINING, HeaderValue::from(quota.remaining));
+    answer.headers.insert(RATELIMIT_RESET, HeaderValue::from(reset_seconds));
 }
 
 fn to_response(answer: Answer, request_id: &str) -> ApiGatewayV2httpResponse {

@@ -140,7 +140,7 @@ impl Visit for Fields {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
 
@@ -159,7 +159,8 @@ mod tests {
         }
     }
 
-    fn lines(level: Level, act: impl FnOnce()) -> Vec<Value> {
+    /// What is logged from this level on while `act` runs.
+    pub(crate) fn lines(level: Level, act: impl FnOnce()) -> Vec<Value> {
         let written = Written::default();
         let writer = written.clone();
         tracing::subscriber::with_default(json_log("media", level, move || writer.clone()), act);

@@ -4,6 +4,7 @@
 //! written there once, at the boundary, and never sent.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use buckets::BucketError;
 use domain::{Decision, PartNumber};
@@ -53,6 +54,8 @@ codes! {
     TokenInvalid = "token_invalid", UNAUTHORIZED, "Token not valid";
     /// The token was good once.
     TokenExpired = "token_expired", UNAUTHORIZED, "Token expired";
+    /// The token will be good.
+    TokenNotYetValid = "token_not_yet_valid", UNAUTHORIZED, "Token not valid yet";
     /// The session is over.
     SessionEnded = "session_ended", UNAUTHORIZED, "Session ended";
     /// The refresh token was used before.
@@ -63,6 +66,8 @@ codes! {
     AccountDisabled = "account_disabled", FORBIDDEN, "Account disabled";
     /// The role does not suffice.
     RoleInsufficient = "role_insufficient", FORBIDDEN, "Not allowed";
+    /// The token is for other addresses.
+    AddressNotAllowed = "address_not_allowed", FORBIDDEN, "Address not allowed";
     /// The password was chosen by somebody else, and has to be changed first.
     PasswordChangeRequired = "password_change_required", FORBIDDEN, "Password change required";
     /// Sign-up is closed.
@@ -103,6 +108,8 @@ codes! {
     MediaRejected = "media_rejected", UNPROCESSABLE_ENTITY, "Media rejected";
     /// Fields are wrong; `errors` has all of them.
     Invalid = "invalid", UNPROCESSABLE_ENTITY, "Not valid";
+    /// There were too many requests of this kind.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
     /// A fault of ours.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
     /// Something that we depend on throttles or fails.
@@ -232,6 +239,16 @@ impl Problem {
         Self::new(Code::SessionEnded, "This session has ended. Log in again.")
     }
 
+    /// There were too many requests; one that comes after this long is taken.
+    pub fn rate_limited(retry_after: Duration) -> Self {
+        let seconds = whole_seconds(retry_after);
+        let detail = match seconds {
+            1 => "Too many requests. Try again in a second.".to_owned(),
+            seconds => format!("Too many requests. Try again in {seconds} seconds."),
+        };
+        Self { retry_after_seconds: Some(seconds), ..Self::new(Code::RateLimited, detail) }
+    }
+
     /// A fault of ours; `internal` is for the log.
     pub fn internal(internal: impl Display) -> Self {
         let detail = "Something went wrong on our side. Quote request_id when you report it.";
@@ -350,6 +367,12 @@ impl Problem {
             Decision::Hidden => Err(Self::not_found(what)),
         }
     }
+}
+
+/// In whole seconds, as headers have it, and never too short.
+pub(crate) fn whole_seconds(duration: Duration) -> u32 {
+    let rounded_up = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    u32::try_from(rounded_up).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

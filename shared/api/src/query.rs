@@ -68,3 +68,12 @@ pub fn whole_number(text: &str, bounds: RangeInclusive<u64>) -> Result<u64, Inva
         Invalid::new(format!("must be a whole number from {} to {}", bounds.start(), bounds.end()))
     })
 }
+
+/// `1` or `true`, `0` or `false`, as a parameter's text.
+pub fn yes_or_no(text: &str) -> Result<bool, Invalid> {
+    match text {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err(Invalid::new("must be 1 or 0")),
+    }
+}

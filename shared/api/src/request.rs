@@ -1,9 +1,10 @@
 //! Requests, as handlers see them.
 
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use domain::{IdempotencyKey, Invalid};
+use domain::{IdempotencyKey, Invalid, Quota};
 use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, IF_MATCH};
 use lambda_http::request::{LambdaRequest, RequestContext};
@@ -37,6 +38,21 @@ pub struct Request {
     domain_name: String,
     source_ip: String,
     user_agent: String,
+    quota: ToldQuota,
+}
+
+/// What the client is told of the limits that its request was counted under, whatever the answer becomes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ToldQuota(Arc<Mutex<Option<Quota>>>);
+
+impl ToldQuota {
+    pub(crate) fn get(&self) -> Option<Quota> {
+        *self.told()
+    }
+
+    fn told(&self) -> MutexGuard<'_, Option<Quota>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Request {
@@ -69,7 +85,16 @@ impl Request {
             Body::Binary(bytes) => Bytes::from(bytes),
             _ => Bytes::new(),
         });
-        Self { inner, route, query_string, request_id, domain_name, source_ip, user_agent }
+        Self {
+            inner,
+            route,
+            query_string,
+            request_id,
+            domain_name,
+            source_ip,
+            user_agent,
+            quota: ToldQuota::default(),
+        }
     }
 
     /// The method.
@@ -107,6 +132,25 @@ impl Request {
         &self.user_agent
     }
 
+    /// Tells the client what is left of a limit that the request was counted under; of several, that of which the least is
+    /// left.
+    pub(crate) fn tell(&self, quota: Quota) {
+        let mut told = self.quota.told();
+        if told.is_none_or(|told| quota.remaining < told.remaining) {
+            *told = Some(quota);
+        }
+    }
+
+    /// Tells the client what is left of the limit that refuses the request.
+    pub(crate) fn tell_refusal(&self, quota: Quota) {
+        *self.quota.told() = Some(quota);
+    }
+
+    /// What it is told by then.
+    pub(crate) fn told_quota(&self) -> ToldQuota {
+        self.quota.clone()
+    }
+
     /// A header's value.
     pub fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
         self.inner.headers().get(name).and_then(|value| value.to_str().ok())
@@ -119,12 +163,9 @@ impl Request {
         check_if_match(tags, version)
     }
 
-    /// The URL of this API that the client used, without a slash at the end. On AWS it is always `https`; on a
-    /// loopback address, where the local stack listens, `http`.
+    /// The URL of this API that the client used, without a slash at the end.
     pub fn api_url(&self) -> String {
-        let host = self.domain_name.rsplit_once(':').map_or(self.domain_name.as_str(), |(host, _)| host);
-        let is_loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-        format!("{}://{}", if is_loopback { "http" } else { "https" }, self.domain_name)
+        url_of(&self.domain_name)
     }
 
     /// An id in the path. What is no id names nothing, so it is not found.
@@ -209,6 +250,14 @@ impl Request {
     pub(crate) fn unknown_fields(&self, canonical: &str) -> UnknownFields {
         if self.route == canonical { UnknownFields::Refused } else { UnknownFields::Ignored }
     }
+}
+
+/// The URL of what is served under this domain name, without a slash at the end. On AWS it is always `https`; on a
+/// loopback address, where the local stack listens, `http`.
+pub(crate) fn url_of(domain_name: &str) -> String {
+    let host = domain_name.rsplit_once(':').map_or(domain_name, |(host, _)| host);
+    let is_loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    format!("{}://{domain_name}", if is_loopback { "http" } else { "https" })
 }
 
 fn json_object(body: &[u8]) -> Result<Map<String, Value>, Problem> {

@@ -4,12 +4,25 @@
 
 use auth::{StreamClaims, TokenSigner};
 use aws_types::SdkConfig;
-use domain::{Caller, MediaId, Timestamp};
+use domain::{Caller, MediaId, PlaybackConditions, Timestamp};
 
 use crate::environment::{Clock, Environment};
 use crate::function::StartError;
 use crate::problem::Problem;
 use crate::request::Request;
+
+/// What a stream URL is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Stream {
+    /// The media.
+    pub media_id: MediaId,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// From where and from when on it plays.
+    pub conditions: PlaybackConditions,
+    /// Whether the file is to be saved rather than shown.
+    pub is_download: bool,
+}
 
 /// Signs stream URLs.
 #[derive(Debug)]
@@ -34,19 +47,22 @@ impl StreamUrlSigner {
         &self,
         request: &Request,
         viewer: &Caller,
-        media_id: MediaId,
+        stream: &Stream,
         now: Timestamp,
-        expires_at: Timestamp,
     ) -> Result<String, Problem> {
+        let Stream { media_id, expires_at, conditions, is_download } = *stream;
         let claims = StreamClaims {
             sub: media_id,
             viewer: viewer.user_id,
             viewer_role: viewer.role,
+            ip: conditions.ip,
             iat: now.unix_seconds(),
+            nbf: conditions.not_before.map(Timestamp::unix_seconds),
             exp: expires_at.unix_seconds(),
             jti: self.clock.new_id(),
         };
         let token = self.tokens.sign(claims).map_err(Problem::internal)?;
-        Ok(format!("{}/media/stream/{media_id}?token={token}", request.api_url()))
+        let download = if is_download { "&download=1" } else { "" };
+        Ok(format!("{}/media/stream/{media_id}?token={token}{download}", request.api_url()))
     }
 }

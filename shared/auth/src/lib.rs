@@ -10,7 +10,10 @@ mod password;
 mod refresh_token;
 mod token;
 
-pub use keys::{KeyError, KeyRing, PublicKeys, SigningKey};
+pub use keys::{
+    CdnKeyRing, CdnPublicKey, CdnSigningKey, Ed25519, KeyError, KeyKind, KeyRing, P256, PublicKeys,
+    SigningKey, TokenKeyRing,
+};
 #[cfg(feature = "password-strength")]
 pub use password::NewPassword;
 pub use password::{HashError, PasswordCheck, UNKNOWN_USER_HASH, check_password, needs_rehash, rehash};

@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use domain::{MediaId, Role, SessionId, Timestamp, UserId};
+use domain::{Ipv4Block, MediaId, Role, SessionId, Timestamp, UserId};
 use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,10 @@ pub trait Audience: Serialize + DeserializeOwned {
     const TYPE: &'static str;
     /// The `exp` claim, in seconds since the epoch.
     fn expires_at(&self) -> i64;
+    /// The `nbf` claim, in seconds since the epoch, of tokens that may have one.
+    fn not_before(&self) -> Option<i64> {
+        None
+    }
 }
 
 /// What an access token says (RFC 9068).
@@ -54,7 +58,7 @@ impl Audience for AccessClaims {
 /// How long an access token lives: for so long a demotion or a disabled account may not show on what only reads.
 pub const ACCESS_TOKEN_LIFE: Duration = Duration::from_mins(30);
 
-/// What a stream token says: whoever has it may play this media until it ends.
+/// What a stream token says: whoever has it may play this media until it ends, as the viewer whom it was made for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamClaims {
     /// The media.
@@ -63,8 +67,14 @@ pub struct StreamClaims {
     pub viewer: UserId,
     /// Their role then. It is believed for [`ACCESS_TOKEN_LIFE`].
     pub viewer_role: Role,
+    /// The addresses that it plays for; without them, any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<Ipv4Block>,
     /// When it was made, in seconds since the epoch.
     pub iat: i64,
+    /// From when on it plays, in seconds since the epoch; without it, at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<i64>,
     /// When it ends, in seconds since the epoch.
     pub exp: i64,
     /// Its own id.
@@ -78,14 +88,21 @@ impl Audience for StreamClaims {
     fn expires_at(&self) -> i64 {
         self.exp
     }
+
+    fn not_before(&self) -> Option<i64> {
+        self.nbf
+    }
 }
 
-/// Why a token is not accepted. Clients are told which of the two it is, and no more.
+/// Why a token is not accepted. Clients are told which of these it is, and no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// It was good once.
     #[error("the token has expired")]
     Expired,
+    /// It will be good.
+    #[error("the token is not valid yet")]
+    NotYetValid,
     /// It is not one of ours, or not for this.
     #[error("the token is not valid")]
     Invalid,
@@ -147,12 +164,13 @@ impl<C: Audience> TokenVerifier<C> {
         validation.set_issuer(&[issuer]);
         validation.set_audience(&[C::AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        // `verify` compares `exp` itself, with the caller's clock.
+        // `verify` compares `exp` and `nbf` itself, with the caller's clock.
         validation.validate_exp = false;
+        validation.validate_nbf = false;
         Self { validation, keys, claims: PhantomData }
     }
 
-    /// What the token says, if it is one of ours and has not ended by `now`.
+    /// What the token says, if it is one of ours, has begun and has not ended by `now`.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<C, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
         if header.typ.as_deref() != Some(C::TYPE) {
@@ -166,6 +184,9 @@ impl<C: Audience> TokenVerifier<C> {
         if envelope.claims.expires_at() <= now.unix_seconds() {
             return Err(TokenError::Expired);
         }
+        if envelope.claims.not_before().is_some_and(|not_before| now.unix_seconds() < not_before) {
+            return Err(TokenError::NotYetValid);
+        }
         Ok(envelope.claims)
     }
 }
@@ -173,7 +194,7 @@ impl<C: Audience> TokenVerifier<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::KeyRing;
+    use crate::keys::TokenKeyRing;
     use base64::Engine as _;
     use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
@@ -195,17 +216,17 @@ mod tests {
         }
     }
 
-    fn signer<C: Audience>(ring: &KeyRing, issuer: &str) -> TokenSigner<C> {
+    fn signer<C: Audience>(ring: &TokenKeyRing, issuer: &str) -> TokenSigner<C> {
         TokenSigner::new(issuer, ring.signing_key(ring.signing_key_id(1).unwrap()).unwrap())
     }
 
-    fn verifier<C: Audience>(ring: &KeyRing) -> TokenVerifier<C> {
+    fn verifier<C: Audience>(ring: &TokenKeyRing) -> TokenVerifier<C> {
         TokenVerifier::new("here", ring.public_set(1).unwrap().parse().unwrap())
     }
 
     #[test]
     fn what_is_signed_reads_back_until_it_ends() {
-        let ring = KeyRing::new().advance_to(1).unwrap();
+        let ring = TokenKeyRing::new().advance_to(1).unwrap();
         let token = signer(&ring, "here").sign(claims()).unwrap();
         let verifier = verifier::<AccessClaims>(&ring);
         assert_eq!(verifier.verify(&token, now()), Ok(claims()));
@@ -214,9 +235,29 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_tokens_for_this_purpose_are_accepted() {
+    fn a_stream_token_may_begin_later() {
         let ring = KeyRing::new().advance_to(1).unwrap();
-        let other_ring = KeyRing::new().advance_to(1).unwrap();
+        let claims = StreamClaims {
+            sub: MediaId::new(Uuid::from_u128(1)),
+            viewer: UserId::new(Uuid::from_u128(2)),
+            viewer_role: Role::Viewer,
+            ip: Some("203.0.113.0/24".parse().unwrap()),
+            iat: NOW - 60,
+            nbf: Some(NOW),
+            exp: NOW + 60,
+            jti: Uuid::from_u128(3),
+        };
+        let verifier = verifier::<StreamClaims>(&ring);
+        let token = signer(&ring, "here").sign(claims.clone()).unwrap();
+        let before = Timestamp::from_unix_seconds(NOW - 1);
+        assert_eq!(verifier.verify(&token, before), Err(TokenError::NotYetValid));
+        assert_eq!(verifier.verify(&token, now()), Ok(claims));
+    }
+
+    #[test]
+    fn only_our_own_tokens_for_this_purpose_are_accepted() {
+        let ring = TokenKeyRing::new().advance_to(1).unwrap();
+        let other_ring = TokenKeyRing::new().advance_to(1).unwrap();
         let access = verifier::<AccessClaims>(&ring);
         let token = signer(&ring, "here").sign(claims()).unwrap();
 
@@ -239,7 +280,7 @@ mod tests {
 
     #[test]
     fn the_header_cannot_choose_the_algorithm_or_the_key() {
-        let ring = KeyRing::new().advance_to(1).unwrap();
+        let ring = TokenKeyRing::new().advance_to(1).unwrap();
         let token = signer(&ring, "here").sign(claims()).unwrap();
         let kid = ring.signing_key_id(1).unwrap();
         let (_, rest) = token.split_once('.').unwrap();

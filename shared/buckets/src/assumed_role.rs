@@ -3,13 +3,15 @@
 //! A function's own credentials are a role's already, so this is role chaining, and STS gives at most one hour:
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>.
 //! A signed URL ends with the credentials that signed it, so they are renewed while there is time left for a useful
-//! URL. Between renewals no call is made.
+//! URL. Between renewals no call is made. Where STS does not answer, the present ones serve on as long as what they sign
+//! is of use, which is for the signer to say: an upload needs longer than a player that asks again.
 
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_sdk_sts::Client;
 use aws_types::SdkConfig;
+use domain::Timestamp;
 use tokio::sync::Mutex;
 
 use crate::error::BucketError;
@@ -17,10 +19,7 @@ use crate::error::BucketError;
 /// What role chaining allows.
 const SESSION_SECONDS: i32 = 3_600;
 
-/// A URL signed now lives at least this long.
-const SHORTEST_LIFE: Duration = Duration::from_mins(15);
-
-/// Credentials with less left than this are renewed; if that fails they serve on while `SHORTEST_LIFE` is left.
+/// Credentials with less left than this are renewed.
 const RENEWED_BELOW: Duration = Duration::from_mins(20);
 
 const OPERATION: &str = "AssumeRole";
@@ -42,8 +41,9 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    fn lives_at_least(&self, duration: Duration) -> bool {
-        self.ends_at.duration_since(SystemTime::now()).is_ok_and(|left| left >= duration)
+    /// How long it lives at `now`.
+    pub(crate) fn life_left(&self, now: Timestamp) -> Duration {
+        now.until(Timestamp::from(self.ends_at))
     }
 }
 
@@ -68,12 +68,16 @@ impl AssumedRole {
         Self { present: Mutex::new(Some(session)), ..Self::new(configuration, "", "") }
     }
 
-    /// Credentials that live at least a quarter of an hour more. Callers who come while they are being renewed wait
-    /// for the one renewal.
-    pub(crate) async fn session(&self) -> Result<Session, BucketError> {
+    /// Credentials that live at least `shortest_life` more. Callers who come while they are being renewed wait for the one
+    /// renewal.
+    pub(crate) async fn session(
+        &self,
+        shortest_life: Duration,
+        now: Timestamp,
+    ) -> Result<Session, BucketError> {
         let mut present = self.present.lock().await;
         match present.as_ref() {
-            Some(session) if session.lives_at_least(RENEWED_BELOW) => return Ok(session.clone()),
+            Some(session) if session.life_left(now) >= RENEWED_BELOW => return Ok(session.clone()),
             _ => {}
         }
         match self.renew().await {
@@ -82,7 +86,7 @@ impl AssumedRole {
                 Ok(session)
             }
             Err(error) => match present.as_ref() {
-                Some(session) if session.lives_at_least(SHORTEST_LIFE) => {
+                Some(session) if session.life_left(now) >= shortest_life => {
                     tracing::warn!(%error, "the role's credentials could not be renewed; the present ones serve on");
                     Ok(session.clone())
                 }

@@ -11,6 +11,7 @@
 //! - A presigned part covers key, upload, part number and exact length.
 //! - A presigned POST pins key, content type and the declared SHA-256, and bounds the length.
 //! - `expires_at` of what is signed is never later than the end of the credentials that signed it.
+//! - What is signed for CloudFront is bound to one object or one folder, and to the conditions that were asked for.
 //! - What is read is pinned to one version of the object; publishing copies that version and no other, or nothing.
 //! - Whatever ends a multipart upload may be done twice, and tells an upload that has ended from one that goes on.
 //! - A copy in parts goes on from what S3 lists, whoever began it.
@@ -40,9 +41,11 @@
 //! | `MediaBucket::unpublish` | the same, and `s3:ListBucket` on the media bucket |
 //! | `IngestBucket::check`, `MediaBucket::check` | `s3:ListBucket` |
 //! | `UploadSigner` | `sts:AssumeRole` on a role with `s3:PutObject` on `uploads/*` |
-//! | `PlaybackSigner` | `sts:AssumeRole` on a role with `s3:GetObject` on `media/*` |
+//! | `S3PlaybackSigner` | `sts:AssumeRole` on a role with `s3:GetObject` on `media/*` |
 
 mod assumed_role;
+mod cloudfront;
+mod disposition;
 mod error;
 mod ingest;
 mod media;
@@ -55,9 +58,10 @@ mod upload;
 mod vectors;
 
 pub use assumed_role::AssumedRole;
+pub use cloudfront::CloudFrontSigner;
 pub use error::BucketError;
 pub use ingest::{Deletion, IngestBucket, PutOutcome, S3Source};
 pub use media::{CopyProgress, MediaBucket, Publishing, thumbnail_object_key};
 pub use multipart::Completed;
-pub use playback::{PlaybackMethod, PlaybackSigner, SignedUrl};
+pub use playback::{Playback, PlaybackMethod, PlaybackSigner, S3PlaybackSigner, SignedUrl};
 pub use upload::{PresignedPost, PresignedPut, SignedPart, UploadSigner};

@@ -15,8 +15,9 @@ use aws_types::SdkConfig;
 use domain::{
     ContentType, Filename, ImageType, MediaId, ObjectVersion, PublishedObject, SourceKey, ThumbnailKey,
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::disposition;
 use crate::error::BucketError;
 use crate::ingest::{Deletion, IngestBucket, check, s3_configuration};
 use crate::multipart::patient;
@@ -32,21 +33,6 @@ const CACHE_CONTROL: &str = "private, max-age=31536000, immutable";
 
 /// Whoever knows the address of a thumbnail may see it, and may let others keep it.
 const THUMBNAIL_CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
-
-/// RFC 8187, `attr-char`: what may stand unescaped in `filename*`.
-const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'!')
-    .remove(b'#')
-    .remove(b'$')
-    .remove(b'&')
-    .remove(b'+')
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'^')
-    .remove(b'_')
-    .remove(b'`')
-    .remove(b'|')
-    .remove(b'~');
 
 /// The media bucket.
 #[derive(Clone, Debug)]
@@ -83,7 +69,7 @@ impl MediaBucket {
             .client
             .copy_object()
             .content_type(content_type.as_str())
-            .content_disposition(content_disposition(filename))
+            .content_disposition(disposition::inline(filename))
             .cache_control(CACHE_CONTROL);
         self.copy_object(copy, ingest, source, version, published_key(source.media_id)).await
     }
@@ -194,11 +180,6 @@ fn copy_source(ingest: &IngestBucket, source: &SourceKey, version: &ObjectVersio
     format!("{}/{source}?versionId={version_id}", ingest.name())
 }
 
-/// Shown in the browser, and saved under the client's own name (RFC 6266), whatever script it is in.
-fn content_disposition(filename: &Filename) -> String {
-    format!("inline; filename*=UTF-8''{}", utf8_percent_encode(filename.as_str(), NOT_ATTR_CHAR))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,16 +190,6 @@ mod tests {
         assert_eq!(
             thumbnail_object_key(media_id, &ThumbnailKey::new(0xab)),
             "media/019a9f3e-7c00-7abc-8def-0123456789ab/thumbnail/000000000000000000000000000000ab"
-        );
-    }
-
-    #[test]
-    fn a_filename_cannot_break_out_of_its_header() {
-        let disposition = |name: &str| content_disposition(&name.parse().unwrap());
-        assert_eq!(disposition("clip.mp4"), "inline; filename*=UTF-8''clip.mp4");
-        assert_eq!(
-            disposition("Zürich \"1\"; x=y.mp4"),
-            "inline; filename*=UTF-8''Z%C3%BCrich%20%221%22%3B%20x%3Dy.mp4"
         );
     }
 }

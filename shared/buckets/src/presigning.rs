@@ -49,7 +49,7 @@ pub(crate) fn presigning(
 
 /// `life`, or what is left of the credentials' if that is shorter.
 pub(crate) fn lifetime(session: &Session, life: Duration, now: Timestamp) -> Duration {
-    life.min(now.until(Timestamp::from(session.ends_at)))
+    life.min(session.life_left(now))
 }
 
 /// The URL of a presigned request, with the signature last.

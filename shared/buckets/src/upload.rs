@@ -19,6 +19,9 @@ use crate::presigning::{
 /// How long an upload URL lives at most: as long as the credentials of a chained role.
 const LONGEST_LIFE: Duration = Duration::from_hours(1);
 
+/// How long it lives at least: sending a file takes its time.
+const SHORTEST_LIFE: Duration = Duration::from_mins(15);
+
 const PRESIGNING_PART: &str = "presigning UploadPart";
 
 /// A presigned PUT.
@@ -78,14 +81,14 @@ impl UploadSigner {
     }
 
     /// Has credentials ready, so that the first signature needs no call.
-    pub async fn prepare(&self) -> Result<(), BucketError> {
-        self.role.session().await.map(drop)
+    pub async fn prepare(&self, now: Timestamp) -> Result<(), BucketError> {
+        self.role.session(SHORTEST_LIFE, now).await.map(drop)
     }
 
     /// Signs the PUT of an upload's object.
     pub async fn presign_put(&self, upload: &Upload, now: Timestamp) -> Result<PresignedPut, BucketError> {
         const OPERATION: &str = "presigning PutObject";
-        let session = self.role.session().await?;
+        let session = self.role.session(SHORTEST_LIFE, now).await?;
         let (presigning, expires_at) = presigning(OPERATION, &session, LONGEST_LIFE, now)?;
         let content_length = content_length(OPERATION, upload.size_bytes)?;
         let request = signing_client(&self.configuration, session)
@@ -143,7 +146,7 @@ impl UploadSigner {
             let reason = "the upload does not come in parts".to_owned();
             return Err(BucketError::Refused { operation: PRESIGNING_PART, reason });
         };
-        let session = self.role.session().await?;
+        let session = self.role.session(SHORTEST_LIFE, now).await?;
         let (presigning, expires_at) = presigning(PRESIGNING_PART, &session, LONGEST_LIFE, now)?;
         Ok(PartSigner {
             client: signing_client(&self.configuration, session),
@@ -164,7 +167,7 @@ impl UploadSigner {
         now: Timestamp,
     ) -> Result<PresignedPost, BucketError> {
         const OPERATION: &str = "presigning PostObject";
-        let session = self.role.session().await?;
+        let session = self.role.session(SHORTEST_LIFE, now).await?;
         let expires_at = now.plus(lifetime(&session, LONGEST_LIFE, now));
         let key = upload.key().to_string();
         let mut policy = PostPolicy::new().field("Content-Type", upload.content_type.as_str());

@@ -10,14 +10,14 @@ use aws_types::SdkConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::{
-    MediaId, Part, PublishedObject, Sha256Checksum, SizeBytes, ThumbnailKey, Timestamp, Upload, UploadId,
-    UploadMethod, UploadState, UserId,
+    MediaId, Part, PlaybackConditions, PublishedObject, Sha256Checksum, SizeBytes, ThumbnailKey, Timestamp,
+    Upload, UploadId, UploadMethod, UploadState, UserId,
 };
 use serde_json::Value;
 
 use crate::assumed_role::{AssumedRole, Session};
 use crate::presigning::{presigned_url, presigning, signing_client, signing_configuration};
-use crate::{BucketError, PlaybackMethod, PlaybackSigner, UploadSigner, thumbnail_object_key};
+use crate::{BucketError, Playback, PlaybackMethod, S3PlaybackSigner, UploadSigner, thumbnail_object_key};
 
 const VECTORS: &str = include_str!("../../../tests/local/conformance/vectors/presigned.json");
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
@@ -153,13 +153,17 @@ async fn a_form_ends_with_the_credentials_that_signed_it() {
     assert_eq!(policy["expiration"], ends_at.to_string());
 }
 
+fn playback(method: PlaybackMethod, object: &PublishedObject, life: Duration) -> Playback<'_> {
+    Playback { method, object, download_as: None, life, conditions: PlaybackConditions::default() }
+}
+
 #[tokio::test]
 async fn a_presigned_playback_is_botocores() {
     for (operation, method) in [("get_object", PlaybackMethod::Get), ("head_object", PlaybackMethod::Head)] {
         for vector in Vector::all(operation) {
-            let signer = PlaybackSigner::new(&vector.configuration, vector.role(), vector.text("bucket"));
+            let signer = S3PlaybackSigner::new(&vector.configuration, vector.role(), vector.text("bucket"));
             let object = PublishedObject { key: vector.text("key").to_owned(), etag: String::new() };
-            let url = signer.presign(method, &object, vector.life(), vector.now).await.unwrap().url;
+            let url = signer.presign(playback(method, &object, vector.life()), vector.now).await.unwrap().url;
             assert_eq!(url, vector.text("url"));
         }
     }
@@ -207,14 +211,15 @@ async fn only_an_upload_in_parts_has_parts_to_sign() {
 #[tokio::test]
 async fn a_thumbnail_is_signed_as_the_object_that_it_is() {
     let vector = Vector::all("get_object").remove(0);
-    let signer = PlaybackSigner::new(&vector.configuration, vector.role(), "stack-media");
+    let signer = S3PlaybackSigner::new(&vector.configuration, vector.role(), "stack-media");
     let (media_id, key) = (NOBODY.parse::<MediaId>().unwrap(), ThumbnailKey::new(7));
     let object = PublishedObject { key: thumbnail_object_key(media_id, &key), etag: String::new() };
     let thumbnail = signer
         .presign_thumbnail(PlaybackMethod::Get, media_id, &key, vector.life(), vector.now)
         .await
         .unwrap();
-    let file = signer.presign(PlaybackMethod::Get, &object, vector.life(), vector.now).await.unwrap();
+    let file =
+        signer.presign(playback(PlaybackMethod::Get, &object, vector.life()), vector.now).await.unwrap();
     assert_eq!(thumbnail, file);
     assert!(thumbnail.url.contains(&format!("/media/{media_id}/thumbnail/{key}?")), "{}", thumbnail.url);
 }

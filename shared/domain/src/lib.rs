@@ -5,7 +5,9 @@
 //! `buckets`.
 
 mod checksum;
+mod client_network;
 mod content_type;
+mod day;
 mod deleted_user;
 mod id;
 mod idempotency;
@@ -19,23 +21,29 @@ mod page;
 mod part;
 mod patch;
 mod permission;
+mod playback;
+mod rate_limit;
 mod search;
 mod session;
 mod texts;
 mod timestamp;
 mod upload;
 mod user;
+mod view;
 mod work;
 
 pub use checksum::{ChecksumAlgorithm, Crc64NvmeChecksum, Sha256Checksum};
+pub use client_network::ClientNetwork;
 pub use content_type::{AllowedContentTypes, ContentType, MediaKind};
+pub use day::Day;
 pub use deleted_user::{DeletedUser, MediaFate};
 pub use id::{MediaId, SessionId, UploadId, UserId};
 pub use idempotency::{IdempotencyKey, IdempotentRequest};
 pub use job::{Job, JobStatus, JobType, JobsBefore, newest_jobs};
 pub use limits::{
-    AUTO_MULTIPART_FROM_BYTES, EXPIRES_IN_SECONDS, MAX_BULK_FILES, MAX_DECLARED_DURATION_SECONDS,
-    MAX_OBJECT_SIZE_BYTES, MAX_PUT_SIZE_BYTES, MAX_SIGNED_PARTS, MAX_TAGS, SizeBytes,
+    ANALYTICS_DAYS, AUTO_MULTIPART_FROM_BYTES, EXPIRES_IN_SECONDS, MAX_BULK_FILES,
+    MAX_DECLARED_DURATION_SECONDS, MAX_OBJECT_SIZE_BYTES, MAX_PUT_SIZE_BYTES, MAX_SIGNED_PARTS, MAX_TAGS,
+    SizeBytes,
 };
 pub use listing::{MediaFilter, Place};
 pub use media::{
@@ -47,6 +55,11 @@ pub use page::{Page, Stretch};
 pub use part::{ETag, MAX_PARTS, PART_SIZE_BYTES, Part, PartNumber, PartPlan, UploadedPart};
 pub use patch::Patch;
 pub use permission::{Action, Caller, Decision, decide};
+pub use playback::{Ipv4Block, PlaybackConditions};
+pub use rate_limit::{
+    CLOCK_TOLERANCE, LimitedRequest, Quota, RateLimit, RateLimitName, RateLimitSubject, UnixMicroseconds,
+    Verdict,
+};
 pub use search::{MAX_WORDS, Query, TitleWord, Words};
 pub use session::{IssuedToken, REFRESH_TOKEN_GRACE, SESSION_LIFE, Session};
 pub use texts::{Description, DisplayName, Filename, Tag, ThumbnailUrl, Title};
@@ -56,6 +69,7 @@ pub use upload::{
     UploadState,
 };
 pub use user::{Email, Role, User, UserPatch};
+pub use view::{View, ViewCounts, ViewId, ViewShard, Viewer, ViewerKey, daily_views};
 pub use work::{Work, WorkKind};
 
 /// Why a text is not a valid value of a type: one sentence that says what would be.

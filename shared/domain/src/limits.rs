@@ -28,5 +28,8 @@ pub const MAX_TAGS: usize = 20;
 /// How long a stream URL may live, in seconds.
 pub const EXPIRES_IN_SECONDS: RangeInclusive<u64> = 60..=86_400;
 
+/// Of how many days the views of a media are told.
+pub const ANALYTICS_DAYS: RangeInclusive<u16> = 1..=365;
+
 /// The longest playing time that a client may declare: a year.
 pub const MAX_DECLARED_DURATION_SECONDS: f64 = 365.0 * 86_400.0;

@@ -29,6 +29,8 @@ pub enum Action<'a> {
     },
     /// See what was done in the background for a media.
     ViewJobs(&'a Media),
+    /// See how often a media was viewed.
+    ViewAnalytics(&'a Media),
     /// Edit and delete a media.
     Change(&'a Media),
     /// See, make, change and delete accounts.
@@ -50,7 +52,8 @@ pub enum Decision {
 ///
 /// - Operators and admins upload. An upload exists for its owner only.
 /// - A media that is not `ready`, or is private, exists for its owner and for admins; one that is being deleted for nobody.
-/// - Owners who may upload, and admins, change a media. Owners and admins see its jobs.
+/// - Owners who may upload, and admins, change a media. Owners and admins see its jobs and its
+///   views.
 /// - Admins manage accounts.
 pub fn decide(caller: &Caller, action: Action<'_>) -> Decision {
     use Decision::{Allowed, Forbidden, Hidden};
@@ -70,13 +73,21 @@ pub fn decide(caller: &Caller, action: Action<'_>) -> Decision {
         Action::ViewReady { owner_id, visibility } => {
             if visibility == Visibility::Members || is_theirs(caller, owner_id) { Allowed } else { Hidden }
         }
-        Action::ViewJobs(media) | Action::Change(media) if decide(caller, Action::View(media)) == Hidden => {
+        Action::ViewJobs(media) | Action::ViewAnalytics(media) | Action::Change(media)
+            if decide(caller, Action::View(media)) == Hidden =>
+        {
             Hidden
         }
-        Action::ViewJobs(media) if is_theirs(caller, media.owner_id) => Allowed,
+        Action::ViewJobs(media) | Action::ViewAnalytics(media) if is_theirs(caller, media.owner_id) => {
+            Allowed
+        }
         Action::Change(media) if is_theirs(caller, media.owner_id) => decide(caller, Action::Upload),
         Action::ManageUsers if caller.role == Role::Admin => Allowed,
-        Action::Upload | Action::ViewJobs(_) | Action::Change(_) | Action::ManageUsers => Forbidden,
+        Action::Upload
+        | Action::ViewJobs(_)
+        | Action::ViewAnalytics(_)
+        | Action::Change(_)
+        | Action::ManageUsers => Forbidden,
     }
 }
 

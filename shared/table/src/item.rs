@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -11,6 +12,13 @@ use crate::error::TableError;
 use crate::keys::{IndexAttributes, Key};
 use crate::pauses::{ATTEMPTS, Pauses};
 use crate::transaction::send_write;
+
+/// How many items one call deletes at most.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>
+const MAX_BATCH_WRITES: usize = 25;
+
+/// How many such calls are on their way at a time.
+const CONCURRENT_BATCHES: usize = 4;
 
 /// An item as the client library has it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -88,6 +96,40 @@ impl Table {
     pub(crate) async fn delete_item(&self, key: Item) -> Result<(), TableError> {
         let delete = || self.client.delete_item().table_name(&self.name).set_key(Some(key.clone())).send();
         send_write(delete).await.map(drop).map_err(|error| TableError::of("DeleteItem", &error))
+    }
+
+    /// Deletes any number of items, which need not be there.
+    pub(crate) async fn delete_many(&self, keys: Vec<Item>) -> Result<(), TableError> {
+        let batches: Vec<Vec<Item>> = keys.chunks(MAX_BATCH_WRITES).map(<[Item]>::to_vec).collect();
+        let deletions = stream::iter(batches).map(|batch| self.delete_batch(batch));
+        deletions.buffer_unordered(CONCURRENT_BATCHES).try_collect().await
+    }
+
+    async fn delete_batch(&self, keys: Vec<Item>) -> Result<(), TableError> {
+        const OPERATION: &str = "BatchWriteItem";
+        let incomplete = |reason: String| TableError::Unavailable { operation: OPERATION, reason };
+        let deletion = |key: Item| {
+            let delete = DeleteRequest::builder().set_key(Some(key)).build();
+            delete.map(|delete| WriteRequest::builder().delete_request(delete).build())
+        };
+        let requests: Result<Vec<_>, _> = keys.into_iter().map(deletion).collect();
+        let requests = requests.map_err(|error| incomplete(error.to_string()))?;
+        let mut wanted = HashMap::from([(self.name.clone(), requests)]);
+        let mut pauses = Pauses::new();
+        for attempt in 1.. {
+            let write = self.client.batch_write_item().set_request_items(Some(wanted));
+            let answer = write.send().await.map_err(|error| TableError::of(OPERATION, &error))?;
+            wanted = answer.unprocessed_items.unwrap_or_default();
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            if attempt == ATTEMPTS {
+                return Err(incomplete(format!("items were left unprocessed {ATTEMPTS} times")));
+            }
+            // DynamoDB had no capacity left for these.
+            pauses.next().await;
+        }
+        unreachable!("the loop ends by returning")
     }
 
     /// One item as a value, strongly consistent.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    Email, IdempotentRequest, JobType, Media, MediaId, SessionId, Sha256Checksum, SizeBytes, Status, Tag,
-    Timestamp, UploadId, UserId, Visibility, Work,
+    Day, Email, IdempotentRequest, JobType, Media, MediaId, RateLimitName, RateLimitSubject, SessionId,
+    Sha256Checksum, SizeBytes, Status, Tag, Timestamp, UploadId, UserId, View, ViewShard, Visibility, Work,
 };
 use uuid::Uuid;
 
@@ -29,6 +29,10 @@ pub(crate) const USER_RECORD: &str = "PROFILE";
 /// Sort keys of a media's own items. They are chosen so that one range holds metadata and record, and not the jobs.
 pub(crate) const MEDIA_METADATA: &str = "METADATA";
 pub(crate) const MEDIA_RECORD: &str = "RECORD";
+
+/// Sort keys of what is counted of views. They are chosen so that one range holds days and total, and nothing else.
+const DAY: &str = "DAY#";
+pub(crate) const TOTAL_VIEWS: &str = "TOTAL";
 
 /// A primary key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +113,38 @@ impl Key {
         Self::new(tag_partition(tag), media_id.to_string())
     }
 
+    pub(crate) fn rate_limit(name: RateLimitName, subject: &RateLimitSubject) -> Self {
+        Self::new(format!("RATE#{}#{}", name.as_str(), subject.as_str()), "WINDOW")
+    }
+
+    /// The log's entry of a view. A view id is the key's last part, so that whatever it contains reads as nothing else.
+    pub(crate) fn view(view: &View) -> Self {
+        let sort = format!("VIEW#{}#{}#{}", view.day(), view.viewer_key(), view.id);
+        Self::new(views_partition(view.media_id, view.viewer_key().shard()), sort)
+    }
+
+    /// That a view's viewer was there on its day.
+    pub(crate) fn viewer_of_day(view: &View) -> Self {
+        let sort = format!("VIEWER#{}#{}", view.viewer_key(), view.day());
+        Self::new(views_partition(view.media_id, view.viewer_key().shard()), sort)
+    }
+
+    /// That a view's viewer was ever there.
+    pub(crate) fn viewer(view: &View) -> Self {
+        let sort = format!("VIEWER#{}", view.viewer_key());
+        Self::new(views_partition(view.media_id, view.viewer_key().shard()), sort)
+    }
+
+    /// What was counted on a day.
+    pub(crate) fn day_views(id: MediaId, shard: ViewShard, day: Day) -> Self {
+        Self::new(views_partition(id, shard), format!("{DAY}{day}"))
+    }
+
+    /// What was counted on all days.
+    pub(crate) fn total_views(id: MediaId, shard: ViewShard) -> Self {
+        Self::new(views_partition(id, shard), TOTAL_VIEWS)
+    }
+
     /// An item that is never there.
     pub(crate) fn health() -> Self {
         Self::new("HEALTH".to_owned(), "HEALTH")
@@ -121,6 +157,16 @@ impl Key {
             (SORT.to_owned(), AttributeValue::S(self.sort.clone())),
         ])
     }
+}
+
+/// The partition of one shard of a media's views.
+fn views_partition(id: MediaId, shard: ViewShard) -> String {
+    format!("VIEWS#{id}#{shard}")
+}
+
+/// The day that a sort key is of, if it is that of a day's views.
+pub(crate) fn day_of_views(sort: &str) -> Option<Day> {
+    sort.strip_prefix(DAY)?.parse().ok()
 }
 
 /// Where words that begin as this one does are.
@@ -247,27 +293,30 @@ mod tests {
         "019a9f3e-7c00-7abc-8def-0123456789ab".parse().unwrap()
     }
 
+    fn spelled(key: &Key) -> String {
+        format!("{} {}", key.partition, key.sort)
+    }
+
     #[test]
     fn keys_are_spelled_as_documented() {
-        let spelled = |key: Key| format!("{} {}", key.partition, key.sort);
         let id = uuid();
-        assert_eq!(spelled(Key::user(UserId::new(id))), format!("USER#{id} PROFILE"));
-        assert_eq!(spelled(Key::usage(UserId::new(id))), format!("USER#{id} USAGE"));
+        assert_eq!(spelled(&Key::user(UserId::new(id))), format!("USER#{id} PROFILE"));
+        assert_eq!(spelled(&Key::usage(UserId::new(id))), format!("USER#{id} USAGE"));
         assert_eq!(
-            spelled(Key::session(UserId::new(id), SessionId::new(id))),
+            spelled(&Key::session(UserId::new(id), SessionId::new(id))),
             format!("USER#{id} SESSION#{id}")
         );
-        assert_eq!(spelled(Key::email(&"a@example.com".parse().unwrap())), "EMAIL#a@example.com USER");
-        assert_eq!(spelled(Key::media(MediaId::new(id))), format!("MEDIA#{id} RECORD"));
+        assert_eq!(spelled(&Key::email(&"a@example.com".parse().unwrap())), "EMAIL#a@example.com USER");
+        assert_eq!(spelled(&Key::media(MediaId::new(id))), format!("MEDIA#{id} RECORD"));
         assert_eq!(
-            spelled(Key::job(MediaId::new(id), JobType::UploadToCdn, 2)),
+            spelled(&Key::job(MediaId::new(id), JobType::UploadToCdn, 2)),
             format!("MEDIA#{id} JOB#upload_to_cdn#0000000002")
         );
         let work = Work { kind: WorkKind::Upload, due: Timestamp::from_unix_seconds(1_795_162_530) };
-        assert_eq!(spelled(Key::work(work, id)), format!("WORK#3 2026-11-20T08:15:30Z#upload#{id}"));
+        assert_eq!(spelled(&Key::work(work, id)), format!("WORK#3 2026-11-20T08:15:30Z#upload#{id}"));
         let sha256 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
         assert_eq!(
-            spelled(Key::digest(UserId::new(id), &sha256.parse().unwrap(), 10)),
+            spelled(&Key::digest(UserId::new(id), &sha256.parse().unwrap(), 10)),
             format!("OWNER#{id} DIGEST#{sha256}#10")
         );
         let mut request = IdempotentRequest {
@@ -275,10 +324,20 @@ mod tests {
             file_index: None,
             request_sha256: String::new(),
         };
-        let idempotency = |request: &IdempotentRequest| spelled(Key::idempotency(UserId::new(id), request));
+        let idempotency = |request: &IdempotentRequest| spelled(&Key::idempotency(UserId::new(id), request));
         assert_eq!(idempotency(&request), format!("IDEMPOTENCY#{id}#a#b REQUEST"));
         request.file_index = Some(7);
         assert_eq!(idempotency(&request), format!("IDEMPOTENCY#{id}#a#b FILE#007"));
+        let rate_limit = |name, subject| spelled(Key::rate_limit(name, &subject));
+        assert_eq!(
+            rate_limit(RateLimitName::UploadsPerUser, RateLimitSubject::user(UserId::new(id))),
+            format!("RATE#uploads_per_user#{id} WINDOW")
+        );
+        let (digest, network) = ([0xab; 32], domain::ClientNetwork::of("2001:db8:1:2::3"));
+        assert_eq!(
+            rate_limit(RateLimitName::LogInsPerAccountAndIp, RateLimitSubject::account_from(digest, network)),
+            format!("RATE#log_ins_per_account_and_ip#{}#2001:db8:1:2::/64 WINDOW", "ab".repeat(32))
+        );
     }
 
     #[test]
@@ -295,6 +354,35 @@ mod tests {
         let (user_id, session_id) = (UserId::new(uuid()), SessionId::new(uuid()));
         for key in [Key::usage(user_id), Key::session(user_id, session_id)] {
             assert!(key.sort.as_str() > USER_RECORD && key.partition == Key::user(user_id).partition);
+        }
+    }
+
+    #[test]
+    fn one_range_holds_what_is_counted_of_views_and_nothing_else() {
+        let view = View {
+            media_id: MediaId::new(uuid()),
+            viewer_id: UserId::new(uuid()),
+            id: "a#b".parse().unwrap(),
+            viewed_at: Timestamp::from_unix_seconds(1_795_162_530),
+            position_seconds: None,
+            is_counted: true,
+            source_ip: String::new(),
+            user_agent: String::new(),
+        };
+        let (shard, viewer) = (view.viewer_key().shard(), view.viewer_key());
+        let partition = format!("VIEWS#{}#{shard}", uuid());
+        let day = Key::day_views(view.media_id, shard, view.day());
+        assert_eq!(spelled(&day), format!("{partition} DAY#2026-11-20"));
+        assert_eq!(day_of_views(&day.sort), Some(view.day()));
+        assert_eq!(spelled(&Key::total_views(view.media_id, shard)), format!("{partition} TOTAL"));
+        for (key, sort) in [
+            (Key::view(&view), format!("VIEW#2026-11-20#{viewer}#a#b")),
+            (Key::viewer_of_day(&view), format!("VIEWER#{viewer}#2026-11-20")),
+            (Key::viewer(&view), format!("VIEWER#{viewer}")),
+        ] {
+            assert!(day.sort.as_str() < TOTAL_VIEWS && TOTAL_VIEWS < sort.as_str());
+            assert_eq!(day_of_views(&sort), None);
+            assert_eq!(spelled(&key), format!("{partition} {sort}"));
         }
     }
 

@@ -35,11 +35,15 @@
 //! | `owned_media`, `open_for_lists` | `dynamodb:Query` on the index of owners |
 //! | `search` | `dynamodb:Query`, `dynamodb:BatchGetItem` |
 //! | `open_for_searches` | `dynamodb:Query` |
+//! | `record_view` | `dynamodb:BatchGetItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem` |
+//! | `counted_views` | `dynamodb:Query` |
+//! | `remove_views` | `dynamodb:PutItem`, `dynamodb:Query`, `dynamodb:BatchWriteItem` |
 //! | `forget_work` | `dynamodb:DeleteItem` |
 //! | `announce` | `dynamodb:PutItem`, `dynamodb:UpdateItem` |
 //! | `remove_belongings`, `remove_user_belongings` | `dynamodb:Query`, `dynamodb:DeleteItem` |
 //! | `change_deleted_user` | `dynamodb:PutItem`, `dynamodb:DeleteItem` |
 //! | `change_media`, `bury` | `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem` |
+//! | `RateLimits` | `dynamodb:UpdateItem` |
 
 mod deleted_users;
 mod deletion;
@@ -49,11 +53,13 @@ mod keys;
 mod listing;
 mod media;
 mod pauses;
+mod rate_limits;
 mod search;
 mod sessions;
 mod transaction;
 mod uploads;
 mod users;
+mod views;
 mod words;
 mod work;
 
@@ -65,8 +71,10 @@ use uuid::Uuid;
 pub use deleted_users::Account;
 pub use error::{ChangeError, ChangeUserError, CreateUserError, TableError};
 pub use media::{MediaChange, Record};
+pub use rate_limits::{RateLimits, Taken};
 pub use search::Found;
 pub use uploads::{Announced, Announcement, Outcomes};
+pub use views::{CountedViews, Recorded};
 pub use work::{DuePage, DueWork, Subject, WorkPlace, work_begins};
 
 /// The table.

@@ -143,7 +143,8 @@ impl Transaction {
         self.update(addition)
     }
 
-    fn update(mut self, update: UpdateBuilder) -> Self {
+    /// Changes an item as the builder says, whose table is this one.
+    pub(crate) fn update(mut self, update: UpdateBuilder) -> Self {
         let update = update.table_name(&self.table_name).build();
         self.writes.push(update.map(|update| TransactWriteItem::builder().update(update).build()));
         self

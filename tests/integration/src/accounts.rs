@@ -154,7 +154,7 @@ async fn an_unknown_email_looks_like_a_wrong_password(_shared: &Platform) {
         }
     };
     let wrong_password = log_in(user.email.clone()).await;
-    assert_eq!(wrong_password.1, ["GetItem", "GetItem"]);
+    assert_eq!(wrong_password.1, ["UpdateItem", "UpdateItem", "UpdateItem", "GetItem", "GetItem"]);
     assert_eq!(log_in(fresh_email()).await, wrong_password);
     platform.shut_down().await;
 }

@@ -82,7 +82,10 @@ async fn bad_files_fail_no_other(_shared: &Platform) {
     let outcomes = bulk(&platform, &user, &files).await;
     let calls = platform.calls().since(sequence).into_iter().filter(|call| call.service != "sqs");
     let calls: Vec<String> = calls.map(|call| call.operation).collect();
-    assert_eq!(calls, ["GetItem", "TransactWriteItems", "TransactWriteItems", "TransactWriteItems"]);
+    assert_eq!(
+        calls,
+        ["GetItem", "UpdateItem", "TransactWriteItems", "TransactWriteItems", "TransactWriteItems"]
+    );
 
     for (index, expected) in [
         (3, &["/files/3/title"][..]),

@@ -160,12 +160,14 @@ async fn a_deletion_that_dies_at_any_call_is_made_up_for(_shared: &Platform) {
         let media = platform.upload(&user, &File::video()).await;
         let media_id = media["id"].as_str().unwrap();
         platform.idle().await;
+        crate::views::view(&platform, &user, media_id, "one").await;
         let path = format!("/media/{media_id}");
         assert_eq!(delete(&platform, &user, &path).await.status(), StatusCode::NO_CONTENT);
         let is_dead = crate::sweep::sweep_killed_at(&platform, 0, number).await;
         sweep_at(&platform, HOURS).await;
         assert_eq!(platform.items_of(format!("MEDIA#{media_id}")).await.len(), 1, "killed at call {number}");
         assert!(platform.work_of(media_id).await.is_empty(), "killed at call {number}");
+        crate::views::assert_closed(&crate::views::stored(&platform, media_id).await);
         assert_eq!(usage(&platform, &user).await, 0, "killed at call {number}");
         if !is_dead {
             assert!(number > 5, "only {number} calls");

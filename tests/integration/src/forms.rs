@@ -157,11 +157,11 @@ async fn a_form_makes_no_more_calls_than_needed(_shared: &Platform) {
         calls.map(|call| call.operation).collect::<Vec<_>>()
     };
     let file = another_video();
-    assert_eq!(calls_of(titled(&file)).await, ["GetItem", "TransactWriteItems", "PutObject"]);
+    assert_eq!(calls_of(titled(&file)).await, ["GetItem", "UpdateItem", "TransactWriteItems", "PutObject"]);
     let with_miniature = titled(&another_video()).part("miniature", image());
     assert_eq!(
         calls_of(with_miniature).await,
-        ["GetItem", "TransactWriteItems", "PutObject", "PutObject"],
+        ["GetItem", "UpdateItem", "TransactWriteItems", "PutObject", "PutObject"],
         "no signature, and so no credentials"
     );
     drop(interception);

@@ -7,8 +7,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod accounts;
+mod audience;
 mod bounds;
 mod bulk;
+mod caching;
+mod cdn_playback;
 mod cloud_formation;
 mod deletions;
 mod edits;
@@ -33,17 +36,22 @@ mod processing;
 mod publishing;
 mod quota;
 mod races;
+mod rate_limits;
 mod repeats;
 mod routes;
 mod search;
 mod seed;
 mod sessions;
+mod signed_urls;
+mod signing_keys;
+mod stream_tokens;
 mod streaming;
 mod sweep;
 mod tokens;
 mod uploads;
 mod user_deletion;
 mod users;
+mod views;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -88,7 +96,10 @@ fn main() -> ExitCode {
     let Some(platform) = platform else { return ExitCode::SUCCESS };
     let mut unused = Vec::new();
     if is_complete && !conclusion.has_failed() {
-        unused = platform.unused_permissions();
+        // A CDN only adds permissions.
+        let with_cdn = runtime.block_on(Platform::start(platform::with_cdn));
+        unused = with_cdn.unused_permissions();
+        runtime.block_on(with_cdn.shut_down());
         for permission in &unused {
             eprintln!("no test used this permission of the template: {permission}");
         }
@@ -111,12 +122,14 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         uploads::tests(),
         bounds::tests(),
         bulk::tests(),
+        caching::tests(),
         deletions::tests(),
         edits::tests(),
         forms::tests(),
         methods::tests(),
         parts::tests(),
         quota::tests(),
+        rate_limits::tests(),
         races::tests(),
         repeats::tests(),
         media_files::tests(),
@@ -128,7 +141,11 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         model::tests(),
         publishing::tests(),
         search::tests(),
+        signed_urls::tests(),
+        stream_tokens::tests(),
         streaming::tests(),
+        views::tests(),
+        cdn_playback::tests(),
         sweep::tests(),
         sweep::tests_of_faults(),
         faults::tests(),
@@ -137,6 +154,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         operations::tests(),
         permissions::tests(),
         cloud_formation::tests(),
+        signing_keys::tests(),
         events::tests(),
     ];
     let tests = modules.into_iter().flatten();

@@ -11,6 +11,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::caching;
 use crate::forms::form_of;
 use crate::miniatures::{self, Image};
 use crate::mint::{Fault, Mint};
@@ -60,6 +61,8 @@ DELETE /media/{media_id}               | 401    | 403 403 403 404 | 204 204 403 
 DELETE /content/{media_id}
 DELETE /api/v1/s3-media/{media_id}     | 401    | 403 403 403 404 | 200 200 403 404 | 200 200 200 200 | 403 403 403 403 | 403 403 403 404
 GET /media/{media_id}/jobs             | 401    | 200 200 403 404 | 200 200 403 404 | 200 200 200 200 | 200 200 200 200 | 200 200 200 200
+POST /media/{media_id}/view            | 401    | 202 202 202 404 | 202 202 202 404 | 202 202 202 202 | 403 403 403 403 | 202 202 202 404
+GET /media/{media_id}/analytics        | 401    | 200 200 403 404 | 200 200 403 404 | 200 200 200 200 | 200 200 200 200 | 200 200 200 200
 GET /media/{media_id}/stream-url       | 401    | 200 200 200 404 | 200 200 200 404 | 200 200 200 200 | 200 200 200 200 | 200 200 200 200
 GET /api/v1/s3-media/{media_id}
 GET /media/stream/{media_id}           | 401    | 302 302 302 404 | 302 302 302 404 | 302 302 302 302 | 302 302 302 302 | 302 302 302 302
@@ -257,6 +260,9 @@ impl Stage {
         if answer.status() != case.expected {
             let status = answer.status();
             return Err(format!("{case:?}: {status}: {}", answer.text().await.unwrap()));
+        }
+        if let Some(objection) = caching::objection(case.route, &answer) {
+            return Err(format!("{case:?}: caches are told {objection}"));
         }
         check_problem(case, answer).await;
         Ok(())

@@ -309,9 +309,9 @@ async fn announcing_makes_no_more_calls_than_needed(_shared: &Platform) {
     let platform = Platform::start(|_| {}).await;
     let user = platform.sign_up().await;
     for (method, expected) in [
-        ("put", &["GetItem", "TransactWriteItems"][..]),
-        ("post", &["GetItem", "TransactWriteItems"]),
-        ("multipart", &["GetItem", "CreateMultipartUpload", "TransactWriteItems"]),
+        ("put", &["GetItem", "UpdateItem", "TransactWriteItems"][..]),
+        ("post", &["GetItem", "UpdateItem", "TransactWriteItems"]),
+        ("multipart", &["GetItem", "UpdateItem", "CreateMultipartUpload", "TransactWriteItems"]),
     ] {
         let sequence = platform.calls().sequence();
         announce_by(&platform, &user, &File::video(), method).await;

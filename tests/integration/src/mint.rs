@@ -59,15 +59,20 @@ pub(crate) struct Mint {
 }
 
 impl Mint {
-    /// Reads the key from its secret; the token is this user's.
+    /// For access tokens like this user's.
     pub(crate) async fn open(platform: &Platform, user: &User) -> Self {
-        let parts: Vec<&str> = user.token.split('.').collect();
+        Self::of(platform, &user.token, "AccessKeysSecret").await
+    }
+
+    /// For tokens like this one, whose key is in the secret with this logical id.
+    pub(crate) async fn of(platform: &Platform, token: &str, secret: &str) -> Self {
+        let parts: Vec<&str> = token.split('.').collect();
         let json_of = |part: &str| -> Value {
             serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
         };
         let (header, claims) = (json_of(parts[0]), json_of(parts[1]));
         let mut secrets = platform.stack.stack().secrets.iter();
-        let secret = secrets.find(|secret| secret.logical_id == "AccessKeysSecret").expect("the secret");
+        let secret = secrets.find(|known| known.logical_id == secret).expect("the secret");
         let answer = aws_sdk_secretsmanager::Client::new(&platform.sdk_configuration())
             .get_secret_value()
             .secret_id(&secret.arn)
@@ -84,6 +89,18 @@ impl Mint {
     /// A token without a fault.
     pub(crate) fn token(&self, user_id: &str, role: &str) -> String {
         sign(&self.key, &self.header, &self.claims(user_id, role))
+    }
+
+    /// A token whose header and claims are changed so, and signed.
+    pub(crate) fn changed(&self, change: impl FnOnce(&mut Value, &mut Value)) -> String {
+        let (mut header, mut claims) = (self.header.clone(), self.claims.clone());
+        change(&mut header, &mut claims);
+        sign(&self.key, &header, &claims)
+    }
+
+    /// What the token says that others are made after.
+    pub(crate) fn original_claims(&self) -> &Value {
+        &self.claims
     }
 
     /// A token with this fault and no other.

@@ -6,11 +6,13 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::miniatures::Image;
-use crate::platform::{File, PASSWORD, PATIENCE, Platform, eventually, expect_problem};
+use crate::platform::{File, PASSWORD, PATIENCE, Platform, eventually, expect_problem, with_cdn};
 
 crate::tests![
     a_permission_that_is_taken_out_is_missed,
     every_statement_of_every_function_is_needed,
+    what_functions_are_allowed_and_their_boundary_are_the_same,
+    what_the_boundary_leaves_out_is_missed,
     a_function_cannot_do_what_another_may,
 ];
 /// Takes statements with this action out of a function's policies.
@@ -45,6 +47,77 @@ async fn a_permission_that_is_taken_out_is_missed(_shared: &Platform) {
     platform.shut_down().await;
 }
 
+/// IAM's limit on a managed policy, white space not counted.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+const MANAGED_POLICY_LIMIT: usize = 6144;
+
+/// The pairs of action and resource that a policy's statements allow.
+fn pairs(document: &Value) -> Vec<(String, String)> {
+    let texts = |value: &Value| match value {
+        Value::Array(items) => items.iter().map(|item| item.as_str().unwrap().to_owned()).collect(),
+        one => vec![one.as_str().unwrap().to_owned()],
+    };
+    let statements = document["Statement"].as_array().unwrap().iter();
+    statements
+        .flat_map(|statement| {
+            let resources = texts(&statement["Resource"]);
+            texts(&statement["Action"])
+                .into_iter()
+                .flat_map(move |action| resources.clone().into_iter().map(move |one| (action.clone(), one)))
+        })
+        .collect()
+}
+
+fn covers((action, pattern): &(String, String), (wanted, resource): &(String, String)) -> bool {
+    let is_within =
+        pattern.strip_suffix('*').map_or(pattern == resource, |start| resource.starts_with(start));
+    action == wanted && is_within
+}
+
+/// Every function is bounded; the boundary leaves room for all that their policies name, and for nothing else but what
+/// SAM's policies are about, and the roles whose trust names a function's.
+async fn what_functions_are_allowed_and_their_boundary_are_the_same(shared: &Platform) {
+    let functions = &shared.stack.stack().functions;
+    let mut allowed = Vec::new();
+    let mut boundary = Vec::new();
+    for (name, function) in functions {
+        let document = &function.permissions_boundary.as_ref().unwrap_or_else(|| panic!("{name}")).document;
+        let text = document.to_string();
+        assert!(text.len() <= MANAGED_POLICY_LIMIT, "{} characters", text.len());
+        boundary = pairs(document);
+        let own: Vec<_> = function.policies.iter().flat_map(|policy| pairs(&policy.document)).collect();
+        for wanted in &own {
+            assert!(boundary.iter().any(|pair| covers(pair, wanted)), "{name}: {wanted:?} is out of bounds");
+        }
+        allowed.extend(own);
+    }
+    let is_elsewhere = |action: &str| ["logs:", "xray:", "sts:"].iter().any(|of| action.starts_with(of));
+    for pair in boundary.iter().filter(|(action, _)| !is_elsewhere(action)) {
+        assert!(allowed.iter().any(|own| covers(pair, own)), "no function's policy names {pair:?}");
+    }
+}
+
+async fn what_the_boundary_leaves_out_is_missed(_shared: &Platform) {
+    let platform = Platform::start(|options| {
+        options.template_edit = Some(Box::new(|template| {
+            let boundary = &mut template["Resources"]["FunctionPermissionsBoundary"]["Properties"];
+            let statements = boundary["PolicyDocument"]["Statement"].as_array_mut().unwrap();
+            let before = statements.len();
+            statements.retain(|statement| statement["Action"] != "dynamodb:Query");
+            assert_eq!(statements.len(), before - 1);
+        }));
+    })
+    .await;
+    let user = platform.sign_up().await;
+    let sequence = platform.calls().sequence();
+    let answer = platform.get(&user, "/media").await;
+    expect_problem(answer, StatusCode::INTERNAL_SERVER_ERROR, "internal").await;
+    let calls = platform.calls().since(sequence);
+    let denied = calls.iter().find(|call| call.operation == "Query").unwrap();
+    assert_eq!(denied.outcome.error_code.as_deref(), Some("AccessDeniedException"));
+    platform.shut_down().await;
+}
+
 /// Takes the statements out one by one, and each time does all there is to do: something is denied, or does not start.
 async fn every_statement_of_every_function_is_needed(shared: &Platform) {
     let template = local::template::read(&local::Options::default().template).unwrap();
@@ -63,6 +136,7 @@ async fn every_statement_of_every_function_is_needed(shared: &Platform) {
         let start = Platform::try_start(|options| {
             // What is never ready is not waited for.
             options.parameters.insert("ReadyWaitSeconds".to_owned(), "0".to_owned());
+            with_cdn(options);
             options.template_edit = Some(Box::new(move |template| {
                 template.pointer_mut(&path).unwrap().as_array_mut().unwrap().remove(number);
             }));
@@ -146,6 +220,8 @@ async fn do_everything(platform: &Platform) {
         let _ = as_user(Method::GET, path.to_owned()).send().await;
     }
     let _ = as_user(Method::GET, format!("/media/{media_id}/jobs")).send().await;
+    let _ = as_user(Method::POST, format!("/media/{media_id}/view")).send().await;
+    let _ = as_user(Method::GET, format!("/media/{media_id}/analytics")).send().await;
     edit_and_delete(platform, token).await;
     let urls = as_user(Method::GET, format!("/media/{media_id}/stream-url")).send().await.unwrap();
     let urls = urls.json::<Value>().await.unwrap_or_default();

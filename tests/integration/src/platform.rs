@@ -16,6 +16,21 @@ use serde_json::{Value, json};
 /// Nothing here takes longer, however slow the machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
+/// The template's rate limits.
+pub(crate) const RATE_LIMITS: [&str; 8] = [
+    "SignUpsPerIpPerHour",
+    "SignUpsPerEmailPerHour",
+    "LogInsPerIpPerMinute",
+    "LogInsPerAccountAndIpPerHour",
+    "LogInsPerAccountPerHour",
+    "PasswordChangesPerUserPerHour",
+    "UploadsPerUserPerHour",
+    "ViewsPerViewerPerMinute",
+];
+
+/// A limit that no test reaches.
+const MANY: &str = "1000000";
+
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// An item of the table.
@@ -105,6 +120,11 @@ impl File {
     }
 }
 
+/// Has the platform serve published files by CloudFront.
+pub(crate) fn with_cdn(options: &mut Options) {
+    options.parameters.insert("CdnEnabled".to_owned(), "true".to_owned());
+}
+
 impl Platform {
     /// Starts a platform of its own; `change` may choose parameters, take permissions out, and so on.
     pub(crate) async fn start(change: impl FnOnce(&mut Options)) -> Self {
@@ -123,6 +143,10 @@ impl Platform {
         let mut options = Options { clock, ..Options::default() };
         // What fails is tried again at once.
         options.parameters.insert("ProcessingRetrySeconds".to_owned(), "0".to_owned());
+        // All tests come from one address.
+        for limit in RATE_LIMITS {
+            options.parameters.insert(limit.to_owned(), MANY.to_owned());
+        }
         change(&mut options);
         let stack = LocalStack::start(options).await?;
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();

@@ -1,9 +1,10 @@
 //! Playing back: stream URLs, signed URLs, ranges.
 
 use reqwest::{Method, Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::platform::{File, Platform, User, expect, expect_problem, pointers};
+use crate::platform::{File, Platform, expect, expect_problem, pointers};
+use crate::signed_urls::{ready, seconds, stream_urls, text};
 
 crate::tests![
     a_stream_url_plays_every_byte,
@@ -19,18 +20,6 @@ crate::tests![
     a_private_media_is_its_owners,
     a_known_version_is_not_sent_again,
 ];
-
-async fn ready(platform: &Platform, user: &User) -> (String, File) {
-    let file = File::video();
-    let media = platform.upload(user, &file).await;
-    assert_eq!(media["status"], "ready");
-    (media["id"].as_str().unwrap().to_owned(), file)
-}
-
-async fn stream_urls(platform: &Platform, user: &User, media_id: &str, query: &str) -> Value {
-    let path = format!("/media/{media_id}/stream-url{query}");
-    expect(platform.get(user, &path).await, StatusCode::OK).await
-}
 
 async fn range(platform: &Platform, url: &str, range: &str) -> Response {
     platform.http.get(url).header("range", range).send().await.unwrap()
@@ -76,13 +65,13 @@ async fn a_signed_url_tells_its_true_end(platform: &Platform) {
     let (media_id, _) = ready(platform, &user).await;
     let urls = stream_urls(platform, &user, &media_id, "?expires_in=86400").await;
     assert_eq!(urls["expires_in"], 86_400);
-    let end: domain_time::Seconds = urls["signed_url_expires_at"].as_str().unwrap().into();
-    let stream_end: domain_time::Seconds = urls["expires_at"].as_str().unwrap().into();
+    let (end, stream_end) =
+        (seconds(text(&urls, "signed_url_expires_at")), seconds(text(&urls, "expires_at")));
     // The stream URL lives a day; the credentials of a chained role, and so the signed URL, an hour.
-    assert!(stream_end.0 - end.0 >= 86_400 - 3_600);
+    assert!(stream_end - end >= 86_400 - 3_600);
     let url = urls["signed_url"].as_str().unwrap();
     let life = url.split_once("X-Amz-Expires=").unwrap().1.split('&').next().unwrap().parse::<i64>().unwrap();
-    assert!(life <= 3_600 && stream_end.0 - 86_400 + life >= end.0, "{life}");
+    assert!(life <= 3_600 && stream_end - 86_400 + life >= end, "{life}");
 }
 
 async fn the_time_to_live_is_bounded(platform: &Platform) {
@@ -246,16 +235,4 @@ async fn a_known_version_is_not_sent_again(platform: &Platform) {
     let request = platform.request(Method::GET, &path).bearer_auth(&user.token);
     let other = request.header("if-none-match", "\"0\"").send().await.unwrap();
     assert_eq!(other.status(), StatusCode::OK);
-}
-
-mod domain_time {
-    /// Seconds since the epoch of an RFC 3339 time.
-    pub(super) struct Seconds(pub(super) i64);
-
-    impl From<&str> for Seconds {
-        fn from(text: &str) -> Self {
-            use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
-            Self(DateTime::from_str(text, DateTimeFormat::DateTime).unwrap().secs())
-        }
-    }
 }

@@ -20,15 +20,17 @@ class DidNotStart(Exception):
 
 
 class LocalStack:
-    """Running from the start of a `with` block to its end."""
+    """Running from the start of a `with` block to its end. Its state is kept in `data`, or nowhere."""
 
-    def __init__(self, template: Path = HERE / "template.yaml"):
+    def __init__(self, template: Path = HERE / "template.yaml", data: Path | None = None, **parameters: str):
         self._template = template
+        self._parameters = [f"--parameter={name}={value}" for name, value in parameters.items()]
         self._directory = tempfile.TemporaryDirectory(prefix="conformance-")
+        self._data = data or Path(self._directory.name) / "data"
         self._log_path = Path(self._directory.name) / "log"
         self._ready = threading.Event()
         self._lines = []
-        self.url = None
+        self.url = self.api_url = self.cdn_url = None
 
     def __enter__(self):
         binary = os.environ.get("LOCAL", REPOSITORY / "target/debug/local")
@@ -36,8 +38,8 @@ class LocalStack:
         environment = {"RUST_LOG": "warn,dynoxide=error,s3s=off", **os.environ}
         with open(self._log_path, "wb") as log:
             self._process = subprocess.Popen(
-                [binary, "--template", self._template, "--port", "0", "--aws-port", "0"]
-                + ["--data-dir", str(Path(self._directory.name) / "data")],
+                [binary, "--template", self._template, "--port", "0", "--aws-port", "0", "--cdn-port", "0"]
+                + ["--data-dir", self._data, *self._parameters],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -71,6 +73,10 @@ class LocalStack:
             name, _, rest = line.partition(" ")
             if name == "AWS":
                 self.url = rest.split()[0]
+            if name == "API":
+                self.api_url = rest.strip()
+            if name == "CDN":
+                self.cdn_url = rest.strip()
             if line.startswith("Stop with"):
                 break
         self._ready.set()

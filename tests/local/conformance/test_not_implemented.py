@@ -22,6 +22,7 @@ IMPLEMENTED = {
         TransactGetItems TransactWriteItems UpdateItem
     """,
     "sqs": "ChangeMessageVisibility DeleteMessage GetQueueAttributes GetQueueUrl ReceiveMessage SendMessage",
+    "cloudfront": "CreatePublicKey DeletePublicKey GetPublicKey ListPublicKeys",
     "secretsmanager": "CreateSecret DeleteSecret DescribeSecret GetSecretValue PutSecretValue RestoreSecret",
 }
 
@@ -81,6 +82,12 @@ def operations():
         yield from ((service, operation) for operation in sorted(outside))
 
 
+def path(service, operation):
+    """Method and path of a CloudFront operation as far as they are fixed, which is all that a request tells of it."""
+    http = SESSION.get_service_model(service).operation_model(operation).http
+    return service == "cloudfront" and f"{http['method']} {http['requestUri'].partition('{')[0].partition('?')[0]}"
+
+
 def subresource(service, operation):
     """What an S3 operation has in its query, e.g. `annotation`."""
     uri = SESSION.get_service_model(service).operation_model(operation).http["requestUri"]
@@ -100,7 +107,7 @@ def test_an_operation_that_is_not_there(clients, service, operation):
         clients[service]._make_api_call(operation, parameters)
     error = raised.value.response["Error"]
     assert error["Code"] == "NotImplemented", error
-    names = [operation, subresource(service, operation), UNNAMED.get(operation)]
+    names = [operation, path(service, operation), subresource(service, operation), UNNAMED.get(operation)]
     assert any(name and name in error["Message"] for name in names), error
 
 

@@ -138,6 +138,10 @@ class TestGetObject:
         assert answer["CacheControl"] == "no-store"
         assert answer["ContentEncoding"] == "br"
         assert answer["ContentLanguage"] == "en"
+        head = s3.head_object(
+            Bucket=PLAIN, Key=stored[0], ResponseContentType="audio/mpeg", ResponseContentDisposition="inline"
+        )
+        assert (head["ContentType"], head["ContentDisposition"]) == ("audio/mpeg", "inline")
         assert answer["ResponseMetadata"]["HTTPHeaders"]["expires"] == "Tue, 01 Jan 2030 00:00:00 GMT"
         assert s3.head_object(Bucket=PLAIN, Key=stored[0])["ContentType"] == "video/mp4"
 

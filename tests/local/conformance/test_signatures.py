@@ -37,3 +37,4 @@ def test_botocore_signs_and_the_stack_verifies(aws):
 
 def test_botocore_signs_what_our_vectors_say():
     run("presigned.py", "--check")
+    run("cloudfront.py", "--check")

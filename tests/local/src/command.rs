@@ -45,9 +45,12 @@ struct Serve {
     /// Port of the HTTP API.
     #[arg(long, default_value_t = 3000)]
     port: u16,
-    /// Port of AWS: S3, DynamoDB, SQS, STS and Secrets Manager.
+    /// Port of AWS: S3, DynamoDB, SQS, STS, Secrets Manager and CloudFront's API.
     #[arg(long, default_value_t = 4566)]
     aws_port: u16,
+    /// Port of the CloudFront distribution, which `--parameter CdnEnabled=true` makes.
+    #[arg(long, default_value_t = 3001)]
+    cdn_port: u16,
     /// Where the state is kept [default: target/local of the repository].
     #[arg(long, value_name = "DIRECTORY", conflicts_with = "ephemeral")]
     data_dir: Option<PathBuf>,
@@ -130,7 +133,7 @@ pub async fn run() -> ExitCode {
     let command_line = CommandLine::parse();
     let result = match command_line.command.unwrap_or(Command::Serve(command_line.serve)) {
         Command::Serve(options) => {
-            log("warn,dynoxide=error,local::gateway=info");
+            log("warn,dynoxide=error,local::cdn=info,local::gateway=info");
             serve::serve(options).await.map_err(|error| error.to_string())
         }
         Command::Demo(options) => {

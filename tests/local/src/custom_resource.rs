@@ -2,8 +2,9 @@
 //!
 //! The function behind `ServiceToken` gets a request with a `ResponseURL`, does its work, and `PUT`s its answer there
 //! (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html>). What it answered is kept in the data
-//! directory: with the same properties a restart sends nothing, with others an `Update`. Nothing is ever deleted here, so
-//! an update that asks for a replacement (another physical id) is refused.
+//! directory: with the same properties a restart sends nothing, with others an `Update`. An update that answers another
+//! physical id is a replacement: once the stack is as the template says, the old one is sent a `Delete`. That one failed is
+//! logged, as CloudFormation goes on too. Nothing else is ever deleted here.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -84,10 +85,17 @@ pub enum ProvisionError {
 }
 
 /// What has been provisioned so far, as kept in the data directory.
-#[derive(Debug)]
 pub struct State {
     path: PathBuf,
     resources: Provisioned,
+    replaced: Vec<Replaced>,
+}
+
+/// What an update has replaced, to be deleted when nothing needs it any more.
+struct Replaced {
+    pending: PendingResource,
+    old: ProvisionedResource,
+    functions: Functions,
 }
 
 impl State {
@@ -100,7 +108,7 @@ impl State {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Provisioned::new(),
             Err(source) => return Err(ProvisionError::State { path, source }),
         };
-        Ok(Self { path, resources })
+        Ok(Self { path, resources, replaced: Vec::new() })
     }
 
     fn keep(&mut self, logical_id: &str, resource: &ProvisionedResource) -> Result<(), ProvisionError> {
@@ -120,13 +128,30 @@ impl State {
         stack_id: &str,
         functions: &Functions,
     ) -> Result<ProvisionedResource, ProvisionError> {
-        let previous = self.resources.get(&pending.logical_id);
-        if let Some(previous) = previous.filter(|previous| previous.properties == pending.properties) {
+        let previous = self.resources.get(&pending.logical_id).cloned();
+        if let Some(previous) = previous.as_ref().filter(|previous| previous.properties == pending.properties)
+        {
             return Ok(previous.clone());
         }
-        let resource = request(pending, previous, stack_id, functions).await?;
+        let request_type = if previous.is_some() { "Update" } else { "Create" };
+        let answer = request(request_type, pending, previous.as_ref(), stack_id, functions).await?;
+        let resource = accept(pending, answer)?;
         self.keep(&pending.logical_id, &resource)?;
+        if let Some(old) = previous.filter(|old| old.physical_id != resource.physical_id) {
+            self.replaced.push(Replaced { pending: pending.clone(), old, functions: functions.clone() });
+        }
         Ok(resource)
+    }
+
+    /// Deletes what updates have replaced.
+    pub async fn clean_up(&mut self, stack_id: &str) {
+        for Replaced { mut pending, old, functions } in std::mem::take(&mut self.replaced) {
+            pending.properties = old.properties.clone();
+            let deleted = request("Delete", &pending, Some(&old), stack_id, &functions).await;
+            if let Err(error) = deleted.and_then(|answer| accept(&pending, answer)) {
+                tracing::error!(%error, physical_id = old.physical_id, "what was replaced could not be deleted");
+            }
+        }
     }
 }
 
@@ -146,18 +171,19 @@ struct Answer {
 }
 
 async fn request(
+    request_type: &str,
     pending: &PendingResource,
     previous: Option<&ProvisionedResource>,
     stack_id: &str,
     functions: &Functions,
-) -> Result<ProvisionedResource, ProvisionError> {
+) -> Result<Answer, ProvisionError> {
     let logical_id = &pending.logical_id;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(ProvisionError::Listen)?;
     let address = listener.local_addr().map_err(ProvisionError::Listen)?;
     let request_id = Uuid::new_v4().to_string();
     let path = format!("/{}", Uuid::new_v4().simple());
     let mut event = json!({
-        "RequestType": if previous.is_some() { "Update" } else { "Create" },
+        "RequestType": request_type,
         "RequestId": request_id,
         "ResponseURL": format!("http://{address}{path}"),
         "StackId": stack_id,
@@ -168,7 +194,9 @@ async fn request(
     });
     if let Some(previous) = previous {
         event["PhysicalResourceId"] = json!(previous.physical_id);
-        event["OldResourceProperties"] = previous.properties.clone();
+        if request_type == "Update" {
+            event["OldResourceProperties"] = previous.properties.clone();
+        }
     }
     let (sender, mut answers) = mpsc::channel(1);
     let server = tokio::spawn(take_answers(listener, path, sender));
@@ -194,14 +222,10 @@ async fn request(
             "StackId, RequestId and LogicalResourceId must be those of the request".to_owned(),
         ));
     }
-    accept(pending, previous, answer)
+    Ok(answer)
 }
 
-fn accept(
-    pending: &PendingResource,
-    previous: Option<&ProvisionedResource>,
-    answer: Answer,
-) -> Result<ProvisionedResource, ProvisionError> {
+fn accept(pending: &PendingResource, answer: Answer) -> Result<ProvisionedResource, ProvisionError> {
     let logical_id = pending.logical_id.clone();
     match answer.status.as_str() {
         "SUCCESS" => {}
@@ -220,11 +244,6 @@ fn accept(
             reason: "PhysicalResourceId is missing".to_owned(),
         });
     };
-    if previous.is_some_and(|previous| previous.physical_id != physical_id) {
-        let reason =
-            format!("it was replaced by {physical_id}, and the local stack does not replace resources");
-        return Err(ProvisionError::Invalid { logical_id, reason });
-    }
     let mut attributes = std::collections::BTreeMap::new();
     for (name, value) in answer.data.unwrap_or_default() {
         let text = match value {

@@ -1,12 +1,13 @@
 //! The local stack: everything `template.yaml` declares, on this machine.
 //!
 //! [`template`] reads the template into a [`stack::Stack`]; [`aws`] serves its tables, buckets, queues, secrets and roles
-//! on one port; [`functions`] runs the function crates in this process; [`gateway`] puts them behind HTTP as API Gateway
-//! does, [`mapping`] behind queues as Lambda does. [`LocalStack`] is all of it, started and stopped as one; [`command`]
-//! is what `cargo local` understands, [`demo`] what a client does with it, and [`preflight`] what is asked of a real
-//! account.
+//! on one port, and [`cdn`] its distribution on another; [`functions`] runs the function crates in this process;
+//! [`gateway`] puts them behind HTTP as API Gateway does, [`mapping`] behind queues as Lambda does. [`LocalStack`] is all
+//! of it, started and stopped as one; [`command`] is what `cargo local` understands, [`demo`] what a client does with it,
+//! and [`preflight`] what is asked of a real account.
 
 pub mod aws;
+pub mod cdn;
 pub mod command;
 mod connections;
 mod control;

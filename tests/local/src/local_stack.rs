@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::aws::{Aws, AwsError, AwsOptions, Credentials};
+use crate::cdn::Cdn;
 use crate::control::Control;
 use crate::custom_resource::{ProvisionError, State};
 use crate::data_directory::{Data, DataDirectory};
@@ -35,6 +36,8 @@ pub struct Options {
     pub api_address: SocketAddr,
     /// Where AWS listens; port 0 takes any free one.
     pub aws_address: SocketAddr,
+    /// Where the CloudFront distribution is served, if the template has one; port 0 takes any free one.
+    pub cdn_address: SocketAddr,
     /// Where the state is.
     pub data_directory: DataDirectory,
     /// Runs the functions against this endpoint instead of the built-in AWS. What the template declares must exist there.
@@ -53,6 +56,7 @@ impl Default for Options {
             template_edit: None,
             api_address: (Ipv4Addr::LOCALHOST, 0).into(),
             aws_address: (Ipv4Addr::LOCALHOST, 0).into(),
+            cdn_address: (Ipv4Addr::LOCALHOST, 0).into(),
             data_directory: DataDirectory::Ephemeral,
             aws_endpoint: None,
             clock: api::Clock::system(),
@@ -81,6 +85,12 @@ pub enum StartError {
     /// The AWS port is in use.
     #[error("port {0} is taken; choose another with --aws-port")]
     AwsPortTaken(u16),
+    /// The CDN's port is in use.
+    #[error("port {0} is taken; choose another with --cdn-port")]
+    CdnPortTaken(u16),
+    /// The template has a distribution, and AWS is another endpoint, whose buckets it cannot read as CloudFront.
+    #[error("a CloudFront distribution is only served with the built-in AWS")]
+    CdnOfAnotherEndpoint,
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -151,6 +161,7 @@ pub struct LocalStack {
     functions: Functions,
     clock: api::Clock,
     gateway: Gateway,
+    cdn: Option<Cdn>,
     mappings: Mappings,
     schedules: Schedules,
     /// Only where another process can know of it: with a data directory that is kept.
@@ -164,9 +175,16 @@ struct Started {
     stack: Stack,
     functions: Functions,
     gateway: Gateway,
+    cdn: Option<Cdn>,
     mappings: Mappings,
     schedules: Schedules,
     control: Option<Control>,
+}
+
+/// The ports that are taken before anything is deployed, because what is deployed is told of them.
+struct Listeners {
+    api: TcpListener,
+    cdn: Option<TcpListener>,
 }
 
 /// What makes functions from crates: where AWS is, and who they are there.
@@ -188,19 +206,23 @@ impl LocalStack {
         if let Some(edit) = options.template_edit {
             edit(&mut tree);
         }
-        let listener =
-            TcpListener::bind(options.api_address).await.map_err(|source| match source.kind() {
-                std::io::ErrorKind::AddrInUse => StartError::ApiPortTaken(options.api_address.port()),
-                _ => StartError::Listen { address: options.api_address, source },
-            })?;
-        let listening = |source| StartError::Listen { address: options.api_address, source };
-        let api_url = format!("http://{}", listener.local_addr().map_err(listening)?);
+        let api = listen(options.api_address, StartError::ApiPortTaken).await?;
+        let api_url = format!("http://{}", bound(&api, options.api_address)?);
         let mut settings =
             Settings { api_url: api_url.clone(), parameters: options.parameters, ..Settings::default() };
         if let Some(endpoint) = &options.aws_endpoint {
             settings.region.clone_from(&endpoint.region);
         }
-        let template = Template::new(&tree, settings)?;
+        let mut template = Template::new(&tree, settings)?;
+        let mut listeners = Listeners { api, cdn: None };
+        if template.has_distribution() {
+            if options.aws_endpoint.is_some() {
+                return Err(StartError::CdnOfAnotherEndpoint);
+            }
+            let cdn = listen(options.cdn_address, StartError::CdnPortTaken).await?;
+            template.set_cdn_domain_name(bound(&cdn, options.cdn_address)?.to_string());
+            listeners.cdn = Some(cdn);
+        }
 
         let builder = Builder::start(
             options.functions,
@@ -210,15 +232,16 @@ impl LocalStack {
             AwsOptions { data_directory: data.path.join("aws"), address: options.aws_address },
         )
         .await?;
-        let started = Self::run(&template, &builder, &data, listener).await;
+        let started = Self::run(&template, &builder, &data, listeners).await;
         match started {
-            Ok(Started { stack, functions, gateway, mappings, schedules, control }) => Ok(Self {
+            Ok(Started { stack, functions, gateway, cdn, mappings, schedules, control }) => Ok(Self {
                 api_url,
                 aws_url: builder.aws_url,
                 stack,
                 functions,
                 clock: options.clock,
                 gateway,
+                cdn,
                 mappings,
                 schedules,
                 control,
@@ -238,25 +261,30 @@ impl LocalStack {
         template: &Template,
         builder: &Builder,
         data: &Data,
-        listener: TcpListener,
+        listeners: Listeners,
     ) -> Result<Started, StartError> {
         let stack = deploy(template, builder, &data.path).await?;
         let functions = builder.functions(stack.functions.values()).await?;
         let mappings = Mappings::start(builder.sources(&stack)?, &functions).await?;
         let schedules = Schedules::start(&stack, &functions)?;
-        let address = listener.local_addr();
-        let gateway = Gateway::start(listener, &stack, &template.settings().api_id, functions.clone())
-            .map_err(|source| StartError::Listen {
-                address: address.unwrap_or_else(|_| ([127, 0, 0, 1], 0).into()),
-                source,
-            })?;
+        let Listeners { api, cdn } = listeners;
+        let address = bound(&api, (Ipv4Addr::LOCALHOST, 0).into())?;
+        let gateway = Gateway::start(api, &stack, &template.settings().api_id, functions.clone())
+            .map_err(|source| StartError::Listen { address, source })?;
+        let cdn = match (cdn, &stack.distribution, &builder.aws) {
+            (Some(listener), Some(distribution), Some(aws)) => {
+                let clock = builder.clock.clone();
+                Some(Cdn::start(listener, distribution, &stack.key_groups, aws.clone(), clock))
+            }
+            _ => None,
+        };
         let control = if data.is_kept() {
             let opened = Control::open(&data.path, schedules.runner().clone()).await;
             Some(opened.map_err(|source| StartError::DataDirectory { path: data.path.clone(), source })?)
         } else {
             None
         };
-        Ok(Started { stack, functions, gateway, mappings, schedules, control })
+        Ok(Started { stack, functions, gateway, cdn, mappings, schedules, control })
     }
 
     /// Where the HTTP API is, without a slash at the end.
@@ -267,6 +295,11 @@ impl LocalStack {
     /// Where AWS is: the built-in one, or the endpoint that was given.
     pub fn aws_url(&self) -> &str {
         &self.aws_url
+    }
+
+    /// Where the CloudFront distribution is, without a slash at the end; `None` where the template has none.
+    pub fn cdn_url(&self) -> Option<String> {
+        self.stack.distribution.as_ref().map(|distribution| format!("http://{}", distribution.domain_name))
     }
 
     /// The built-in AWS; `None` with another endpoint.
@@ -351,6 +384,9 @@ impl LocalStack {
             control.shut_down().await;
         }
         self.gateway.shut_down().await;
+        if let Some(cdn) = self.cdn {
+            cdn.shut_down().await;
+        }
         self.schedules.shut_down().await;
         self.mappings.shut_down().await;
         drop(self.functions);
@@ -371,6 +407,22 @@ impl fmt::Debug for LocalStack {
     }
 }
 
+/// Takes a port; one that is taken already is named with the option that chooses another.
+async fn listen(
+    address: SocketAddr,
+    taken: impl FnOnce(u16) -> StartError,
+) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        std::io::ErrorKind::AddrInUse => taken(address.port()),
+        _ => StartError::Listen { address, source },
+    })
+}
+
+/// Where a listener is, which was asked for `address`.
+fn bound(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|source| StartError::Listen { address, source })
+}
+
 /// Installs the stack, provisioning custom resources as soon as what they need is there.
 async fn deploy(template: &Template, builder: &Builder, data_directory: &Path) -> Result<Stack, StartError> {
     let mut state = State::open(data_directory)?;
@@ -381,6 +433,7 @@ async fn deploy(template: &Template, builder: &Builder, data_directory: &Path) -
             aws.install(&resolution.stack).await.map_err(StartError::Aws)?;
         }
         if resolution.pending.is_empty() {
+            state.clean_up(&template.settings().stack_id()).await;
             return Ok(resolution.stack);
         }
         for pending in &resolution.pending {

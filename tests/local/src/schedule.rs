@@ -223,6 +223,7 @@ mod tests {
             timeout: Duration::from_secs(3),
             memory_mib: 128,
             policies: Vec::new(),
+            permissions_boundary: None,
         };
         let functions = Functions::new([(function, instance)]);
         let input = Some(json!({"a": 1}));

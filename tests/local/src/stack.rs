@@ -6,6 +6,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+mod cdn;
+
+pub use self::cdn::{
+    AddedHeader, CacheBehavior, Distribution, ForwardedQuery, KeyGroup, ResponseCors, ResponseHeadersPolicy,
+};
+
 /// A deployed stack: names and ARNs are final, no intrinsic function is left.
 #[derive(Debug, Clone)]
 pub struct Stack {
@@ -33,6 +39,10 @@ pub struct Stack {
     pub secrets: Vec<Secret>,
     /// Roles that are assumed through STS (not the functions' own execution roles).
     pub roles: Vec<Role>,
+    /// Key groups of CloudFront.
+    pub key_groups: Vec<KeyGroup>,
+    /// The CloudFront distribution, where there is one.
+    pub distribution: Option<Distribution>,
     /// Scheduled invocations.
     pub schedules: Vec<Schedule>,
     /// Custom resources (`Custom::…`), already provisioned.
@@ -62,6 +72,8 @@ pub struct Function {
     pub memory_mib: u32,
     /// Policies of the execution role: inline `Policies`, and `AWS::IAM::RolePolicy` resources attached to it.
     pub policies: Vec<Policy>,
+    /// `PermissionsBoundary`: what the execution role can be allowed at most.
+    pub permissions_boundary: Option<Policy>,
 }
 
 /// One policy document and where the template declares it, so that a statement that nothing used can be named.

@@ -58,7 +58,7 @@ impl Uploads {
     pub async fn warm_up(&self) {
         tokio::join!(
             warm_up("table", Box::pin(self.table().open_for_users())),
-            warm_up("credentials", Box::pin(self.signer.prepare())),
+            warm_up("credentials", Box::pin(self.signer.prepare(self.announcer.now()))),
         );
     }
 
@@ -73,7 +73,7 @@ impl Uploads {
     ) -> Result<Begun, Problem> {
         let now = self.announcer.now();
         // Before anything is recorded that could not be signed.
-        self.signer.prepare().await?;
+        self.signer.prepare(now).await?;
         let recorded = self.announcer.announce(caller, asked, key, now).await?;
         self.sign(recorded, signed_parts, api_url, now).await
     }
@@ -91,7 +91,7 @@ impl Uploads {
     ) -> Result<Vec<Result<Begun, Problem>>, Problem> {
         let now = self.announcer.now();
         // Before anything is recorded that could not be signed.
-        self.signer.prepare().await?;
+        self.signer.prepare(now).await?;
         let recorded = self.announcer.announce_all(caller, asked, key, now).await?;
         let signed = recorded
             .into_iter()

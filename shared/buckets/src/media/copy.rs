@@ -13,7 +13,8 @@ use domain::{
 use futures::StreamExt as _;
 use futures::stream;
 
-use super::{CACHE_CONTROL, COPY_TIMEOUT, MediaBucket, content_disposition, copy_source, published_key};
+use super::{CACHE_CONTROL, COPY_TIMEOUT, MediaBucket, copy_source, published_key};
+use crate::disposition;
 use crate::error::BucketError;
 use crate::ingest::IngestBucket;
 use crate::multipart::{Completed, Multipart, is_over, object_version, patient};
@@ -84,7 +85,7 @@ impl MediaBucket {
         let create = self.client.create_multipart_upload().bucket(&self.name).key(published_key(media_id));
         let answer = create
             .content_type(content_type.as_str())
-            .content_disposition(content_disposition(filename))
+            .content_disposition(disposition::inline(filename))
             .cache_control(CACHE_CONTROL)
             .send()
             .await

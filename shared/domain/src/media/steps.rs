@@ -148,6 +148,11 @@ impl Media {
         }
     }
 
+    /// Whether its publishing was ever begun: without that it was never ready.
+    pub fn was_begun_to_publish(&self) -> bool {
+        self.upload_to_cdn_attempts > 0
+    }
+
     /// The sweep has done what it can for now, and looks again.
     #[must_use]
     pub fn look_again(&self, due: Timestamp, now: Timestamp) -> Self {

@@ -17,7 +17,7 @@ const REMEMBERED_CALLS: usize = 100_000;
 pub struct Call {
     /// Numbers calls from 1 in the order in which they were answered.
     pub sequence: u64,
-    /// `s3`, `dynamodb`, `sts`, `sqs` or `secretsmanager`.
+    /// `s3`, `dynamodb`, `sts`, `sqs`, `secretsmanager` or `cloudfront`.
     pub service: &'static str,
     /// `PutObject`, …; the HTTP method where an S3 request was refused before its operation was known.
     pub operation: String,

@@ -77,6 +77,8 @@ pub enum Principal {
         /// `RoleSessionName`.
         session: String,
     },
+    /// A service of AWS, e.g. `cloudfront.amazonaws.com`, for a resource of the stack.
+    Service(&'static str),
 }
 
 /// An identified caller.
@@ -96,8 +98,26 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// A service. It has no secret here, since its calls do not come through the port, and nothing of an account.
+    pub(crate) fn service(name: &'static str) -> Caller {
+        Caller {
+            principal: Principal::Service(name),
+            arn: name.to_owned(),
+            role_arn: None,
+            user_id: String::new(),
+            account_id: String::new(),
+            session_policy: None,
+            secret_access_key: String::new(),
+        }
+    }
+
     /// The condition keys that every call of this caller has.
     pub(crate) fn context(&self) -> Context {
+        if let Principal::Service(_) = self.principal {
+            return Context::default()
+                .with("aws:SecureTransport", "true")
+                .with("aws:CurrentTime", clock::iso_8601(clock::now()));
+        }
         Context::default()
             .with("aws:SecureTransport", "true")
             .with("aws:PrincipalAccount", &self.account_id)

@@ -38,6 +38,7 @@ pub(crate) struct Installed {
     stack: Option<Stack>,
     access_keys: BTreeMap<String, String>,
     function_policies: BTreeMap<String, Vec<Policy>>,
+    permissions_boundaries: BTreeMap<String, Policy>,
     roles: BTreeMap<String, InstalledRole>,
     /// By ARN of the bucket or the queue.
     resource_policies: BTreeMap<String, Vec<Policy>>,
@@ -91,6 +92,9 @@ impl Installed {
         for (logical_id, function) in &stack.functions {
             installed.access_keys.insert(identities.function(logical_id).access_key_id, logical_id.clone());
             installed.function_policies.insert(logical_id.clone(), identity(&function.policies)?);
+            if let Some(boundary) = &function.permissions_boundary {
+                installed.permissions_boundaries.insert(logical_id.clone(), Policy::identity(boundary)?);
+            }
         }
         for role in &stack.roles {
             let entry = InstalledRole {
@@ -150,6 +154,12 @@ impl Installed {
         self.stack.as_ref().is_some_and(|stack| stack.secrets.iter().any(|secret| secret.arn == arn))
     }
 
+    /// Whether a key group of the template names the public key with this id.
+    pub(crate) fn is_public_key_in_use(&self, id: &str) -> bool {
+        let mut groups = self.stack.iter().flat_map(|stack| &stack.key_groups);
+        groups.any(|group| group.public_key_ids.iter().any(|one| one == id))
+    }
+
     /// Every permission that functions and roles have been given, as yet unused.
     pub(crate) fn permissions(&self) -> UsageCounts {
         let policies = self
@@ -170,14 +180,17 @@ impl Installed {
             _ => &requirement.resource,
         };
         let policies = self.resource_policies.get(resource_arn).map_or(&[][..], Vec::as_slice);
-        self.judge(caller, requirement, policies)
+        match caller.principal {
+            Principal::Service(name) => judge_service(name, caller, requirement, policies),
+            _ => self.judge(caller, requirement, policies),
+        }
     }
 
     /// Judges `sts:AssumeRole`: the trust policy is the role's resource policy. It suffices alone where it names the
     /// caller; where it names the account, the caller's own policies must allow it too.
     pub(crate) fn decide_assume_role(&self, caller: &Caller, requirement: &Requirement) -> Decision {
         let Some(entry) = self.roles.get(&requirement.resource) else {
-            return Decision::Denied(denial(caller, requirement, NO_TRUST));
+            return Decision::Denied(denial(caller, requirement, NO_GRANT));
         };
         let trust = std::slice::from_ref(&entry.trust);
         let context = request_context(caller, requirement);
@@ -185,7 +198,7 @@ impl Installed {
             Access { action: &requirement.action, resource: &requirement.resource, context: &context };
         let trusted = evaluate_resource(trust, &access, |principal| covers(principal, caller));
         if !trusted.allows() {
-            return Decision::Denied(denial(caller, requirement, NO_TRUST));
+            return Decision::Denied(denial(caller, requirement, NO_GRANT));
         }
         if caller.principal == Principal::Operator {
             return Decision::Allowed(BTreeSet::new());
@@ -201,11 +214,8 @@ impl Installed {
             .with("aws:SourceAccount", self.account_id());
         let access = Access { action: "sqs:SendMessage", resource: queue_arn, context: &context };
         let policies = self.resource_policies.get(queue_arn).map_or(&[][..], Vec::as_slice);
-        evaluate_resource(policies, &access, |principal| match principal {
-            PrincipalMatch::Anyone => true,
-            PrincipalMatch::Named { services, .. } => services.iter().any(|name| name == "s3.amazonaws.com"),
-        })
-        .allows()
+        evaluate_resource(policies, &access, |principal| names_service(principal, "s3.amazonaws.com"))
+            .allows()
     }
 
     fn judge(&self, caller: &Caller, requirement: &Requirement, resource_policies: &[Policy]) -> Decision {
@@ -218,8 +228,9 @@ impl Installed {
             evaluate_resource(resource_policies, &access, |principal| names_role(principal, caller));
         let by_session =
             evaluate_resource(resource_policies, &access, |principal| names_session(principal, caller));
-        let session =
-            caller.session_policy.as_ref().map(|policy| evaluate(std::slice::from_ref(policy), &access));
+        let verdict = |policy: &Policy| evaluate(std::slice::from_ref(policy), &access);
+        let boundary = self.permissions_boundary(caller).map(verdict);
+        let session = caller.session_policy.as_ref().map(verdict);
         let covered = evaluate_resource(resource_policies, &access, |principal| covers(principal, caller));
         if identity.denied {
             return denied("with an explicit deny in an identity-based policy");
@@ -227,6 +238,9 @@ impl Installed {
         // Naming the account denies to everybody in it; it allows to nobody by itself.
         if covered.denied {
             return denied("with an explicit deny in a resource-based policy");
+        }
+        if boundary.as_ref().is_some_and(|verdict| verdict.denied) {
+            return denied("with an explicit deny in a permissions boundary");
         }
         if session.as_ref().is_some_and(|verdict| verdict.denied) {
             return denied("with an explicit deny in a session policy");
@@ -237,27 +251,49 @@ impl Installed {
         if !identity.allows() && !by_role.allows() {
             return denied("because no identity-based policy allows the {action} action");
         }
+        if boundary.is_some_and(|verdict| !verdict.allows()) {
+            return denied("because no permissions boundary allows the {action} action");
+        }
         if session.is_some_and(|verdict| !verdict.allows()) {
             return denied("because no session policy allows the {action} action");
         }
         Decision::Allowed(used(identity))
     }
 
+    fn permissions_boundary(&self, caller: &Caller) -> Option<&Policy> {
+        match &caller.principal {
+            Principal::Function(logical_id) => self.permissions_boundaries.get(logical_id),
+            Principal::Role { .. } | Principal::Anonymous | Principal::Operator => None,
+        }
+    }
+
     fn identity_policies(&self, caller: &Caller) -> &[Policy] {
         let policies = match &caller.principal {
             Principal::Function(logical_id) => self.function_policies.get(logical_id),
             Principal::Role { arn, .. } => self.roles.get(arn).map(|entry| &entry.policies),
-            Principal::Anonymous | Principal::Operator => None,
+            Principal::Anonymous | Principal::Operator | Principal::Service(_) => None,
         };
         policies.map_or(&[], Vec::as_slice)
     }
+}
+
+/// A service has only what the resource's own policy grants it.
+fn judge_service(name: &str, caller: &Caller, requirement: &Requirement, policies: &[Policy]) -> Decision {
+    let context = request_context(caller, requirement);
+    let access = Access { action: &requirement.action, resource: &requirement.resource, context: &context };
+    let verdict = evaluate_resource(policies, &access, |principal| names_service(principal, name));
+    if verdict.allows() {
+        return Decision::Allowed(used(verdict));
+    }
+    let reason = if verdict.denied { "with an explicit deny in a resource-based policy" } else { NO_GRANT };
+    Decision::Denied(denial(caller, requirement, reason))
 }
 
 /// The refusal of a denied call, in the code and with the status that the service uses.
 pub(crate) fn access_denied(service: Service, message: String) -> Fault {
     let forbidden = http::StatusCode::FORBIDDEN;
     match service {
-        Service::S3 | Service::Sts => Fault::new(forbidden, "AccessDenied", message),
+        Service::CloudFront | Service::S3 | Service::Sts => Fault::new(forbidden, "AccessDenied", message),
         Service::DynamoDb | Service::SecretsManager => Fault::bad_request("AccessDeniedException", message),
         Service::Sqs => {
             let mut fault = Fault::new(forbidden, "AccessDeniedException", message);
@@ -267,7 +303,7 @@ pub(crate) fn access_denied(service: Service, message: String) -> Fault {
     }
 }
 
-const NO_TRUST: &str = "because no resource-based policy allows the {action} action";
+const NO_GRANT: &str = "because no resource-based policy allows the {action} action";
 
 fn used(verdict: Verdict) -> BTreeSet<Permission> {
     verdict.used.into_iter().collect()
@@ -286,6 +322,14 @@ fn denial(caller: &Caller, requirement: &Requirement, reason: &str) -> String {
         "User: {} is not authorized to perform: {} on resource: {quote}{}{quote} {reason}",
         caller.arn, requirement.action, requirement.resource
     )
+}
+
+/// Whether a `Principal` names this service of AWS, or everyone.
+fn names_service(principal: &PrincipalMatch, service: &str) -> bool {
+    match principal {
+        PrincipalMatch::Anyone => true,
+        PrincipalMatch::Named { services, .. } => services.iter().any(|name| name == service),
+    }
 }
 
 /// Whether a `Principal` names the role itself, or everyone. Such a grant is narrowed by a session policy.

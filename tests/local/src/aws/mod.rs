@@ -1,4 +1,4 @@
-//! AWS on this machine: S3, DynamoDB, SQS, Secrets Manager and STS on one loopback port.
+//! AWS on this machine: S3, DynamoDB, SQS, Secrets Manager, STS and CloudFront's API on one loopback port.
 //!
 //! It serves what [`Stack`] declares and nothing else, as strictly as AWS: every signature and session token is verified,
 //! every call is checked against the caller's policies, and an operation that is not there is refused by name.
@@ -6,6 +6,7 @@
 
 mod calls;
 mod clock;
+mod cloudfront;
 mod database;
 mod dynamodb;
 mod identity;
@@ -33,6 +34,10 @@ pub use dynamodb::{Disturbance, DynamoDbError};
 pub use identity::{Credentials, Principal};
 pub use policy::PolicyError;
 pub use queues::{Message, QueueCounts, QueueError, Queues};
+
+pub(crate) use cloudfront::{HashAlgorithm, PublicKey, Verdict};
+pub(crate) use policy::wildcard_match;
+pub(crate) use server::{Cut, ResponseBody, boxed};
 
 use self::database::Database;
 use self::dynamodb::DynamoDb;
@@ -110,6 +115,14 @@ pub enum AwsError {
         /// ARN of the dead-letter queue.
         dead_letter_queue_arn: String,
     },
+    /// A key group names a public key that was never created, or is deleted.
+    #[error("key group {key_group} names the public key {public_key_id}, which CloudFront does not have")]
+    UnknownPublicKey {
+        /// Logical id of the key group.
+        key_group: String,
+        /// What it names.
+        public_key_id: String,
+    },
 }
 
 /// What requests are served from.
@@ -179,6 +192,7 @@ impl Aws {
         let services = &self.running.services;
         let installed = Installed::read(stack, &services.identities)?;
         check_queues(stack, &installed)?;
+        check_key_groups(stack, &services.database)?;
         for table in &stack.tables {
             services.dynamodb.install(table).await?;
         }
@@ -226,6 +240,21 @@ impl Aws {
         &self.running.services.queues
     }
 
+    /// Carries out a distribution's request to a bucket, with which its path begins. It is recorded as a call of S3's.
+    pub(crate) async fn answer_distribution(
+        &self,
+        request: http::request::Parts,
+        distribution_arn: &str,
+        request_id: &str,
+    ) -> Result<http::Response<ResponseBody>, Cut> {
+        self.running.services.s3.answer_distribution(request, distribution_arn, request_id).await
+    }
+
+    /// The public key of CloudFront's with this id.
+    pub(crate) fn public_key(&self, id: &str) -> Result<Option<PublicKey>, rusqlite::Error> {
+        cloudfront::public_key(&self.running.services.database, id)
+    }
+
     /// Stops listening, lets running requests finish, and gives the data directory free. The databases close once the
     /// last clone is gone.
     pub async fn shut_down(self) {
@@ -269,6 +298,19 @@ fn check_queues(stack: &Stack, installed: &Installed) -> Result<(), AwsError> {
             }
             if !installed.allows_notification(&bucket.arn, &queue_arn) {
                 return Err(AwsError::NotificationDenied { bucket: bucket_name, queue_arn });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether every key group has the public keys that it names.
+fn check_key_groups(stack: &Stack, database: &Database) -> Result<(), AwsError> {
+    for group in &stack.key_groups {
+        for id in &group.public_key_ids {
+            if cloudfront::public_key(database, id)?.is_none() {
+                let (key_group, public_key_id) = (group.logical_id.clone(), id.clone());
+                return Err(AwsError::UnknownPublicKey { key_group, public_key_id });
             }
         }
     }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-pub(crate) use condition::Context;
+pub(crate) use condition::{Context, wildcard_match};
 pub(crate) use statement::{Effect, PrincipalMatch, Statement};
 
 use statement::MatchedPatterns;

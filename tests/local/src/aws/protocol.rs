@@ -1,6 +1,6 @@
 //! How services refuse a request: one error type, written in each protocol's own shape.
 //!
-//! - S3 and STS answer XML, S3 with `<Error>` at the top, STS with `<ErrorResponse>`.
+//! - S3, STS and CloudFront answer XML, S3 with `<Error>` at the top, the others with `<ErrorResponse>`.
 //! - DynamoDB, SQS and Secrets Manager answer JSON with `__type`; SQS adds `x-amzn-query-error`.
 //!
 //! Every answer carries a request id. What the JSON services have in common about requests is here as well.
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 /// The services behind the port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
+    CloudFront,
     S3,
     DynamoDb,
     Sqs,
@@ -25,6 +26,7 @@ impl Service {
     /// The name in credential scopes and in recorded calls.
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Service::CloudFront => "cloudfront",
             Service::S3 => "s3",
             Service::DynamoDb => "dynamodb",
             Service::Sqs => "sqs",
@@ -35,9 +37,16 @@ impl Service {
 
     /// The service of a credential scope.
     pub(crate) fn from_name(name: &str) -> Option<Service> {
-        [Service::S3, Service::DynamoDb, Service::Sqs, Service::SecretsManager, Service::Sts]
-            .into_iter()
-            .find(|service| service.name() == name)
+        [
+            Service::CloudFront,
+            Service::S3,
+            Service::DynamoDb,
+            Service::Sqs,
+            Service::SecretsManager,
+            Service::Sts,
+        ]
+        .into_iter()
+        .find(|service| service.name() == name)
     }
 
     /// The service of an `X-Amz-Target`, and the operation in it.
@@ -56,7 +65,7 @@ impl Service {
     pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Service::S3 => "application/xml",
-            Service::Sts => "text/xml",
+            Service::CloudFront | Service::Sts => "text/xml",
             Service::DynamoDb | Service::Sqs => "application/x-amz-json-1.0",
             Service::SecretsManager => "application/x-amz-json-1.1",
         }
@@ -143,9 +152,13 @@ pub(crate) fn error_response(service: Service, fault: &Fault, request_id: &str) 
             escape_xml(&fault.message),
             details_xml(&fault.details),
         ),
-        Service::Sts => format!(
-            "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>{}</Type>\
-             <Code>{}</Code><Message>{}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>",
+        Service::CloudFront | Service::Sts => format!(
+            "<ErrorResponse xmlns=\"{}\"><Error><Type>{}</Type><Code>{}</Code><Message>{}</Message></Error>\
+             <RequestId>{request_id}</RequestId></ErrorResponse>",
+            match service {
+                Service::CloudFront => "http://cloudfront.amazonaws.com/doc/2020-05-31/",
+                _ => "https://sts.amazonaws.com/doc/2011-06-15/",
+            },
             if fault.status.is_server_error() { "Receiver" } else { "Sender" },
             escape_xml(&fault.code),
             escape_xml(&fault.message),
@@ -246,7 +259,7 @@ fn json_error_type(service: Service, code: &str) -> String {
         }
         Service::DynamoDb => format!("com.amazonaws.dynamodb.v20120810#{code}"),
         Service::Sqs => format!("com.amazonaws.sqs#{code}"),
-        Service::S3 | Service::Sts | Service::SecretsManager => code.to_owned(),
+        Service::CloudFront | Service::S3 | Service::Sts | Service::SecretsManager => code.to_owned(),
     }
 }
 

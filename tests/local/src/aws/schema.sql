@@ -99,3 +99,13 @@ CREATE TABLE IF NOT EXISTS part (
     last_modified_ms INTEGER NOT NULL,
     PRIMARY KEY (upload_id, part_number)
 ) STRICT;
+
+CREATE TABLE IF NOT EXISTS public_key (
+    id               TEXT PRIMARY KEY,
+    e_tag            TEXT NOT NULL,
+    caller_reference TEXT NOT NULL UNIQUE,
+    name             TEXT NOT NULL UNIQUE,
+    encoded_key      TEXT NOT NULL,
+    comment          TEXT NOT NULL,
+    created_at_ms    INTEGER NOT NULL
+) STRICT;

@@ -25,7 +25,7 @@ use super::installed::{Decision, Installed, Requirement, access_denied};
 use super::protocol::{Fault, Service, add_request_id, error_response, response};
 use super::signature::{Authorization, CredentialScope, Path, SignatureError, SignedRequest, sha256};
 use super::sts::{self, Form};
-use super::{Services, dynamodb, secrets_manager, sqs};
+use super::{Services, cloudfront, dynamodb, secrets_manager, sqs};
 use crate::connections;
 
 /// What an answer's body is, whatever it comes from.
@@ -130,7 +130,9 @@ struct Received {
 enum Content {
     Json(Value),
     Form(Form),
-    /// Neither; the refusal comes after the signature has been verified.
+    /// Method, path and body tell everything.
+    Rest,
+    /// None of these; the refusal comes after the signature has been verified.
     Malformed(Fault),
 }
 
@@ -188,7 +190,7 @@ async fn answer_with_body(
 }
 
 async fn receive(service: Service, parts: Parts, body: Incoming) -> Result<Received, Refusal> {
-    if parts.method != Method::POST {
+    if parts.method != Method::POST && service != Service::CloudFront {
         // So are presigned requests, which STS takes and no client of the platform makes.
         let what = format!("{} of a request to {}", parts.method, service.name());
         return Err(Fault::not_implemented(&what).into());
@@ -205,6 +207,8 @@ async fn receive(service: Service, parts: Parts, body: Incoming) -> Result<Recei
             Ok(form) => (form.get("Action").cloned().unwrap_or_default(), Content::Form(form)),
             Err(fault) => (String::new(), Content::Malformed(fault)),
         }
+    } else if service == Service::CloudFront {
+        (cloudfront::operation(&parts), Content::Rest)
     } else {
         let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
         let operation = match target.and_then(Service::from_target) {
@@ -284,6 +288,10 @@ async fn run(
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     let (service, operation) = (received.service, received.operation.as_str());
     let body = match (&received.content, service) {
+        (Content::Rest, _) => {
+            let (parts, body) = (&received.parts, &received.body);
+            return Ok(cloudfront::run(&services.database, installed, parts, body, request_id)?);
+        }
         (Content::Form(form), _) => {
             sts::run(&services.identities, installed, caller, operation, form, request_id)?
         }
@@ -311,6 +319,7 @@ fn requirements(
         (Content::Json(body), _) => {
             secrets_manager::requirements(&services.database, installed, operation, body)
         }
+        (Content::Rest, _) => cloudfront::requirements(&received.parts),
         (Content::Malformed(fault), _) => Err(fault.clone()),
     }
 }
@@ -343,14 +352,16 @@ fn authenticate(services: &Services, installed: &Installed, received: &Received)
         path: Path::Normalized,
         payload_sha256: &sha256(&received.body),
     };
+    // CloudFront is global: its requests are signed for us-east-1, or, by an SDK that is given an endpoint, for any region.
+    let region = installed.region().filter(|_| service != Service::CloudFront);
     request
-        .verify(&authorization, &caller.secret_access_key, installed.region(), service.name(), clock::now())
+        .verify(&authorization, &caller.secret_access_key, region, service.name(), clock::now())
         .map_err(|error| signature_fault(service, &error))?;
     Ok(caller)
 }
 
-/// The query protocol has codes of its own for what the JSON services call `…Exception`. STS answers with them; SQS adds
-/// them for its older clients.
+/// The query protocol has codes of its own for what the JSON services call `…Exception`. STS and CloudFront answer with
+/// them; SQS adds them for its older clients.
 fn common_fault(
     service: Service,
     json_code: &str,
@@ -358,7 +369,7 @@ fn common_fault(
     message: impl Into<String>,
 ) -> Fault {
     match service {
-        Service::Sts => Fault::new(StatusCode::FORBIDDEN, query_code, message),
+        Service::CloudFront | Service::Sts => Fault::new(StatusCode::FORBIDDEN, query_code, message),
         Service::Sqs => {
             let mut fault = Fault::new(StatusCode::FORBIDDEN, json_code, message);
             fault.query_code = Some(query_code);

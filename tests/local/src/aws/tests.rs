@@ -45,6 +45,8 @@ async fn start() -> (Aws, TempDir) {
         event_source_mappings: Vec::new(),
         secrets: Vec::new(),
         roles: Vec::new(),
+        key_groups: Vec::new(),
+        distribution: None,
         schedules: Vec::new(),
         custom_resources: Vec::new(),
         outputs: BTreeMap::new(),

@@ -37,6 +37,7 @@ pub(super) async fn serve(options: Serve) -> Result<(), ServeError> {
         parameters: options.parameters.into_iter().collect(),
         api_address: (Ipv4Addr::LOCALHOST, options.port).into(),
         aws_address: (Ipv4Addr::LOCALHOST, options.aws_port).into(),
+        cdn_address: (Ipv4Addr::LOCALHOST, options.cdn_port).into(),
         data_directory: data_directory.clone(),
         aws_endpoint: options.aws_endpoint.map(endpoint).transpose()?,
         ..defaults
@@ -79,6 +80,9 @@ fn announce(stack: &LocalStack, admin: &admin::Admin, data_directory: &DataDirec
         );
     } else {
         println!("AWS     {}  (what the template declares must exist there)", stack.aws_url());
+    }
+    if let Some(cdn_url) = stack.cdn_url() {
+        println!("CDN     {cdn_url}");
     }
     match admin {
         admin::Admin::Made { email, password: Some(password) } => {

@@ -46,6 +46,8 @@ pub struct Settings {
     pub api_url: String,
     /// What `Ref` of the HTTP API answers.
     pub api_id: String,
+    /// Where the CloudFront distribution is served: its `DomainName`, here with a port.
+    pub cdn_domain_name: String,
     /// Values of template parameters instead of their defaults.
     pub parameters: BTreeMap<String, String>,
 }
@@ -58,6 +60,7 @@ impl Default for Settings {
             account_id: "000000000000".to_owned(),
             api_url: "http://127.0.0.1:3000".to_owned(),
             api_id: "local".to_owned(),
+            cdn_domain_name: "127.0.0.1:3001".to_owned(),
             parameters: BTreeMap::new(),
         }
     }
@@ -278,6 +281,16 @@ impl Template {
             return Err(TemplateError::at("Resources", Problem::Circular(circle)));
         }
         Ok(Resolution { stack, pending })
+    }
+
+    /// Whether there is a CloudFront distribution, its condition being true.
+    pub fn has_distribution(&self) -> bool {
+        self.resources.values().any(|resource| resource.resource_type == "AWS::CloudFront::Distribution")
+    }
+
+    /// Says where the distribution is served, which is known only once its port is taken.
+    pub fn set_cdn_domain_name(&mut self, domain_name: String) {
+        self.settings.cdn_domain_name = domain_name;
     }
 
     /// The settings that it was made with.

@@ -1,5 +1,6 @@
 //! Names, ARNs and attributes: what `Ref` and `Fn::GetAtt` of each resource type answer. A resource without a name of
-//! its own is called `{stack}-{logical id}`, where AWS would add random characters.
+//! its own is called `{stack}-{logical id}`, where AWS would add random characters. CloudFront's resources are known by ids
+//! that nobody can choose; theirs are derived from that name.
 
 use serde_json::Value;
 
@@ -15,6 +16,9 @@ pub(super) struct Names<'a> {
     pub(super) provisioned: &'a Provisioned,
 }
 
+/// What the types of CloudFront's resources begin with.
+const CLOUDFRONT: &str = "AWS::CloudFront::";
+
 /// The property that names a resource of this type.
 fn name_property(resource_type: &str) -> Option<&'static str> {
     Some(match resource_type {
@@ -24,6 +28,7 @@ fn name_property(resource_type: &str) -> Option<&'static str> {
         "AWS::SQS::Queue" => "QueueName",
         "AWS::IAM::Role" => "RoleName",
         "AWS::IAM::RolePolicy" => "PolicyName",
+        "AWS::IAM::ManagedPolicy" => "ManagedPolicyName",
         "AWS::SecretsManager::Secret" => "Name",
         "AWS::Logs::LogGroup" => "LogGroupName",
         "AWS::CloudWatch::Alarm" => "AlarmName",
@@ -34,7 +39,7 @@ fn name_property(resource_type: &str) -> Option<&'static str> {
 }
 
 impl Names<'_> {
-    /// The physical name of a resource.
+    /// The physical name of a resource; the id of one of CloudFront's.
     pub(super) fn name(&self, logical_id: &str) -> Result<String, TemplateError> {
         let template = self.template;
         let resource = template.resources.get(logical_id);
@@ -51,6 +56,9 @@ impl Names<'_> {
         let name = format!("{}-{logical_id}", template.settings.stack_name);
         Ok(match resource {
             Some(resource) if resource.resource_type == "AWS::S3::Bucket" => name.to_lowercase(),
+            Some(resource) if resource.resource_type.starts_with(CLOUDFRONT) => {
+                format!("E{}", derived(&name, b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", 12))
+            }
             _ => name,
         })
     }
@@ -68,11 +76,15 @@ impl Names<'_> {
             "AWS::S3::Bucket" => format!("arn:aws:s3:::{name}"),
             "AWS::SQS::Queue" => format!("{}:{name}", regional("sqs")),
             "AWS::IAM::Role" => format!("arn:aws:iam::{}:role/{name}", settings.account_id),
+            "AWS::IAM::ManagedPolicy" => format!("arn:aws:iam::{}:policy/{name}", settings.account_id),
             "AWS::SecretsManager::Secret" => {
                 format!("{}:secret:{name}-{}", regional("secretsmanager"), secret_suffix(&name))
             }
             "AWS::Logs::LogGroup" => format!("{}:log-group:{name}:*", regional("logs")),
             "AWS::CloudWatch::Alarm" => format!("{}:alarm:{name}", regional("cloudwatch")),
+            "AWS::CloudFront::Distribution" => {
+                format!("arn:aws:cloudfront::{}:distribution/{name}", settings.account_id)
+            }
             "AWS::SNS::Topic" => format!("{}:{name}", regional("sns")),
             _ => return Ok(None),
         }))
@@ -132,7 +144,9 @@ impl Scope for Names<'_> {
         Ok(Some(Value::String(match resource_type {
             "AWS::SQS::Queue" => self.queue_url(name)?,
             "AWS::Serverless::HttpApi" => self.template.settings.api_id.clone(),
-            "AWS::SecretsManager::Secret" | "AWS::SNS::Topic" => self.arn(name)?.unwrap_or_default(),
+            "AWS::SecretsManager::Secret" | "AWS::IAM::ManagedPolicy" | "AWS::SNS::Topic" => {
+                self.arn(name)?.unwrap_or_default()
+            }
             custom if is_custom(custom) => self.provisioned(name, place)?.physical_id.clone(),
             _ => self.name(name)?,
         })))
@@ -154,6 +168,10 @@ impl Scope for Names<'_> {
             }
             ("AWS::SQS::Queue", "QueueName") => Some(self.name(resource)?),
             ("AWS::SQS::Queue", "QueueUrl") => Some(self.queue_url(resource)?),
+            ("AWS::CloudFront::Distribution", "DomainName") => Some(settings.cdn_domain_name.clone()),
+            // Of a distribution, CloudFormation tells no ARN.
+            ("AWS::CloudFront::Distribution", "Arn") => None,
+            (cloudfront, "Id") if cloudfront.starts_with(CLOUDFRONT) => Some(self.name(resource)?),
             ("AWS::SecretsManager::Secret", "Id") | (_, "Arn") => self.arn(resource)?,
             _ => None,
         };
@@ -183,17 +201,22 @@ pub(super) fn is_custom(resource_type: &str) -> bool {
     resource_type.starts_with("Custom::") || resource_type == "AWS::CloudFormation::CustomResource"
 }
 
-/// Six characters that stand for the random ones at the end of a secret's ARN; the same for the same name (FNV-1a).
+/// Six characters that stand for the random ones at the end of a secret's ARN.
 fn secret_suffix(name: &str) -> String {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    derived(name, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 6)
+}
+
+/// Characters that stand for random ones; the same for the same name (FNV-1a).
+fn derived(name: &str, alphabet: &[u8], length: usize) -> String {
     let mut hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    (0..6)
+    let base = alphabet.len() as u64;
+    (0..length)
         .map(|_| {
-            let index = usize::try_from(hash % 62).unwrap_or_default();
-            hash /= 62;
-            char::from(ALPHABET[index])
+            let index = usize::try_from(hash % base).unwrap_or_default();
+            hash /= base;
+            char::from(alphabet[index])
         })
         .collect()
 }

@@ -112,10 +112,10 @@ Resources:
           Properties: {Queue: !GetAtt IngestQueue.Arn, BatchSize: 5, FunctionResponseTypes: [ReportBatchItemFailures], ScalingConfig: {MaximumConcurrency: 4}}
         Sweep: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(5 minutes), Input: '{"a":1}'}}
   Logs: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: !Sub "/aws/lambda/${CreateMediaFunction}"}}
-  Distribution: {Type: AWS::CloudFront::Distribution, Condition: WithCdn, Properties: {DistributionConfig: {}}}
+  EdgeFunction: {Type: AWS::CloudFront::Function, Condition: WithCdn, Properties: {Name: edge}}
 Outputs:
   Url: {Value: !Sub "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
-  Cdn: {Condition: WithCdn, Value: !GetAtt Distribution.DomainName}
+  Cdn: {Condition: WithCdn, Value: !Ref EdgeFunction}
 "#;
 
 fn tree() -> Value {
@@ -285,7 +285,7 @@ fn parameters_reach_the_stack_and_conditions_decide() {
     let error = Template::new(&tree(), settings).unwrap().resolve(&keys()).unwrap_err().to_string();
     assert_eq!(
         error,
-        "Distribution: resource type AWS::CloudFront::Distribution is not supported by the local stack"
+        "EdgeFunction: resource type AWS::CloudFront::Function is not supported by the local stack"
     );
 }
 
@@ -342,7 +342,7 @@ fn every_mistake_is_named_with_its_place() {
         ),
         (
             format!("{function}/Properties/Environment/Variables/X"),
-            json!({"Ref": "Distribution"}),
+            json!({"Ref": "EdgeFunction"}),
             "its condition WithCdn is false",
         ),
         (

@@ -247,6 +247,7 @@ pub(crate) fn function(logical_id: &str, policies: Vec<Policy>) -> Function {
         timeout: Duration::from_secs(30),
         memory_mib: 256,
         policies,
+        permissions_boundary: None,
     }
 }
 
@@ -309,6 +310,8 @@ pub(crate) fn stack() -> Stack {
             arn: "arn:aws:secretsmanager:us-east-1:000000000000:secret:stack/keys-AbCdEf".to_owned(),
         }],
         roles: vec![role],
+        key_groups: Vec::new(),
+        distribution: None,
         schedules: Vec::new(),
         custom_resources: Vec::new(),
         outputs: BTreeMap::new(),

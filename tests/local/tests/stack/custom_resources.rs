@@ -172,8 +172,26 @@ async fn answers_that_cloudformation_would_not_take() {
     bench.value("well").await;
     // `silent` and `error` sent nothing.
     assert_eq!(*bench.provider.statuses.lock().unwrap(), [200, 200, 200, 413, 403, 411, 200]);
-    let error = bench.error("replace").await;
-    assert!(error.contains("replaced by thing-2"), "{error}");
+}
+
+#[tokio::test]
+async fn what_an_update_replaces_is_deleted_afterwards() {
+    let bench = Bench::new();
+    bench.value("well").await;
+    assert_eq!(bench.value("replace").await, "thing-2: value 2, 7");
+    assert_eq!(bench.value("replace").await, "thing-2: value 2, 7");
+
+    let [_, update, delete] = &bench.requests()[..] else { panic!("{:?}", bench.requests()) };
+    assert_eq!(
+        (&update["RequestType"], &update["PhysicalResourceId"]),
+        (&json!("Update"), &json!("thing-1"))
+    );
+    assert_eq!(
+        (&delete["RequestType"], &delete["PhysicalResourceId"]),
+        (&json!("Delete"), &json!("thing-1"))
+    );
+    assert_eq!(delete["ResourceProperties"]["Behave"], "well");
+    assert!(delete.get("OldResourceProperties").is_none());
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The local stack from outside: templates and functions made for one test, real HTTP, real queues.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod cdn;
 mod custom_resources;
 mod forms;
 mod gateway;

@@ -27,8 +27,14 @@ fn attributes(tree: &Value, resource: &str, found: &mut BTreeSet<String>) {
 }
 
 fn stack() -> Stack {
+    stack_with(&[])
+}
+
+fn stack_with(parameters: &[(&str, &str)]) -> Stack {
     let tree = read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml"))).unwrap();
-    let template = Template::new(&tree, Settings::default()).unwrap();
+    let parameters =
+        parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let template = Template::new(&tree, Settings { parameters, ..Settings::default() }).unwrap();
     let mut provisioned = Provisioned::new();
     loop {
         let resolution = template.resolve(&provisioned).unwrap();
@@ -56,6 +62,21 @@ fn the_template_can_be_run() {
     for mapping in &stack.event_source_mappings {
         assert!(stack.queue(&mapping.queue_arn).is_some(), "{}", mapping.queue_arn);
     }
+}
+
+#[test]
+fn a_cdn_is_made_where_it_is_asked_for() {
+    assert!(stack().distribution.is_none());
+    let stack = stack_with(&[("CdnEnabled", "true")]);
+    let cdn = stack.distribution.unwrap();
+    let media = stack.buckets.iter().find(|bucket| bucket.logical_id == "MediaBucket").unwrap();
+    let default = &cdn.default_cache_behavior;
+    assert_eq!((&default.bucket, default.trusted_key_groups.len()), (&media.name, 1));
+    for (pattern, behavior) in &cdn.cache_behaviors {
+        assert!(behavior.trusted_key_groups.is_empty() && pattern.contains("/thumbnail/"), "{pattern}");
+    }
+    let told = stack.functions.values().filter(|one| one.environment.contains_key("CDN_DOMAIN"));
+    assert!(told.into_iter().all(|function| function.environment["CDN_DOMAIN"] == cdn.domain_name));
 }
 
 #[test]

@@ -311,7 +311,7 @@ fn arn_match(pattern: &str, arn: &str) -> bool {
 }
 
 /// Whether a text fits a pattern, in which `*` stands for any characters and `?` for one.
-pub(super) fn wildcard_match(pattern: &str, text: &str) -> bool {
+pub(crate) fn wildcard_match(pattern: &str, text: &str) -> bool {
     #[derive(PartialEq)]
     enum Symbol {
         Many,

@@ -32,7 +32,7 @@ struct CallState {
     caller: Option<Caller>,
     installed: Arc<Installed>,
     request_id: String,
-    /// Condition keys that the signature brings.
+    /// Condition keys that the signature brings, or the service on whose behalf it is made.
     signature: Context,
     progress: Mutex<Progress>,
 }
@@ -76,7 +76,7 @@ impl CallContext {
         &self.0.request_id
     }
 
-    /// Condition keys that the signature brings.
+    /// Condition keys that the signature brings, or the service on whose behalf it is made.
     pub(super) fn signature(&self) -> &Context {
         &self.0.signature
     }
@@ -139,7 +139,10 @@ impl S3Access for Permissions {
         // A parameter may make another operation of it, which is to be named.
         known_parameters::refuse_unknown(operation, request.uri().query().unwrap_or_default())?;
         known_headers::refuse_unknown(operation, request.headers())?;
-        let Some(caller) = context.caller().filter(|_| request.credentials().is_some()) else {
+        let is_genuine = |caller: &&Caller| {
+            request.credentials().is_some() || matches!(caller.principal, Principal::Service(_))
+        };
+        let Some(caller) = context.caller().filter(is_genuine) else {
             return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "Access Denied"));
         };
         for bucket in buckets(request)? {
@@ -216,7 +219,8 @@ impl State {
 impl State {
     /// The answer to a missing key: whoever may not list the bucket is not told that it is missing.
     pub(super) fn missing(&self, context: &CallContext, bucket: &str, code: S3ErrorCode) -> S3Error {
-        let may_list = Requirement::new("s3:ListBucket", format!("arn:aws:s3:::{bucket}"));
+        let mut may_list = Requirement::new("s3:ListBucket", format!("arn:aws:s3:::{bucket}"));
+        may_list.context.extend(context.signature());
         let Some(caller) = context.caller() else { return S3ErrorCode::AccessDenied.into() };
         match context.installed().decide(caller, &may_list) {
             Decision::Allowed(used) => {

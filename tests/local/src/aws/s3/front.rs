@@ -38,6 +38,23 @@ pub(super) struct Signed {
     context: Context,
 }
 
+/// What is still needed of a request once it is carried out.
+pub(super) struct Head {
+    pub(super) method: Method,
+    pub(super) headers: HeaderMap,
+    pub(super) path: String,
+}
+
+impl Head {
+    pub(super) fn of(parts: &Parts) -> Head {
+        Head {
+            method: parts.method.clone(),
+            headers: parts.headers.clone(),
+            path: parts.uri.path().to_owned(),
+        }
+    }
+}
+
 impl S3 {
     /// Answers one request and records it.
     pub(crate) async fn answer(
@@ -47,12 +64,10 @@ impl S3 {
     ) -> Result<Response<ResponseBody>, Cut> {
         let installed = self.state.current.get();
         let (parts, body) = request.into_parts();
-        let (method, headers, path) =
-            (parts.method.clone(), parts.headers.clone(), parts.uri.path().to_owned());
-        let bucket = bucket_of(&installed, &path);
+        let head = Head::of(&parts);
         let mut context = CallContext::new(None, Arc::clone(&installed), request_id, Context::default());
-        let answered = if method == Method::OPTIONS {
-            cors::preflight(bucket, &path, &headers).map(boxed)
+        let answered = if head.method == Method::OPTIONS {
+            preflight(&installed, &head)
         } else {
             let body = SharedBody::new(body);
             let answered = self.pass_to_s3s(parts, body.clone(), &installed, request_id, &mut context).await;
@@ -61,13 +76,26 @@ impl S3 {
             }
             answered
         };
+        self.finish(&head, &context, answered).await
+    }
+
+    /// Completes an answer and records the call.
+    pub(super) async fn finish(
+        &self,
+        head: &Head,
+        context: &CallContext,
+        answered: Result<Response<ResponseBody>, Fault>,
+    ) -> Result<Response<ResponseBody>, Cut> {
+        let Head { method, headers, path } = head;
+        let request_id = context.request_id();
         let progress = context.progress();
         let (mut response, error_code) = match answered {
-            Ok(response) => complete(response, &path, request_id).await,
+            Ok(response) => complete(response, path, request_id).await,
             Err(fault) => (boxed(error_response(Service::S3, &fault, request_id)), Some(fault.code)),
         };
-        if method != Method::OPTIONS {
-            cors::add_to_answer(bucket, &method, &headers, response.headers_mut());
+        if *method != Method::OPTIONS {
+            let bucket = bucket_of(context.installed(), path);
+            cors::add_to_answer(bucket, method, headers, response.headers_mut());
         }
         let status = if progress.cut { 0 } else { response.status().as_u16() };
         let operation = match progress.operation {
@@ -81,7 +109,7 @@ impl S3 {
             principal: context.caller().map_or(Principal::Anonymous, |caller| caller.principal.clone()),
             actions: progress.actions,
             outcome: Outcome { status, error_code: error_code.filter(|_| !progress.cut) },
-            transfer: transfer(&method, &headers, &response),
+            transfer: transfer(method, headers, &response),
             items_read: 0,
         });
         if progress.cut { Err(Cut) } else { Ok(response) }
@@ -105,16 +133,22 @@ impl S3 {
             let caller = self.state.identify(installed, access_key_id, signed.session_token.as_deref())?;
             verification::verify(&parts, &signed, &caller.secret_access_key, clock::now())?;
             *context = CallContext::new(Some(caller), Arc::clone(installed), request_id, signed.context);
-            // S3 ignores ranges that it does not understand, where s3s refuses them.
-            let range = text(&parts.headers, "range");
-            if range.is_some_and(|range| range == "bytes=-" || Range::parse(range).is_err())
-                && !signed.authorization.signed_headers.iter().any(|name| name == "range")
-            {
-                parts.headers.remove(header::RANGE);
+            if !signed.authorization.signed_headers.iter().any(|name| name == "range") {
+                ignore_malformed_range(&mut parts.headers);
             }
         }
+        self.call_s3s(parts, s3s::Body::http_body(body), context).await
+    }
+
+    /// Lets s3s carry a request out for the caller of `context`.
+    pub(super) async fn call_s3s(
+        &self,
+        mut parts: Parts,
+        body: s3s::Body,
+        context: &CallContext,
+    ) -> Result<Response<ResponseBody>, Fault> {
         parts.extensions.insert(context.clone());
-        let request = Request::from_parts(parts, s3s::Body::http_body(body));
+        let request = Request::from_parts(parts, body);
         let response = self.service.call(request).await.map_err(|error| {
             let reason: s3s::StdError = error.into();
             Fault::internal(&*reason)
@@ -144,6 +178,18 @@ impl State {
             }
         })
     }
+}
+
+/// S3 ignores ranges that it does not understand, where s3s refuses them.
+pub(super) fn ignore_malformed_range(headers: &mut HeaderMap) {
+    let range = text(headers, "range");
+    if range.is_some_and(|range| range == "bytes=-" || Range::parse(range).is_err()) {
+        headers.remove(header::RANGE);
+    }
+}
+
+pub(super) fn preflight(installed: &Installed, head: &Head) -> Result<Response<ResponseBody>, Fault> {
+    cors::preflight(bucket_of(installed, &head.path), &head.path, &head.headers).map(boxed)
 }
 
 /// The bucket of a path-style request.

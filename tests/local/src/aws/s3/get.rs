@@ -87,14 +87,6 @@ impl State {
     pub(super) fn head_object(&self, request: S3Request<HeadObjectInput>) -> S3Result<HeadObjectOutput> {
         let call = context_of(&request.extensions)?;
         let (input, headers) = (request.input, request.headers);
-        refuse_unsupported(&[
-            ("response-cache-control", input.response_cache_control.is_some()),
-            ("response-content-disposition", input.response_content_disposition.is_some()),
-            ("response-content-encoding", input.response_content_encoding.is_some()),
-            ("response-content-language", input.response_content_language.is_some()),
-            ("response-content-type", input.response_content_type.is_some()),
-            ("response-expires", input.response_expires.is_some()),
-        ])?;
         let conditions = ReadConditions {
             if_match: input.if_match,
             if_none_match: input.if_none_match,
@@ -104,7 +96,17 @@ impl State {
         let found = self.find(&call, &input.bucket, &input.key, input.version_id.as_deref())?;
         check(&conditions, &found)?;
         let selection = select(input.range, input.part_number, &headers, &found)?;
-        head(found, selection, wants_checksums(input.checksum_mode.as_ref()))
+        let head = head(found, selection, wants_checksums(input.checksum_mode.as_ref()))?;
+        // s3s lets the request override the headers of a GET, and leaves those of a HEAD.
+        Ok(HeadObjectOutput {
+            cache_control: input.response_cache_control.or(head.cache_control),
+            content_disposition: input.response_content_disposition.or(head.content_disposition),
+            content_encoding: input.response_content_encoding.or(head.content_encoding),
+            content_language: input.response_content_language.or(head.content_language),
+            content_type: input.response_content_type.or(head.content_type),
+            expires: input.response_expires.or(head.expires),
+            ..head
+        })
     }
 
     /// Looks an object up. What is missing is told as S3 tells it.

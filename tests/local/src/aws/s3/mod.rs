@@ -3,6 +3,7 @@
 //! - In front of it: the head's signature by this stack's own clock, session tokens, headers that are there but not
 //!   signed, Signature Version 2 (refused), CORS, complete error bodies.
 //! - In its place: browser forms ([`post`]), of which it leaves out too much.
+//! - Beside it: what CloudFront asks, which does not come through the port ([`origin`]).
 //! - Behind it: permissions, and the objects themselves.
 //!
 //! An object is an immutable file with a random name, or several that are read as one, and a row in the index that makes
@@ -26,6 +27,7 @@ mod known_headers;
 mod known_parameters;
 mod list;
 mod multipart;
+mod origin;
 mod page;
 mod post;
 mod put;

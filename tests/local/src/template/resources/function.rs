@@ -5,14 +5,23 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Evaluated, managed_policy, policy};
+use super::{Evaluated, identity, managed_policy, policy};
 use crate::stack::{EventSourceMapping, Function, Policy, Schedule, Stack};
 use crate::template::error::{Problem, TemplateError};
 use crate::template::names::Names;
 use crate::template::properties::{Properties, text};
 
-const HONOURED: &[&str] =
-    &["FunctionName", "Timeout", "MemorySize", "Environment", "Policies", "Role", "Events", "PackageType"];
+const HONOURED: &[&str] = &[
+    "FunctionName",
+    "Timeout",
+    "MemorySize",
+    "Environment",
+    "Policies",
+    "PermissionsBoundary",
+    "Role",
+    "Events",
+    "PackageType",
+];
 /// How the code is built, where it runs, and what is recorded about it.
 const IRRELEVANT: &[&str] = &[
     "Architectures",
@@ -58,12 +67,18 @@ pub(super) fn functions(
     evaluated
         .of_type("AWS::Serverless::Function")
         .map(|(logical_id, properties)| {
-            function(names, logical_id, properties).map(|function| (logical_id.to_owned(), function))
+            let function = function(names, evaluated, logical_id, properties)?;
+            Ok((logical_id.to_owned(), function))
         })
         .collect()
 }
 
-fn function(names: &Names, logical_id: &str, properties: &Value) -> Result<Function, TemplateError> {
+fn function(
+    names: &Names,
+    evaluated: &Evaluated,
+    logical_id: &str,
+    properties: &Value,
+) -> Result<Function, TemplateError> {
     let properties = reader(logical_id, properties)?;
     properties.only("PackageType", "Zip")?;
     let role_arn = match properties.string("Role")? {
@@ -88,6 +103,7 @@ fn function(names: &Names, logical_id: &str, properties: &Value) -> Result<Funct
         timeout: Duration::from_secs(timeout_seconds),
         memory_mib,
         policies: policies(logical_id, &properties)?,
+        permissions_boundary: permissions_boundary(names, evaluated, &properties)?,
     })
 }
 
@@ -146,6 +162,25 @@ fn policies(logical_id: &str, properties: &Properties) -> Result<Vec<Policy>, Te
         }
     }
     Ok(policies)
+}
+
+/// The template's policy that bounds the execution role. SAM gives none to a role that the template declares.
+fn permissions_boundary(
+    names: &Names,
+    evaluated: &Evaluated,
+    properties: &Properties,
+) -> Result<Option<Policy>, TemplateError> {
+    let Some(arn) = properties.string("PermissionsBoundary")? else { return Ok(None) };
+    if properties.get("Role").is_some() {
+        return Ok(None);
+    }
+    let boundary = identity::declared_policy(names, evaluated, &arn)?;
+    boundary.map(Some).ok_or_else(|| {
+        TemplateError::at(
+            properties.place_of("PermissionsBoundary"),
+            Problem::Unsupported(format!("{arn}, which the template does not declare")),
+        )
+    })
 }
 
 /// Routes, event source mappings and schedules of all functions.

@@ -1,4 +1,4 @@
-//! `AWS::IAM::Role`, `AWS::IAM::RolePolicy` and `AWS::SecretsManager::Secret`.
+//! `AWS::IAM::Role`, `AWS::IAM::RolePolicy`, `AWS::IAM::ManagedPolicy` and `AWS::SecretsManager::Secret`.
 
 use std::time::Duration;
 
@@ -59,6 +59,24 @@ fn inline_policies(logical_id: &str, role: &Properties) -> Result<Vec<Policy>, T
         policies.push(policy(source.clone(), item.required("PolicyDocument")?)?);
     }
     Ok(policies)
+}
+
+/// The `AWS::IAM::ManagedPolicy` with this ARN. It bounds functions' roles; attached to none, it allows nothing by itself.
+pub(super) fn declared_policy(
+    names: &Names,
+    evaluated: &Evaluated,
+    arn: &str,
+) -> Result<Option<Policy>, TemplateError> {
+    for (logical_id, properties) in evaluated.of_type("AWS::IAM::ManagedPolicy") {
+        if names.arn(logical_id)?.as_deref() != Some(arn) {
+            continue;
+        }
+        let place = format!("{logical_id}.Properties");
+        let declared =
+            Properties::new(properties, &place, &["ManagedPolicyName", "PolicyDocument"], &["Description"])?;
+        return policy(logical_id.to_owned(), declared.required("PolicyDocument")?).map(Some);
+    }
+    Ok(None)
 }
 
 /// Adds the statements of `AWS::IAM::RolePolicy` to the role that each names, and gives a function with a role of the

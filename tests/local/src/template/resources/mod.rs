@@ -1,6 +1,7 @@
 //! Resource types: which properties are honoured, which make no difference on one machine, and what becomes of them.
 
 mod api;
+mod cdn;
 mod custom;
 mod function;
 mod identity;
@@ -46,7 +47,14 @@ const TYPES: &[&str] = &[
     "AWS::SQS::QueuePolicy",
     "AWS::IAM::Role",
     "AWS::IAM::RolePolicy",
+    "AWS::IAM::ManagedPolicy",
     "AWS::SecretsManager::Secret",
+    "AWS::CloudFront::CachePolicy",
+    "AWS::CloudFront::Distribution",
+    "AWS::CloudFront::KeyGroup",
+    "AWS::CloudFront::OriginAccessControl",
+    "AWS::CloudFront::OriginRequestPolicy",
+    "AWS::CloudFront::ResponseHeadersPolicy",
 ];
 
 /// Nothing runs for these: logs go to the terminal, and nobody is paged.
@@ -80,6 +88,8 @@ pub(super) fn build(names: &Names, waiting: &BTreeSet<String>) -> Result<Stack, 
         evaluated.by_type.entry(resource_type.to_owned()).or_default().push((logical_id.clone(), properties));
     }
     let settings = &names.template.settings;
+    let buckets = storage::buckets(names, &evaluated)?;
+    let key_groups = cdn::key_groups(names, &evaluated)?;
     let mut stack = Stack {
         name: settings.stack_name.clone(),
         region: settings.region.clone(),
@@ -88,7 +98,9 @@ pub(super) fn build(names: &Names, waiting: &BTreeSet<String>) -> Result<Stack, 
         routes: Vec::new(),
         api_cors: None,
         tables: storage::tables(names, &evaluated)?,
-        buckets: storage::buckets(names, &evaluated)?,
+        distribution: cdn::distribution(names, &evaluated, &buckets, &key_groups)?,
+        buckets,
+        key_groups,
         queues: queue::queues(names, &evaluated)?,
         event_source_mappings: Vec::new(),
         secrets: identity::secrets(names, &evaluated)?,
