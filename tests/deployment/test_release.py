@@ -44,7 +44,7 @@ def build(function: str):
 
 
 def test_nothing_of_the_profile_is_left_to_cargo_lambda():
-    """It would have panics end the process: https://www.cargo-lambda.info/commands/build.html#build-optimizations."""
+    """It would have panics end the process: https://www.cargo-lambda.info/commands/build.html."""
     profile = tomllib.loads((REPOSITORY / "Cargo.toml").read_text())["profile"]["release"]
     assert {"strip", "lto", "codegen-units", "panic"} <= profile.keys()
     assert profile["panic"] == "unwind"
