@@ -8,6 +8,7 @@ import json
 import os
 import statistics
 import subprocess
+import tomllib
 
 import pytest
 
@@ -40,6 +41,13 @@ def build(function: str):
         check=True,
     )
     return folder / function / "bootstrap"
+
+
+def test_nothing_of_the_profile_is_left_to_cargo_lambda():
+    """It would have panics end the process: https://www.cargo-lambda.info/commands/build.html."""
+    profile = tomllib.loads((REPOSITORY / "Cargo.toml").read_text())["profile"]["release"]
+    assert {"strip", "lto", "codegen-units", "panic"} <= profile.keys()
+    assert profile["panic"] == "unwind"
 
 
 @pytest.mark.parametrize("function", MEASURED)
