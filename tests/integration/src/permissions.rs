@@ -266,6 +266,8 @@ async fn edit_and_delete(platform: &Platform, token: &str) {
     .await;
     ask(Method::PATCH, &path, &json!({"title": "Second words", "tags": ["second"]})).await;
     ask(Method::PATCH, &path, &json!({"visibility": "private"})).await;
+    // What a sweep is to remove with it.
+    ask(Method::POST, &format!("{path}/view"), &json!({})).await;
     ask(Method::DELETE, &path, &Value::Null).await;
     let awaited = ask(Method::POST, "/media", &File::sample("v_aac.m4a").announcement()).await;
     let awaited = awaited["media"]["id"].as_str().unwrap_or_default().to_owned();
