@@ -1,7 +1,7 @@
 //! `GET /api/v1/s3-media/health/s3`: whether the bucket answers that files are played from.
 //!
-//! Anyone may ask, so S3 is asked every ten seconds at most, and what it said is kept in between: by the function, and by
-//! whoever asked.
+//! Anyone may ask, so S3 is asked every ten seconds at most: the function keeps what it said in between, and caches may keep
+//! it too as long as it is good.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,8 +81,11 @@ async fn handle(state: Arc<State>, _request: Request) -> Result<Answer, Problem>
     let status = look(&state).await;
     let success = status == Status::Healthy;
     let report = Report { success, service: "s3", bucket: "media", region: &state.region, status };
-    let code = if success { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Answer::json(code, &report)?.header(CACHE_CONTROL, &format!("public, max-age={}", KEPT.as_secs()))
+    if success {
+        Answer::ok(&report)?.header(CACHE_CONTROL, &format!("public, max-age={}", KEPT.as_secs()))
+    } else {
+        Answer::json(StatusCode::SERVICE_UNAVAILABLE, &report)
+    }
 }
 
 /// The last look, or a new one if that is too long ago. Whoever asks at the same time waits for the same look.

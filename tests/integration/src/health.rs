@@ -102,6 +102,7 @@ async fn a_storage_that_fails_or_hangs_is_unhealthy(_shared: &Platform) {
         let hook = move |attempt: &Attempt| is_bucket(attempt, "media").then(|| answer.clone());
         let _interception = platform.calls().intercept(hook);
         let answer = platform.request(Method::GET, STORAGE).send().await.unwrap();
+        assert_eq!(answer.headers()["cache-control"], "no-store");
         assert_eq!(expect(answer, StatusCode::SERVICE_UNAVAILABLE).await, unhealthy);
     }
     // Once it answers again, that shows.
