@@ -7,6 +7,7 @@ What the emulator does otherwise than AWS is made up for here, never in the prod
 - It gives a new secret an empty text, where AWS gives it none: each gets an empty set of keys.
 - The host that an event names has no port, and nothing resolves it: `Deployment.request` sends what is meant for it to
   the emulator.
+- It knows no metric math: alarms on a sum of metrics are left out.
 - It takes no CloudFront key group: `CdnEnabled` stays "false".
 """
 
@@ -77,6 +78,9 @@ def for_the_emulator(template: dict) -> dict:
         variables.update({name: str(value) for name, value in variables.items() if isinstance(value, int)})
     for _, secret in of_type(template, "AWS::SecretsManager::Secret"):
         secret["Properties"]["SecretString"] = '{"keys": []}'
+    for name, alarm in of_type(template, "AWS::CloudWatch::Alarm"):
+        if "Metrics" in alarm["Properties"]:
+            del template["Resources"][name]
     return template
 
 
