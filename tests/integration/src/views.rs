@@ -522,7 +522,11 @@ async fn views_go_with_their_media(_shared: &Platform) {
     assert_eq!(deletion.status(), StatusCode::NO_CONTENT);
 
     // Throttled batches come back in part.
-    platform.aws().disturb(Disturbance { throttle_one_in: NonZeroU32::new(5), ..Disturbance::default() });
+    platform.aws().disturb(Disturbance {
+        throttle_one_in: NonZeroU32::new(20),
+        operations: ["BatchWriteItem".to_owned()].into(),
+        ..Disturbance::default()
+    });
     for sweep in 0..2 {
         assert_eq!(sweep_at(&platform, sweep * HOURS).await, nothing_but("later", 1));
         assert_eq!(platform.items_of(format!("MEDIA#{media_id}")).await.len(), 1, "the record is there");
