@@ -1,12 +1,15 @@
 //! Every function's own binary, run as Lambda runs it, against the local stack: each of its `events/` is answered as
 //! `answers/` says, and what is wrong with its environment ends its init.
 //!
+//! What an event names in `${…}`, `fixtures` makes for it.
+//!
 //! `UPDATE_ANSWERS=1 cargo test --package integration -- bootstraps` writes the answers anew; what changed is then read
 //! in the diff. The binaries are built first, as `cargo test` builds no binary of another package.
 
 mod answers;
 mod binaries;
 mod environment;
+mod fixtures;
 mod robustness;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,15 +20,16 @@ use futures::StreamExt as _;
 use local::bootstrap::Bootstrap;
 use local::functions::InvocationError;
 use local::stack::Function;
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use self::answers::Answers;
 use self::binaries::Binaries;
 use crate::cloud_formation;
-use crate::platform::{PASSWORD, Platform};
+use crate::platform::{File, PASSWORD, Platform, expect};
 
-crate::tests![every_event_is_answered_as_recorded];
+crate::tests![every_event_is_answered_as_recorded, a_raw_event_of_s3_makes_a_media_ready];
 
 pub(crate) use self::environment::tests as tests_of_environments;
 pub(crate) use self::robustness::tests as tests_of_robustness;
@@ -82,14 +86,23 @@ async fn check(binaries: &Binaries, answers: &Answers, name: &str) -> Vec<String
     if cases.is_empty() {
         return vec![format!("events/{name}: there is no event for this function")];
     }
-    let platform = Platform::start(|_| {}).await;
+    // What waits for processing would wait in vain, as nothing is processed meanwhile.
+    let platform = Platform::start(|options| {
+        options.parameters.insert("ReadyWaitSeconds".to_owned(), "0".to_owned());
+    })
+    .await;
     // Whom events name: as the README's journey makes her.
     platform.post("/auth/signup", &json!({"email": "ada@example.com", "password": PASSWORD})).await;
     let mut bootstrap = start(&platform, binaries, &functions(&platform)[name]).await;
     let mut wrong = answers.superfluous(name, &cases);
     for case in cases {
         let event = std::fs::read_to_string(folder.join(format!("{case}.json"))).unwrap();
-        match answer(&platform, &mut bootstrap, &event).await {
+        let filled = fixtures::fill(&platform, &event).await;
+        // How far the processing of an upload is by then would be chance.
+        let held = if filled == event { None } else { Some(platform.hold_processing().await) };
+        let answered = answer(&platform, &mut bootstrap, &filled).await;
+        drop(held);
+        match answered {
             Ok(answer) => wrong.extend(answers.check(name, &case, &event, answer)),
             Err(error) => {
                 wrong.push(format!("{name}/{case}: {error}\n{}", bootstrap.log()));
@@ -102,6 +115,33 @@ async fn check(binaries: &Binaries, answers: &Answers, name: &str) -> Vec<String
     }
     platform.shut_down().await;
     wrong
+}
+
+/// The binary, not the crate in this process, takes an event as S3 itself tells it, without a queue between.
+async fn a_raw_event_of_s3_makes_a_media_ready(_shared: &Platform) {
+    let binaries = Binaries::build().await;
+    let platform = Platform::start(|_| {}).await;
+    let held = platform.hold_processing().await;
+    let (owner, file) = (platform.sign_up().await, File::video());
+    let created = platform.announce(&owner, &file).await;
+    let media_id = created["media"]["id"].as_str().unwrap();
+    let put = platform.put(&created["upload"], file.bytes).await;
+    let header = |name: &str| put.headers()[name].to_str().unwrap().trim_matches('"').to_owned();
+
+    let event = std::fs::read(events().join("extract-metadata/object-created-raw.json")).unwrap();
+    let mut event: Value = serde_json::from_slice(&event).unwrap();
+    let object = &mut event["Records"][0]["s3"]["object"];
+    object["key"] = json!(format!("uploads/{media_id}/source"));
+    object["versionId"] = json!(header("x-amz-version-id"));
+    object["eTag"] = json!(header("etag"));
+    let function = functions(&platform).remove("extract-metadata").unwrap();
+    let mut bootstrap = start(&platform, binaries, &function).await;
+    let answer = bootstrap.invoke(Bytes::from(event.to_string())).await.unwrap();
+    assert_eq!(answer, json!({"batchItemFailures": []}), "{}", bootstrap.log());
+    let media = platform.get(&owner, &format!("/media/{media_id}")).await;
+    assert_eq!(expect(media, StatusCode::OK).await["status"], "ready");
+    drop(held);
+    platform.shut_down().await;
 }
 
 /// What a binary answers, and what it tells CloudFormation, if that is who asks; an error if it gives no answer at all.

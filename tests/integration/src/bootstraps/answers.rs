@@ -12,6 +12,12 @@ use serde_json::Value;
 
 use super::cases;
 
+/// What nobody can guess.
+const RANDOM: &str = "<random>";
+
+/// Headers that count the seconds until something.
+const COUNTDOWNS: [&str; 2] = ["ratelimit-reset", "retry-after"];
+
 /// The folder of the answers, and what is done with it.
 pub(super) struct Answers {
     folder: PathBuf,
@@ -83,10 +89,11 @@ impl Volatile {
             // Of a URL signed by Signature Version 4.
             (r"X-Amz-Credential=[^&]+", "X-Amz-Credential=<credential>"),
             (r"X-Amz-Date=\w+", "X-Amz-Date=<time>"),
+            (r"X-Amz-Expires=\d+", "X-Amz-Expires=<seconds>"),
             (r"X-Amz-Security-Token=[^&]+", "X-Amz-Security-Token=<token>"),
             (r"X-Amz-Signature=\w+", "X-Amz-Signature=<signature>"),
-            // 256 bits in base64url: a public key, its thumbprint, a refresh token.
-            (r"[\w-]{43,}", "<256 bits>"),
+            // 256 bits or more in base64url: a public key, its thumbprint, a refresh token.
+            (r"[\w-]{43,}", RANDOM),
         ];
         Self(forms.into_iter().map(|(form, name)| (Regex::new(form).unwrap(), name)).collect())
     }
@@ -96,13 +103,24 @@ impl Volatile {
             Value::String(text) => {
                 for (form, name) in &self.0 {
                     let replace = |found: &Captures<'_>| {
-                        if event.contains(&found[0]) { found[0].to_owned() } else { (*name).to_owned() }
+                        // The name of a bucket can be as long; it has no capital letters.
+                        let is_name = *name == RANDOM && !found[0].contains(|c: char| c.is_ascii_uppercase());
+                        let is_kept = is_name || event.contains(&found[0]);
+                        if is_kept { found[0].to_owned() } else { (*name).to_owned() }
                     };
                     *text = form.replace_all(text, replace).into_owned();
                 }
             }
             Value::Array(values) => values.iter_mut().for_each(|value| self.replace(value, event)),
-            Value::Object(fields) => fields.values_mut().for_each(|value| self.replace(value, event)),
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    if COUNTDOWNS.contains(&name.as_str()) {
+                        *value = Value::from("<seconds>");
+                    } else {
+                        self.replace(value, event);
+                    }
+                }
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }

@@ -17,7 +17,7 @@ crate::tests![a_missing_variable_ends_init_and_is_named, a_malformed_variable_en
 const MALFORMED: &str = "?";
 
 /// The variables that may be any text.
-const TEXTS: [&str; 2] = ["COMMIT", "TOKEN_ISSUER"];
+const TEXTS: [&str; 3] = ["COMMIT", "SERVICE_NAME", "TOKEN_ISSUER"];
 
 /// The variables without which an SDK can call nothing; Lambda sets them.
 const OF_LAMBDA: [&str; 3] = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];

@@ -6,29 +6,34 @@ use bytes::Bytes;
 use local::functions::InvocationError;
 
 use super::binaries::Binaries;
-use super::{cases, events, functions, start};
+use super::{cases, events, fixtures, functions, start};
 use crate::platform::{PATIENCE, Platform};
 
 crate::tests![what_is_not_an_event_is_an_error_and_the_next_event_works, a_process_ends_when_it_is_told_to];
 
-/// What no function takes for its event.
-const NO_EVENTS: [&str; 4] = ["", "not JSON", "[[[[", "\"a text\""];
+/// What is no JSON.
+const NO_JSON: [&str; 3] = ["", "not JSON", "[[[["];
+
+/// What is JSON, and no event. A schedule's event says nothing, and whom it starts does not read it.
+const NO_EVENT: &str = "\"a text\"";
 
 async fn what_is_not_an_event_is_an_error_and_the_next_event_works(_shared: &Platform) {
     let binaries = Binaries::build().await;
     let platform = Platform::start(|_| {}).await;
+    let schedules = &platform.stack.stack().schedules;
     for (name, function) in functions(&platform) {
         let folder = events().join(&name);
         let event = folder.join(format!("{}.json", cases(&folder).first().unwrap()));
-        let event = Bytes::from(std::fs::read(event).unwrap());
+        let event = fixtures::fill(&platform, &std::fs::read_to_string(event).unwrap()).await;
         let mut bootstrap = start(&platform, binaries, &function).await;
-        for no_event in NO_EVENTS {
+        let is_scheduled = schedules.iter().any(|schedule| schedule.function == function.logical_id);
+        for no_event in NO_JSON.into_iter().chain((!is_scheduled).then_some(NO_EVENT)) {
             let answer = bootstrap.invoke(Bytes::from_static(no_event.as_bytes())).await;
             let is_error = matches!(answer, Err(InvocationError::Function { .. }));
             assert!(is_error, "{name} answers {no_event:?} with {answer:?}");
         }
         for time in ["first", "second"] {
-            let answer = bootstrap.invoke(event.clone()).await;
+            let answer = bootstrap.invoke(Bytes::from(event.clone())).await;
             let has_answered = matches!(answer, Ok(_) | Err(InvocationError::Function { .. }));
             assert!(has_answered, "{name}, the {time} time: {answer:?}");
         }
