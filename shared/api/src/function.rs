@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use lambda_runtime::{Error, LambdaEvent, Runtime};
 use serde::Serialize;
@@ -16,6 +16,9 @@ use tracing::Instrument as _;
 
 use crate::environment::{Environment, EnvironmentError};
 use crate::invocation::invocation_span;
+
+/// The longest timeout that a function can have: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
+const LONGEST_TIMEOUT: Duration = Duration::from_mins(15);
 
 /// A Lambda function: one typed event in, one typed answer out. An error is an invocation that failed: Lambda records
 /// it, and an asynchronous caller tries again.
@@ -91,11 +94,20 @@ where
     type Answer = A;
 
     async fn call(&self, event: LambdaEvent<E>) -> Result<A, Error> {
-        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+        let deadline = Instant::now() + time_left(event.context.deadline);
         let span = invocation_span(&event.context, &event.context.request_id, None);
-        let deadline = Instant::now() + left;
         (self.handle)(Arc::clone(&self.state), event.payload, deadline).instrument(span).await
     }
+}
+
+/// How long an invocation may still take, by `Lambda-Runtime-Deadline-Ms`: its end, in milliseconds since 1970. `cargo lambda
+/// watch` tells its length there, which is known by being none that is longer than Lambda's longest.
+fn time_left(deadline_ms: u64) -> Duration {
+    let told = Duration::from_millis(deadline_ms);
+    if told <= LONGEST_TIMEOUT {
+        return told;
+    }
+    (SystemTime::UNIX_EPOCH + told).duration_since(SystemTime::now()).unwrap_or_default()
 }
 
 /// Runs a function on Lambda until the sandbox is shut down. A function that cannot start logs why and exits with 1,
@@ -135,5 +147,20 @@ where
             tracing::error!(%error, "the function stopped");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_until_the_deadline() {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let at = |time: Duration| time_left(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let left = at(now + Duration::from_mins(5));
+        assert!(left > Duration::from_mins(4) && left <= Duration::from_mins(5), "{left:?}");
+        assert_eq!(at(now.saturating_sub(Duration::from_mins(5))), Duration::ZERO);
+        assert_eq!(at(Duration::from_mins(10)), Duration::from_mins(10));
     }
 }

@@ -15,8 +15,9 @@ use super::cases;
 /// What nobody can guess.
 const RANDOM: &str = "<random>";
 
-/// Headers that count the seconds until something.
-const COUNTDOWNS: [&str; 2] = ["ratelimit-reset", "retry-after"];
+/// Headers and fields that are different each time, and what they are.
+const FIELDS: [(&str, &str); 3] =
+    [("next_cursor", "<cursor>"), ("ratelimit-reset", "<seconds>"), ("retry-after", "<seconds>")];
 
 /// The folder of the answers, and what is done with it.
 pub(super) struct Answers {
@@ -86,6 +87,8 @@ impl Volatile {
             (r"[0-9a-f]{32}@example\.com", "<e-mail address>"),
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
             (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
+            (r"Root=1-[0-9a-f]{8}-[0-9a-f]{24}", "Root=<trace id>"),
+            (r"uploadId=[^&]+", "uploadId=<upload id>"),
             // Of a URL signed by Signature Version 4.
             (r"X-Amz-Credential=[^&]+", "X-Amz-Credential=<credential>"),
             (r"X-Amz-Date=\w+", "X-Amz-Date=<time>"),
@@ -114,10 +117,9 @@ impl Volatile {
             Value::Array(values) => values.iter_mut().for_each(|value| self.replace(value, event)),
             Value::Object(fields) => {
                 for (name, value) in fields {
-                    if COUNTDOWNS.contains(&name.as_str()) {
-                        *value = Value::from("<seconds>");
-                    } else {
-                        self.replace(value, event);
+                    match FIELDS.iter().find(|(field, _)| field == name) {
+                        Some((_, what)) if value.is_string() => *value = Value::from(*what),
+                        _ => self.replace(value, event),
                     }
                 }
             }

@@ -3,7 +3,7 @@
 //! Written into the data directory at every start, so that nothing of it is kept by hand:
 //!
 //! - `functions.env`: the variables of all functions, with the operator's access keys, for one `cargo lambda watch` of all
-//!   of them. A variable that two functions know by different values is in neither's name and left out.
+//!   of them. A variable of which two functions know different values is left out.
 //! - `functions/<function>.env`: those of one function, with its own access keys: what the template does not permit it is
 //!   refused.
 //! - `cargo-lambda.toml`: which function answers which route, for `--global`. <https://www.cargo-lambda.info/commands/watch.html>
