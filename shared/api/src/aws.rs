@@ -67,7 +67,7 @@ impl Environment {
 
     /// The table, `TABLE_NAME`.
     pub fn table(&self, aws: &SdkConfig) -> Result<Table, EnvironmentError> {
-        Ok(Table::new(aws, self.required("TABLE_NAME")?))
+        Ok(Table::new(aws, self.well_formed("TABLE_NAME", "the name of a table", is_table_name)?))
     }
 
     /// The rate limits' items, in `TABLE_NAME`.
@@ -77,18 +77,18 @@ impl Environment {
 
     /// The ingest bucket, `INGEST_BUCKET`.
     pub fn ingest_bucket(&self, aws: &SdkConfig) -> Result<IngestBucket, EnvironmentError> {
-        Ok(IngestBucket::new(aws, self.required("INGEST_BUCKET")?))
+        Ok(IngestBucket::new(aws, self.bucket_name("INGEST_BUCKET")?))
     }
 
     /// The media bucket, `MEDIA_BUCKET`.
     pub fn media_bucket(&self, aws: &SdkConfig) -> Result<MediaBucket, EnvironmentError> {
-        Ok(MediaBucket::new(aws, self.required("MEDIA_BUCKET")?))
+        Ok(MediaBucket::new(aws, self.bucket_name("MEDIA_BUCKET")?))
     }
 
     /// The signer of uploads to `INGEST_BUCKET`, as `UPLOAD_ROLE_ARN`.
     pub fn upload_signer(&self, aws: &SdkConfig) -> Result<UploadSigner, EnvironmentError> {
         let role = self.assumed_role(aws, "UPLOAD_ROLE_ARN")?;
-        Ok(UploadSigner::new(aws, role, self.required("INGEST_BUCKET")?))
+        Ok(UploadSigner::new(aws, role, self.bucket_name("INGEST_BUCKET")?))
     }
 
     /// The signer of playback: by the distribution at `CDN_DOMAIN` where there is one, with
@@ -106,18 +106,22 @@ impl Environment {
     /// The signer of playback from `MEDIA_BUCKET`, as `PLAYBACK_ROLE_ARN`.
     pub fn s3_playback_signer(&self, aws: &SdkConfig) -> Result<S3PlaybackSigner, EnvironmentError> {
         let role = self.assumed_role(aws, "PLAYBACK_ROLE_ARN")?;
-        Ok(S3PlaybackSigner::new(aws, role, self.required("MEDIA_BUCKET")?))
+        Ok(S3PlaybackSigner::new(aws, role, self.bucket_name("MEDIA_BUCKET")?))
     }
 
     /// The queue of objects to be processed, `INGEST_QUEUE_URL`.
     pub fn ingest_queue(&self, aws: &SdkConfig) -> Result<Queue, EnvironmentError> {
-        Ok(Queue::new(aws, self.required("INGEST_QUEUE_URL")?))
+        Ok(Queue::new(aws, self.well_formed("INGEST_QUEUE_URL", "the URL of a queue", is_url)?))
+    }
+
+    fn bucket_name(&self, name: &'static str) -> Result<&str, EnvironmentError> {
+        self.well_formed(name, "the name of a bucket", is_bucket_name)
     }
 
     fn assumed_role(&self, aws: &SdkConfig, name: &'static str) -> Result<AssumedRole, EnvironmentError> {
         // The session is named after the function, so that the audit log tells who signs.
         let session_name = self.required("AWS_LAMBDA_FUNCTION_NAME")?.chars().take(64).collect::<String>();
-        Ok(AssumedRole::new(aws, self.required(name)?, session_name))
+        Ok(AssumedRole::new(aws, self.well_formed(name, "the ARN of a role", is_role_arn)?, session_name))
     }
 
     /// The key that signs tokens which the variable `key_id` names, read from the secret that the variable `secret` names.
@@ -154,6 +158,49 @@ impl Environment {
             .map_err(|error| failed(aws_sdk_secretsmanager::error::DisplayErrorContext(error).to_string()))?;
         let text = answer.secret_string.ok_or_else(|| failed("it holds no text".to_owned()))?;
         let ring = KeyRing::<Kind>::parse(&text).map_err(|error| failed(error.to_string()))?;
-        ring.signing_key(self.required(key_id)?).map_err(|error| failed(error.to_string()))
+        ring.signing_key(self.required(key_id)?)
+            .map_err(|error| EnvironmentError::Malformed { name: key_id, reason: error.to_string() }.into())
+    }
+}
+
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>
+fn is_table_name(text: &str) -> bool {
+    (3..=255).contains(&text.len())
+        && text.chars().all(|character| character.is_ascii_alphanumeric() || "_.-".contains(character))
+}
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
+fn is_bucket_name(text: &str) -> bool {
+    let is_allowed = |character: char| {
+        character.is_ascii_lowercase() || character.is_ascii_digit() || ".-".contains(character)
+    };
+    (3..=63).contains(&text.len()) && text.chars().all(is_allowed)
+}
+
+fn is_url(text: &str) -> bool {
+    text.parse::<http::Uri>().is_ok_and(|url| url.scheme().is_some() && url.host().is_some())
+}
+
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
+fn is_role_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    matches!(parts.as_slice(), ["arn", _, "iam", "", _, resource] if resource.starts_with("role/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_from_what_is_none() {
+        assert!(is_table_name("media-platform-Table.1_a") && is_table_name("abc"));
+        assert!(!is_table_name("ab") && !is_table_name("a table") && !is_table_name(&"a".repeat(256)));
+        assert!(is_bucket_name("media-platform-ingest-123456789012-eu-central-1"));
+        assert!(!is_bucket_name("Bucket") && !is_bucket_name("a/b") && !is_bucket_name(&"a".repeat(64)));
+        assert!(is_url("https://sqs.eu-central-1.amazonaws.com/123456789012/queue"));
+        assert!(is_url("http://127.0.0.1:4566/000000000000/queue"));
+        assert!(!is_url("queue") && !is_url("/queue") && !is_url("https://"));
+        assert!(is_role_arn("arn:aws:iam::123456789012:role/upload"));
+        assert!(!is_role_arn("arn:aws:iam::123456789012:user/ada") && !is_role_arn("upload"));
     }
 }

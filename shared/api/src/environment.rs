@@ -103,6 +103,21 @@ impl Environment {
         self.optional(name).ok_or(EnvironmentError::Missing(name))
     }
 
+    /// A variable that has to be there and to be `expected`, as `is_well_formed` tells.
+    pub(crate) fn well_formed(
+        &self,
+        name: &'static str,
+        expected: &str,
+        is_well_formed: impl FnOnce(&str) -> bool,
+    ) -> Result<&str, EnvironmentError> {
+        let value = self.required(name)?;
+        if is_well_formed(value) {
+            Ok(value)
+        } else {
+            Err(EnvironmentError::Malformed { name, reason: format!("not {expected}") })
+        }
+    }
+
     /// A variable that has to be there, parsed.
     pub fn parsed<T>(&self, name: &'static str) -> Result<T, EnvironmentError>
     where

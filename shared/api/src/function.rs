@@ -119,10 +119,11 @@ where
     };
     let result = runtime.block_on(async {
         service?;
-        let function = Arc::new(build(environment).await?);
+        let function = Arc::new(Box::pin(build(environment)).await?);
         let service = lambda_runtime::service_fn(move |event| {
             let function = Arc::clone(&function);
-            // On the heap: inside the runtime's own futures the compiler would not get to the bottom of large functions.
+            // Boxed, because a handler's future holds those of all its calls: laid out in the runtime's own, they nest
+            // deeper than the compiler follows.
             Box::pin(async move { function.call(event).await })
         });
         // `lambda_runtime::run` would put a span of its own around each invocation.

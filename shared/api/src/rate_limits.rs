@@ -5,8 +5,9 @@
 //! - The limits of a request are asked one after the other, and none after one that refuses: what is refused by address
 //!   does not use up what an account may.
 //! - A refusal is 429 `rate_limited` with `Retry-After`. Whatever a request that was counted is answered, in success or
-//!   not, carries `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` of the limit that refuses it, or of which the least is left.
-//!   `RateLimit-Reset` says in how many seconds one more will be left, and is never later than `Retry-After`.
+//!   not, carries `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` of the limit that refuses it, or of that of
+//!   which the least is left. `RateLimit-Reset` says in how many seconds one more will be left, and is never later than
+//!   `Retry-After`.
 //!   <https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-03>
 //! - An address is what API Gateway saw, never what a header says.
 //!

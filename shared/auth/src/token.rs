@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_stream_token_may_begin_later() {
-        let ring = KeyRing::new().advance_to(1).unwrap();
+        let ring = TokenKeyRing::new().advance_to(1).unwrap();
         let claims = StreamClaims {
             sub: MediaId::new(Uuid::from_u128(1)),
             viewer: UserId::new(Uuid::from_u128(2)),

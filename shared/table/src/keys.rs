@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(idempotency(&request), format!("IDEMPOTENCY#{id}#a#b REQUEST"));
         request.file_index = Some(7);
         assert_eq!(idempotency(&request), format!("IDEMPOTENCY#{id}#a#b FILE#007"));
-        let rate_limit = |name, subject| spelled(Key::rate_limit(name, &subject));
+        let rate_limit = |name, subject| spelled(&Key::rate_limit(name, &subject));
         assert_eq!(
             rate_limit(RateLimitName::UploadsPerUser, RateLimitSubject::user(UserId::new(id))),
             format!("RATE#uploads_per_user#{id} WINDOW")

@@ -22,16 +22,17 @@ crate::tests![
 
 /// Invokes `provision-keys` with this event, with this stack's secrets for those that it names; answers what was sent to
 /// the response URL.
-pub(crate) async fn invoke(platform: &Platform, event: Value) -> Value {
+pub(crate) async fn invoke(platform: &Platform, mut event: Value) -> Value {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let event = addressed(platform, event, &listener);
+    address(platform, &mut event, &listener);
     let invoking = platform.stack.invoke("ProvisionKeysFunction", event);
     let (invoked, sent) = tokio::join!(invoking, receive(&listener));
     invoked.unwrap();
     sent
 }
 
-fn addressed(platform: &Platform, mut event: Value, listener: &TcpListener) -> Value {
+/// Makes a request one of this stack, to be answered here.
+pub(crate) fn address(platform: &Platform, event: &mut Value, listener: &TcpListener) {
     event["ResponseURL"] = json!(format!("http://{}/response?signature=x", listener.local_addr().unwrap()));
     for secret in &platform.stack.stack().secrets {
         for properties in ["ResourceProperties", "OldResourceProperties"] {
@@ -40,11 +41,10 @@ fn addressed(platform: &Platform, mut event: Value, listener: &TcpListener) -> V
             }
         }
     }
-    event
 }
 
 /// Takes one answer, as the presigned URL of S3 would.
-async fn receive(listener: &TcpListener) -> Value {
+pub(crate) async fn receive(listener: &TcpListener) -> Value {
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut request = Vec::new();
     let body = loop {
@@ -217,7 +217,8 @@ async fn it_answers_before_its_own_time_is_up(_shared: &Platform) {
 
 async fn an_answer_that_is_not_taken_is_sent_again(shared: &Platform) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let event = addressed(shared, request("Create", 1), &listener);
+    let mut event = request("Create", 1);
+    address(shared, &mut event, &listener);
     let receiving = async {
         drop(listener.accept().await.unwrap());
         let (mut refused, _) = listener.accept().await.unwrap();

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod audience;
+mod bootstraps;
 mod bounds;
 mod bulk;
 mod caching;
@@ -15,7 +16,6 @@ mod cdn_playback;
 mod cloud_formation;
 mod deletions;
 mod edits;
-mod events;
 mod faults;
 mod forms;
 mod health;
@@ -144,8 +144,8 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         signed_urls::tests(),
         stream_tokens::tests(),
         streaming::tests(),
-        views::tests(),
         cdn_playback::tests(),
+        views::tests(),
         sweep::tests(),
         sweep::tests_of_faults(),
         faults::tests(),
@@ -155,7 +155,9 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         permissions::tests(),
         cloud_formation::tests(),
         signing_keys::tests(),
-        events::tests(),
+        bootstraps::tests(),
+        bootstraps::tests_of_environments(),
+        bootstraps::tests_of_robustness(),
     ];
     let tests = modules.into_iter().flatten();
     tests

@@ -69,7 +69,8 @@ fn pairs(document: &Value) -> Vec<(String, String)> {
 }
 
 fn covers((action, pattern): &(String, String), (wanted, resource): &(String, String)) -> bool {
-    let is_within = pattern.strip_suffix('*').map_or(pattern == resource, |start| resource.starts_with(start));
+    let is_within =
+        pattern.strip_suffix('*').map_or(pattern == resource, |start| resource.starts_with(start));
     action == wanted && is_within
 }
 
@@ -129,13 +130,17 @@ async fn every_statement_of_every_function_is_needed(shared: &Platform) {
         }
     }
     assert!(statements.len() >= 20, "{}", statements.len());
+    // As long as none is taken out, nothing is denied.
+    let platform = Platform::start(use_everything).await;
+    do_everything(&platform).await;
+    platform.idle().await;
+    assert_eq!(denied(&platform), Vec::<String>::new());
+    platform.shut_down().await;
     for (function, policy, number) in statements {
         let place = format!("{function}.Policies[{policy}].Statement[{number}]");
         let path = format!("/Resources/{function}/Properties/Policies/{policy}/Statement");
         let start = Platform::try_start(|options| {
-            // What is never ready is not waited for.
-            options.parameters.insert("ReadyWaitSeconds".to_owned(), "0".to_owned());
-            with_cdn(options);
+            use_everything(options);
             options.template_edit = Some(Box::new(move |template| {
                 template.pointer_mut(&path).unwrap().as_array_mut().unwrap().remove(number);
             }));
@@ -143,15 +148,24 @@ async fn every_statement_of_every_function_is_needed(shared: &Platform) {
         // A function that cannot read its key, or a queue that cannot be polled, does not even start.
         let Ok(platform) = start.await else { continue };
         do_everything(&platform).await;
-        let is_missed = eventually(PATIENCE / 4, async || is_something_denied(&platform)).await;
+        let is_missed = eventually(PATIENCE / 4, async || !denied(&platform).is_empty()).await;
         assert!(is_missed, "nobody misses {place}");
         platform.shut_down().await;
     }
 }
 
-fn is_something_denied(platform: &Platform) -> bool {
+fn use_everything(options: &mut local::Options) {
+    // What is never ready is not waited for.
+    options.parameters.insert("ReadyWaitSeconds".to_owned(), "0".to_owned());
+    with_cdn(options);
+}
+
+/// Who was denied what.
+fn denied(platform: &Platform) -> Vec<String> {
+    let calls = platform.calls().since(0);
     let is_denial = |code: &str| code.starts_with("AccessDenied");
-    platform.calls().since(0).iter().any(|call| call.outcome.error_code.as_deref().is_some_and(is_denial))
+    let denied = calls.iter().filter(|call| call.outcome.error_code.as_deref().is_some_and(is_denial));
+    denied.map(|call| format!("{:?}: {} {:?}", call.principal, call.operation, call.actions)).collect()
 }
 
 /// Uses every function, whether it works or not.
@@ -212,7 +226,7 @@ async fn do_everything(platform: &Platform) {
     eventually(PATIENCE / 4, async || {
         let media = as_user(Method::GET, format!("/media/{media_id}")).send().await.unwrap();
         let media = media.json::<Value>().await.unwrap_or_default();
-        is_something_denied(platform) || media["status"] == "ready"
+        !denied(platform).is_empty() || media["status"] == "ready"
     })
     .await;
     for path in ["/media", "/media?tag=clip", "/search?title=h264"] {
@@ -247,7 +261,7 @@ async fn edit_and_delete(platform: &Platform, token: &str) {
     let path = format!("/media/{}", created["media"]["id"].as_str().unwrap_or_default());
     eventually(PATIENCE / 4, async || {
         let media = ask(Method::GET, &path, &Value::Null).await;
-        is_something_denied(platform) || (media["status"] == "ready" && !media["thumbnail_url"].is_null())
+        !denied(platform).is_empty() || (media["status"] == "ready" && !media["thumbnail_url"].is_null())
     })
     .await;
     ask(Method::PATCH, &path, &json!({"title": "Second words", "tags": ["second"]})).await;

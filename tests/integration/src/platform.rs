@@ -47,9 +47,10 @@ pub(crate) struct Platform {
 static USED_PERMISSIONS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 fn describe(permission: &PermissionUse) -> String {
-    let PermissionUse { source, statement, action, resource, condition, .. } = permission;
+    // Without the statement's number, which depends on those before it that have a condition.
+    let PermissionUse { source, action, resource, condition, .. } = permission;
     let condition = condition.as_deref().map_or(String::new(), |condition| format!(", {condition}"));
-    format!("{source}, statement {statement}: {action} on {resource}{condition}")
+    format!("{source}: {action} on {resource}{condition}")
 }
 
 /// Somebody with an account.

@@ -5,7 +5,8 @@
 
 An ECDSA signature is another one each time, so the digest of the policy stands for it: what is compared is the policy, how
 it is encoded, and how the URL is put together. botocore says no `Hash-Algorithm`; the platform adds it. `shared/buckets`
-compares its signer with these, byte for byte. That its real signatures verify is asked in `test_cloudfront.py`.
+compares its signer with these, byte for byte. Its real signatures are verified by the local stack's CDN, in
+`tests/integration`, and that CDN is held to botocore and the AWS CLI by `test_cloudfront_urls.py`.
 """
 
 import argparse

@@ -1,6 +1,8 @@
-//! The command line: `cargo local [serve]`, `cargo local demo [FILE]` and `cargo local sweep`.
+//! The command line: `cargo local [serve]`, `cargo local demo [FILE]`, `cargo local sweep` and `cargo local preflight`.
 
 mod admin;
+mod cargo_lambda;
+mod preflight;
 mod serve;
 mod sweep;
 
@@ -32,6 +34,8 @@ enum Command {
     /// Does at once what the schedule does every few minutes: ends what nobody finished. In the platform that runs, else in
     /// one that is started for it.
     Sweep(Sweep),
+    /// Looks at a real AWS account before `sam deploy`: credentials, quotas, names, permissions and tools. Changes nothing.
+    Preflight(Preflight),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -94,6 +98,22 @@ struct Sweep {
     parameters: Vec<(String, String)>,
 }
 
+#[derive(Debug, Clone, Args)]
+struct Preflight {
+    /// The profile of the AWS CLI [default: AWS_PROFILE, or the keys of the environment].
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// The region [default: AWS_REGION, or the profile's].
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+    /// The name that the stack is to have.
+    #[arg(long, value_name = "NAME", default_value = "media-platform")]
+    stack_name: String,
+    /// Looks at what CdnEnabled=true needs, too.
+    #[arg(long)]
+    cdn: bool,
+}
+
 /// Where the state is: by default the repository's own `target/local`, wherever the command is run.
 fn data_directory(given: Option<PathBuf>) -> PathBuf {
     given.unwrap_or_else(|| {
@@ -124,6 +144,10 @@ pub async fn run() -> ExitCode {
         Command::Sweep(options) => {
             log("warn,dynoxide=error");
             sweep::sweep(options).await.map_err(|error| error.to_string())
+        }
+        Command::Preflight(options) => {
+            log("warn");
+            preflight::preflight(options).await.map_err(|error| error.to_string())
         }
     };
     match result {

@@ -4,7 +4,7 @@
 //! shows its metadata, and plays it back through the stream URL, comparing byte for byte. It succeeds only if all of that
 //! is true; otherwise the error says which step failed and why. Against a deployed API it is the operator's smoke test.
 
-mod client;
+pub(crate) mod client;
 mod playback;
 pub(crate) mod random;
 mod source;

@@ -9,5 +9,6 @@ mod invocation;
 mod registry;
 mod running;
 
+pub(crate) use self::invocation::PAYLOAD_LIMIT_BYTES;
 pub use self::invocation::{Functions, Invocation, InvocationError};
 pub use self::registry::{Build, Instance, Registry};

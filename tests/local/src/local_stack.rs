@@ -1,5 +1,7 @@
 //! All of it, started and stopped as one.
 
+mod start_error;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,14 +14,16 @@ use tokio::net::TcpListener;
 use crate::aws::{Aws, AwsError, AwsOptions, Credentials};
 use crate::cdn::Cdn;
 use crate::control::Control;
-use crate::custom_resource::{ProvisionError, State};
+use crate::custom_resource::State;
 use crate::data_directory::{Data, DataDirectory};
 use crate::functions::{Functions, Invocation, InvocationError, Registry};
 use crate::gateway::Gateway;
-use crate::mapping::{MappingError, Mappings, Source};
-use crate::schedule::{RunScheduleError, Schedules, UnsupportedSchedule};
+use crate::mapping::{Mappings, Source};
+use crate::schedule::{RunScheduleError, Schedules};
 use crate::stack::{Function, Stack};
 use crate::template::{Problem, Provisioned, Settings, Template, TemplateError, read};
+
+pub use self::start_error::StartError;
 
 /// Changes a template's tree before it is interpreted.
 pub type TemplateEdit = Box<dyn FnOnce(&mut Value) + Send>;
@@ -76,73 +80,6 @@ pub struct AwsEndpoint {
     pub credentials: Credentials,
 }
 
-/// Why the local stack does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The API's port is in use.
-    #[error("port {0} is taken; choose another with --port")]
-    ApiPortTaken(u16),
-    /// The AWS port is in use.
-    #[error("port {0} is taken; choose another with --aws-port")]
-    AwsPortTaken(u16),
-    /// The CDN's port is in use.
-    #[error("port {0} is taken; choose another with --cdn-port")]
-    CdnPortTaken(u16),
-    /// The template has a distribution, and AWS is another endpoint, whose buckets it cannot read as CloudFront.
-    #[error("a CloudFront distribution is only served with the built-in AWS")]
-    CdnOfAnotherEndpoint,
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// Another process uses the data directory.
-    #[error("{} is in use by another local stack; stop that one, or choose another with --data-dir", .0.display())]
-    DataDirectoryInUse(PathBuf),
-    /// The data directory cannot be used.
-    #[error("{}: {source}", path.display())]
-    DataDirectory {
-        /// The directory.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The template cannot be run.
-    #[error(transparent)]
-    Template(#[from] TemplateError),
-    /// The built-in AWS does not start.
-    #[error(transparent)]
-    Aws(AwsError),
-    /// A custom resource could not be provisioned.
-    #[error(transparent)]
-    CustomResource(#[from] ProvisionError),
-    /// The template names a crate that there is not.
-    #[error("{function} is implemented by {binary}, and there is no such function crate")]
-    UnknownBinary {
-        /// Logical id of the function.
-        function: String,
-        /// Its binary.
-        binary: String,
-    },
-    /// A function cannot start with the environment that the template gives it.
-    #[error("{function} does not start: {source}")]
-    Function {
-        /// Logical id of the function.
-        function: String,
-        /// Why not.
-        source: api::StartError,
-    },
-    /// A schedule that is not interpreted.
-    #[error(transparent)]
-    Schedule(#[from] UnsupportedSchedule),
-    /// An event source mapping cannot be made.
-    #[error(transparent)]
-    Mapping(#[from] MappingError),
-}
-
 /// Messages were still in a queue when the time was up.
 #[derive(Debug, thiserror::Error)]
 #[error("not idle after {waited:?}: {}", busy.join(", "))]
@@ -156,17 +93,15 @@ pub struct NotIdle {
 /// The running stack.
 pub struct LocalStack {
     api_url: String,
-    aws_url: String,
     stack: Stack,
     functions: Functions,
-    clock: api::Clock,
+    builder: Builder,
     gateway: Gateway,
     cdn: Option<Cdn>,
     mappings: Mappings,
     schedules: Schedules,
     /// Only where another process can know of it: with a data directory that is kept.
     control: Option<Control>,
-    aws: Option<Aws>,
     data: Data,
 }
 
@@ -226,7 +161,7 @@ impl LocalStack {
 
         let builder = Builder::start(
             options.functions,
-            options.clock.clone(),
+            options.clock,
             template.settings().region.clone(),
             options.aws_endpoint,
             AwsOptions { data_directory: data.path.join("aws"), address: options.aws_address },
@@ -236,16 +171,14 @@ impl LocalStack {
         match started {
             Ok(Started { stack, functions, gateway, cdn, mappings, schedules, control }) => Ok(Self {
                 api_url,
-                aws_url: builder.aws_url,
                 stack,
                 functions,
-                clock: options.clock,
+                builder,
                 gateway,
                 cdn,
                 mappings,
                 schedules,
                 control,
-                aws: builder.aws,
                 data,
             }),
             Err(error) => {
@@ -294,7 +227,7 @@ impl LocalStack {
 
     /// Where AWS is: the built-in one, or the endpoint that was given.
     pub fn aws_url(&self) -> &str {
-        &self.aws_url
+        &self.builder.aws_url
     }
 
     /// Where the CloudFront distribution is, without a slash at the end; `None` where the template has none.
@@ -304,7 +237,7 @@ impl LocalStack {
 
     /// The built-in AWS; `None` with another endpoint.
     pub fn aws(&self) -> Option<&Aws> {
-        self.aws.as_ref()
+        self.builder.aws.as_ref()
     }
 
     /// What the template declares.
@@ -314,7 +247,7 @@ impl LocalStack {
 
     /// The functions' clock.
     pub fn clock(&self) -> &api::Clock {
-        &self.clock
+        &self.builder.clock
     }
 
     /// Where the state is.
@@ -325,6 +258,12 @@ impl LocalStack {
     /// Lambda's Invoke API: a raw event in, the answer or the function's error out.
     pub async fn invoke(&self, logical_id: &str, event: Value) -> Result<Value, InvocationError> {
         self.functions.invoke(logical_id, event, Invocation::new()).await
+    }
+
+    /// The environment variables that Lambda would give the function, with its own access keys and the endpoint of this AWS:
+    /// what its binary needs besides the address of a Runtime API.
+    pub fn environment_of(&self, function: &Function) -> BTreeMap<String, String> {
+        self.builder.variables(function)
     }
 
     /// Ends every running invocation of a function, wherever it is, as Lambda does when its sandbox crashes, and returns how
@@ -351,7 +290,7 @@ impl LocalStack {
 
     /// As [`idle`](Self::idle), for messages whose body contains `text`: a test that shares a stack waits for its own.
     pub async fn idle_for(&self, text: &str, timeout: Duration) -> Result<(), NotIdle> {
-        let Some(aws) = &self.aws else { return Ok(()) };
+        let Some(aws) = &self.builder.aws else { return Ok(()) };
         let mut changes = self.mappings.changes();
         let empty = async {
             while !self.busy_queues(aws, text).is_empty() {
@@ -390,7 +329,7 @@ impl LocalStack {
         self.schedules.shut_down().await;
         self.mappings.shut_down().await;
         drop(self.functions);
-        if let Some(aws) = self.aws {
+        if let Some(aws) = self.builder.aws {
             aws.shut_down().await;
         }
     }
@@ -401,7 +340,7 @@ impl fmt::Debug for LocalStack {
         formatter
             .debug_struct("LocalStack")
             .field("api_url", &self.api_url)
-            .field("aws_url", &self.aws_url)
+            .field("aws_url", &self.builder.aws_url)
             .field("data_directory", &self.data.path)
             .finish_non_exhaustive()
     }
@@ -508,8 +447,12 @@ impl Builder {
         Ok(sources)
     }
 
-    /// The environment that Lambda would give the function, with the endpoint of this AWS.
     fn environment(&self, function: &Function) -> api::Environment {
+        api::Environment::new(self.variables(function), self.clock.clone())
+    }
+
+    /// The variables that Lambda would give the function, with the endpoint of this AWS.
+    fn variables(&self, function: &Function) -> BTreeMap<String, String> {
         let mut variables = function.environment.clone();
         let credentials = match (&self.aws, &self.credentials) {
             (Some(aws), _) => aws.function_credentials(&function.logical_id),
@@ -528,6 +471,6 @@ impl Builder {
         set("AWS_LAMBDA_FUNCTION_NAME", function.name.clone());
         set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mib.to_string());
         set("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned());
-        api::Environment::new(variables, self.clock.clone())
+        variables
     }
 }

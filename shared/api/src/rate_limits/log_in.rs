@@ -29,7 +29,7 @@ const KNOWN_FOR: Duration = Duration::from_hours(30 * 24);
 /// From when on that is written anew.
 const RENEWED_AFTER: Duration = Duration::from_hours(24);
 
-/// How often somebody may try to log in.
+/// How often somebody may try to log in. Without a limit by account and address no account is known anywhere.
 #[derive(Debug)]
 pub struct LogInLimits {
     limiter: RateLimiter,
@@ -68,11 +68,16 @@ impl LogInLimits {
         unless_refused(request, taken)?;
         let account_wide =
             self.limiter.count(self.per_account, &RateLimitSubject::account(email_sha256), 1).await;
-        let known_until = taken.and_then(|taken| taken.known_until);
-        if known_until.is_none_or(|known_until| known_until <= self.limiter.now().rounded_up()) {
+        if !self.is_known(taken) {
             unless_refused(request, account_wide)?;
         }
         Ok(LogInAttempt { account_from, taken })
+    }
+
+    /// Whether the account is known at an address. Where that could not be found out, nobody is to be shut out for it.
+    fn is_known(&self, taken: Option<Taken>) -> bool {
+        let Some(Taken { known_until, .. }) = taken else { return self.per_account_and_ip.is_some() };
+        known_until.is_some_and(|known_until| known_until > self.limiter.now().rounded_up())
     }
 
     /// The password was right: the account is known at this address. Written where it changes something, once a day or

@@ -50,6 +50,15 @@ fn all_requests_at_once_and_then_one_each_interval() {
 }
 
 #[test]
+fn what_does_not_divide_the_window_is_rounded_against_the_subject() {
+    let (limit, mut subject) = (limit(7), Subject::default());
+    assert_eq!(subject.take(&limit.request(at(0), 7)), Verdict::Allowed);
+    assert_eq!(subject.take(&limit.request(at(59_999_999), 6)), Verdict::Allowed);
+    assert!(!subject.is_allowed(limit, 60_000_000));
+    assert!(subject.is_allowed(limit, 60_000_003));
+}
+
+#[test]
 fn no_requests_are_no_limit() {
     assert_eq!(RateLimit::new(RateLimitName::LogInsPerIp, 0), None);
 }

@@ -263,7 +263,9 @@ impl Installed {
     fn permissions_boundary(&self, caller: &Caller) -> Option<&Policy> {
         match &caller.principal {
             Principal::Function(logical_id) => self.permissions_boundaries.get(logical_id),
-            Principal::Role { .. } | Principal::Anonymous | Principal::Operator => None,
+            Principal::Role { .. } | Principal::Anonymous | Principal::Operator | Principal::Service(_) => {
+                None
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! The edge of the stack's CloudFront distribution: real HTTP/1.1 in, the bucket's objects out.
 //!
-//! As CloudFront does, it takes the first cache behaviour whose path pattern matches, asks for a signature where that has
-//! trusted key groups ([`signed_url`]), forwards to the bucket what the policies let through, as the distribution and by the
-//! bucket's own leave, and gives the answer the headers of the response headers policy ([`response_headers`]).
+//! As CloudFront does, it takes the first cache behaviour whose path pattern matches, asks for a signed URL where that has
+//! trusted key groups, forwards to the bucket what the policies let through, as the distribution and by the bucket's own
+//! leave, and gives the answer the headers of the response headers policy.
 //!
 //! Viewers speak plain HTTP to a loopback port, which is the domain name of the distribution: their URLs are signed as
 //! `http://127.0.0.1:3001/…`. Nothing is cached, so that what is gone from the bucket is gone here at once; on AWS it may

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Serve, admin, data_directory};
+use super::{Serve, admin, cargo_lambda, data_directory};
 use crate::aws::{Credentials, Disturbance};
 use crate::{AwsEndpoint, DataDirectory, LocalStack, Options, StartError};
 
@@ -13,6 +13,8 @@ pub(super) enum ServeError {
     Start(#[from] StartError),
     #[error(transparent)]
     Admin(#[from] admin::AdminError),
+    #[error(transparent)]
+    CargoLambda(#[from] cargo_lambda::CargoLambdaError),
     #[error("{0} must be set to use another AWS endpoint")]
     MissingVariable(&'static str),
     #[error("signals cannot be received: {0}")]
@@ -47,6 +49,9 @@ pub(super) async fn serve(options: Serve) -> Result<(), ServeError> {
         let admin = admin::ensure(&stack, options.admin_email, options.admin_password).await?;
         if let Some(aws) = stack.aws() {
             aws.disturb(disturbance);
+        }
+        if let DataDirectory::Persistent(_) = &data_directory {
+            cargo_lambda::write(&stack)?;
         }
         announce(&stack, &admin, &data_directory);
         stopped().await?;

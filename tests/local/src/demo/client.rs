@@ -15,14 +15,14 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 /// The body of a request.
-pub(super) type RequestBody = UnsyncBoxBody<Bytes, std::io::Error>;
+pub(crate) type RequestBody = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// More than any JSON or XML answer needs.
 const ANSWER_LIMIT_BYTES: usize = 4 * 1024 * 1024;
 
 /// Why a request did not succeed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ClientError {
+pub(crate) enum ClientError {
     #[error("{url}: {reason}")]
     Transport { url: String, reason: String },
     #[error("{method} {url} answered {status}: {detail}")]
@@ -32,19 +32,23 @@ pub(super) enum ClientError {
 }
 
 /// Connections to whatever the URLs name.
-pub(super) struct Client {
+pub(crate) struct Client {
     plain: Pool<HttpConnector, RequestBody>,
     /// Made when it is needed: a machine without root certificates can still talk to itself.
     tls: OnceCell<Pool<HttpsConnector<HttpConnector>, RequestBody>>,
 }
 
 impl Client {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let plain = Pool::builder(TokioExecutor::new()).build(HttpConnector::new());
         Self { plain, tls: OnceCell::new() }
     }
 
-    async fn send(&self, request: Request<RequestBody>) -> Result<Response<Incoming>, ClientError> {
+    /// Sends a request as it is.
+    pub(crate) async fn send(
+        &self,
+        request: Request<RequestBody>,
+    ) -> Result<Response<Incoming>, ClientError> {
         let url = redacted(request.uri());
         if request.uri().scheme_str() != Some("https") {
             let sent = self.plain.request(request).await;
@@ -129,7 +133,8 @@ fn build(request: Builder, url: &str, body: RequestBody) -> Result<Request<Reque
         .map_err(|error| ClientError::Transport { url: response_url(url), reason: error.to_string() })
 }
 
-fn full(text: impl Into<Bytes>) -> RequestBody {
+/// A body that is there at once.
+pub(crate) fn full(text: impl Into<Bytes>) -> RequestBody {
     Full::new(text.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
@@ -155,7 +160,7 @@ fn causes(error: &dyn std::error::Error) -> String {
 }
 
 /// The whole of a short answer.
-pub(super) async fn read(response: Response<Incoming>, url: &str) -> Result<Bytes, ClientError> {
+pub(crate) async fn read(response: Response<Incoming>, url: &str) -> Result<Bytes, ClientError> {
     let body = Limited::new(response.into_body(), ANSWER_LIMIT_BYTES).collect().await;
     body.map(http_body_util::Collected::to_bytes)
         .map_err(|error| ClientError::Transport { url: response_url(url), reason: error.to_string() })

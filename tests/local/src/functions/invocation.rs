@@ -1,6 +1,7 @@
 //! One invocation: context, limits, timeout, panic.
 
 use std::collections::BTreeMap;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -35,6 +36,9 @@ pub enum InvocationError {
     /// The invocation was killed from outside.
     #[error("Runtime exited with error: signal: killed")]
     Killed,
+    /// The process of the function ended instead of answering.
+    #[error("Runtime exited with error: {0}")]
+    Exited(ExitStatus),
     /// The event is larger than 6 MB.
     #[error("{0} byte payload is too large for an invocation (limit {PAYLOAD_LIMIT_BYTES} bytes)")]
     RequestTooLarge(usize),
@@ -52,7 +56,7 @@ impl InvocationError {
             Self::UnknownFunction(_) => "ResourceNotFoundException",
             Self::Function { error_type, .. } => error_type,
             Self::TimedOut(_) => "Sandbox.Timedout",
-            Self::Killed => "Runtime.ExitError",
+            Self::Killed | Self::Exited(_) => "Runtime.ExitError",
             Self::RequestTooLarge(_) => "RequestTooLargeException",
             Self::ResponseTooLarge(_) => "Function.ResponseSizeTooLarge",
         };

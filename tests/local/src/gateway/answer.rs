@@ -77,6 +77,7 @@ pub(super) fn response(outcome: Result<Value, InvocationError>) -> Response<Full
             | InvocationError::Function { .. }
             | InvocationError::TimedOut(_)
             | InvocationError::Killed
+            | InvocationError::Exited(_)
             | InvocationError::ResponseTooLarge(_),
         ) => OwnAnswer::InternalServerError.response(),
     }

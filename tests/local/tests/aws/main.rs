@@ -13,6 +13,7 @@ mod objects;
 mod permissions;
 mod platform_buckets;
 mod post_form;
+mod preflight;
 mod presigned;
 mod queues;
 mod races;
