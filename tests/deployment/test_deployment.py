@@ -1,13 +1,13 @@
 """What `sam deploy` makes does the main job: a client signs up, uploads, waits for `ready` and streams byte for byte.
 
-And it is within the limits of CloudFormation and IAM, shuts its functions in, and leaves behind what README says.
+And it is within the limits of CloudFormation and IAM, and shuts its functions in.
 """
 
 import json
 import time
 import uuid
 
-from deployment import REPOSITORY, STACK_NAME
+from deployment import REPOSITORY
 
 FILE = REPOSITORY / "tests/media/v_h264_aac_faststart.mp4"
 PASSWORD = "correct horse battery staple"
@@ -92,15 +92,3 @@ def test_every_function_is_bounded(deployment):
     for function in functions:
         role = deployment.template["Resources"][function["Properties"]["Role"]["Fn::GetAtt"][0]]
         assert role["Properties"]["PermissionsBoundary"] == {"Ref": "FunctionPermissionsBoundary"}, function
-
-
-def test_deleting_the_stack_keeps_table_and_buckets(deployment):
-    """The last test, since nothing works afterwards."""
-    emulator = deployment.emulator
-    cloudformation = emulator.client("cloudformation")
-    cloudformation.delete_stack(StackName=STACK_NAME)
-    cloudformation.get_waiter("stack_delete_complete").wait(StackName=STACK_NAME, WaiterConfig={"Delay": 1})
-    assert emulator.client("lambda").list_functions()["Functions"] == []
-    emulator.client("dynamodb").describe_table(TableName=deployment.outputs["TableName"])
-    for bucket in ("IngestBucketName", "MediaBucketName"):
-        emulator.client("s3").head_bucket(Bucket=deployment.outputs[bucket])
