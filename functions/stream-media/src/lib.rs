@@ -6,7 +6,7 @@
 //! plays on; a player that comes back later is given another one.
 //!
 //! What a player plays by a stream token is a view of whom the token was made for: one a day, however often the player
-//! comes back. It plays whether the view could be recorded or not.
+//! comes back. It plays whether the view could be recorded or not. A download is no view.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,7 +100,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
         conditions,
     };
     let signed = state.playback.sign(playback, now).await?;
-    if let Some(view_id) = view_id.filter(|_| !is_head) {
+    if let Some(view_id) = view_id.filter(|_| !is_head && !is_download) {
         state.views.record_playback(&state.table, &request.view(&media, caller.user_id, view_id, now)).await;
     }
     Answer::empty(StatusCode::FOUND).header(LOCATION, &signed.url)
