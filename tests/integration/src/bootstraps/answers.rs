@@ -95,6 +95,10 @@ impl Volatile {
             (r"X-Amz-Expires=\d+", "X-Amz-Expires=<seconds>"),
             (r"X-Amz-Security-Token=[^&]+", "X-Amz-Security-Token=<token>"),
             (r"X-Amz-Signature=\w+", "X-Amz-Signature=<signature>"),
+            // Of a URL signed for CloudFront.
+            (r"Expires=\d{10}", "Expires=<time>"),
+            (r"Signature=[\w~-]+", "Signature=<signature>"),
+            (r"Key-Pair-Id=\w+", "Key-Pair-Id=<key id>"),
             // 256 bits or more in base64url: a public key, its thumbprint, a refresh token.
             (r"[\w-]{43,}", RANDOM),
         ];
