@@ -46,9 +46,9 @@ use crate::public_keys::PublicKeys;
 use crate::request::{Properties, Request, RequestType, Sender};
 use crate::response::{ANSWERING_TIME, Provisioned, answer};
 
-/// How long to wait before what was denied is tried again.
-const PROPAGATION_PAUSES: [Duration; 3] =
-    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+/// How long to wait, in seconds, before what was denied is tried again. What IAM was told a moment ago, as when an update
+/// turns the CDN on, mostly holds within seconds, but can take longer.
+const PROPAGATION_PAUSES_SECONDS: [u64; 5] = [1, 2, 4, 8, 16];
 
 struct State {
     secrets: Secrets,
@@ -77,11 +77,11 @@ async fn handle(state: Arc<State>, event: Value, deadline: Instant) -> Result<()
 
 async fn carry_out(state: &State, event: Value) -> Result<Provisioned, ProvisionError> {
     let request = Request::parse(event)?;
-    for pause in PROPAGATION_PAUSES {
+    for seconds in PROPAGATION_PAUSES_SECONDS {
         match attempt(state, &request).await {
             Err(error @ ProvisionError::Denied { .. }) => {
                 tracing::warn!(%error, "trying again, should the permission be new");
-                tokio::time::sleep(pause).await;
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
             }
             outcome => return outcome,
         }

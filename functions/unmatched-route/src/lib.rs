@@ -1,13 +1,15 @@
 //! `$default`: requests that no route matches.
 //!
 //! API Gateway has no routes that end in a slash, but the replaced systems did; clients that follow redirects find
-//! theirs without it.
+//! theirs without it. Neither has it one for `OPTIONS`, and its documentation of the `$default` route says that this
+//! catches those too (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>): a browser goes on
+//! after a preflight only if that succeeded, so it does, with the CORS headers that API Gateway adds.
 
 use std::sync::Arc;
 
 use api::{Answer, Code, Environment, Function, Problem, Request, StartError, http_function};
-use http::StatusCode;
 use http::header::LOCATION;
+use http::{Method, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// The function.
@@ -15,8 +17,11 @@ pub async fn build(_environment: Environment) -> Result<impl Function, StartErro
     Ok(http_function((), handle))
 }
 
-/// Redirects a path that ends in a slash to the one without; anything else is unknown.
+/// Lets a preflight pass, and redirects a path that ends in a slash to the one without; anything else is unknown.
 async fn handle(_state: Arc<()>, request: Request) -> Result<Answer, Problem> {
+    if request.method() == Method::OPTIONS {
+        return Ok(Answer::empty(StatusCode::NO_CONTENT));
+    }
     match without_trailing_slash(request.path(), request.query_string()) {
         Some(location) => Answer::empty(StatusCode::PERMANENT_REDIRECT).header(LOCATION, &location),
         None => Err(Problem::new(

@@ -75,7 +75,7 @@ fn covers((action, pattern): &(String, String), (wanted, resource): &(String, St
 }
 
 /// Every function is bounded; the boundary leaves room for all that their policies name, and for nothing else but what
-/// SAM's policies are about, and the roles whose trust names a function's.
+/// SAM's policies are about, AWS's own keys, and the roles whose trust names a function's.
 async fn what_functions_are_allowed_and_their_boundary_are_the_same(shared: &Platform) {
     let functions = &shared.stack.stack().functions;
     let mut allowed = Vec::new();
@@ -91,7 +91,8 @@ async fn what_functions_are_allowed_and_their_boundary_are_the_same(shared: &Pla
         }
         allowed.extend(own);
     }
-    let is_elsewhere = |action: &str| ["logs:", "xray:", "sts:"].iter().any(|of| action.starts_with(of));
+    let is_elsewhere =
+        |action: &str| ["logs:", "xray:", "kms:", "sts:"].iter().any(|of| action.starts_with(of));
     for pair in boundary.iter().filter(|(action, _)| !is_elsewhere(action)) {
         assert!(allowed.iter().any(|own| covers(pair, own)), "no function's policy names {pair:?}");
     }

@@ -12,9 +12,9 @@ const STACK_NAME_LENGTH: usize = 28;
 /// leave nothing for the API.
 const ENOUGH_CONCURRENCY: u64 = 100;
 
-/// CloudFront keeps 10 public keys for an account; a stack has three, and six while keys are rotated.
+/// CloudFront keeps 10 public keys for an account; a stack has three, and a fourth while keys are rotated.
 const PUBLIC_KEYS_QUOTA: u64 = 10;
-const PUBLIC_KEYS_NEEDED: u64 = 6;
+const PUBLIC_KEYS_NEEDED: u64 = 4;
 
 /// A stack's name has to be what names of buckets can begin with.
 pub(super) fn stack_name(name: &str) -> Finding {

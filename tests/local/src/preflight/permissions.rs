@@ -25,6 +25,8 @@ const CREATING: &[(&str, &[&str])] = &[
             "iam:PassRole",
             "iam:PutRolePermissionsBoundary",
             "iam:PutRolePolicy",
+            // SAM tags what it makes.
+            "iam:TagRole",
             "lambda:AddPermission",
             "lambda:CreateEventSourceMapping",
             "lambda:CreateFunction",
@@ -65,7 +67,6 @@ const CREATING: &[(&str, &[&str])] = &[
     ("AWS::SQS::QueuePolicy", &["sqs:SetQueueAttributes"]),
     ("AWS::IAM::ManagedPolicy", &["iam:CreatePolicy", "iam:GetPolicy"]),
     ("AWS::IAM::Role", &["iam:CreateRole", "iam:GetRole"]),
-    ("AWS::IAM::RolePolicy", &["iam:PutRolePolicy"]),
     ("AWS::SecretsManager::Secret", &["secretsmanager:CreateSecret", "secretsmanager:TagResource"]),
     ("AWS::Logs::LogGroup", &["logs:CreateLogGroup", "logs:PutRetentionPolicy"]),
     ("AWS::CloudWatch::Alarm", &["cloudwatch:PutMetricAlarm"]),

@@ -300,7 +300,8 @@ async fn what_is_missing_is_named_with_what_to_do() {
             Verdict::Doubtful,
             "iam:CreateRole",
         ),
-        (Account { public_keys: 5, ..Account::NEW }, &with_cdn, "CloudFront", Verdict::Doubtful, "5 of 10"),
+        (Account { public_keys: 6, ..Account::NEW }, &with_cdn, "CloudFront", Verdict::Good, "6 of 10"),
+        (Account { public_keys: 7, ..Account::NEW }, &with_cdn, "CloudFront", Verdict::Doubtful, "7 of 10"),
         (Account::NEW, &long_name, "stack name", Verdict::Missing, "at most 28"),
     ] {
         let findings = look(account, plan).await;
