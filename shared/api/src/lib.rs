@@ -36,7 +36,7 @@ pub use access::{Access, SignedIn, playable, visible_media};
 pub use answer::Answer;
 pub use environment::{Clock, Environment, EnvironmentError};
 pub use event::{IncompleteEvent, ObjectCreated, object_created};
-pub use fields::{Fields, UnknownFields, boolean, integer, list, number, text};
+pub use fields::{Fields, UnknownFields, boolean, integer, list, seconds, text};
 pub use form::FormFile;
 pub use function::{Function, StartError, event_function, long_event_function, run};
 pub use http_function::http_function;
