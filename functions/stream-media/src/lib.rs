@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use api::{
     Access, Answer, Clock, Code, Environment, Function, Problem, QueryParameters, Request, StartError,
-    ViewRecorder, http_function, playable, visible_media, warm_up, yes_or_no,
+    ViewRecorder, http_function, note_caller, playable, visible_media, warm_up, yes_or_no,
 };
 use auth::{StreamClaims, TokenError, TokenVerifier};
 use buckets::{Playback, PlaybackMethod, PlaybackSigner};
@@ -128,6 +128,7 @@ async fn viewer(
     if claims.sub != media_id {
         return Err(TokenError::Invalid.into());
     }
+    note_caller(claims.viewer);
     // What has begun needs no beginning any more.
     let conditions = PlaybackConditions { ip: claims.ip, not_before: None };
     check_address(state, request, &conditions)?;

@@ -40,6 +40,7 @@ pub use fields::{Fields, UnknownFields, boolean, integer, list, seconds, text};
 pub use form::FormFile;
 pub use function::{Function, StartError, event_function, long_event_function, run};
 pub use http_function::http_function;
+pub use invocation::note_caller;
 pub use log::json_log;
 pub use page::{List, MAX_PAGE_ITEMS, Page, Place};
 pub use problem::{Code, FieldError, Problem, ProblemBody};
