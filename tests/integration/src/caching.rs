@@ -35,6 +35,9 @@ public, max-age=300
 
 public, max-age=60
     GET /version
+
+public, max-age=10
+    GET /api/v1/s3-media/health/s3
 ";
 
 /// What is wrong with what an answer of this route says to caches, if anything is. The matrix asks it of every route.
