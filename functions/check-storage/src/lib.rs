@@ -10,7 +10,6 @@ use api::{Answer, Clock, Environment, Function, Problem, Request, StartError, ht
 use buckets::MediaBucket;
 use domain::Timestamp;
 use http::StatusCode;
-use http::header::CACHE_CONTROL;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use utoipa::ToSchema;
@@ -82,7 +81,7 @@ async fn handle(state: Arc<State>, _request: Request) -> Result<Answer, Problem>
     let success = status == Status::Healthy;
     let report = Report { success, service: "s3", bucket: "media", region: &state.region, status };
     if success {
-        Answer::ok(&report)?.header(CACHE_CONTROL, &format!("public, max-age={}", KEPT.as_secs()))
+        Answer::ok(&report)?.public(KEPT)
     } else {
         Answer::json(StatusCode::SERVICE_UNAVAILABLE, &report)
     }

@@ -123,7 +123,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     };
     let signed = state.playback.sign(playback, now).await?;
     let stream = Stream { media_id, expires_at, conditions, is_download };
-    let stream_url = state.stream_urls.sign(&request, &caller, &stream, now)?;
+    let stream_url = state.stream_urls.sign(&request, caller.user_id, &stream, now)?;
     if request.route() == S3_MEDIA_ALIAS {
         let signed_url = if signed.expires_at >= expires_at { signed.url } else { stream_url };
         return Answer::ok(&S3Media { success: true, media_id, signed_url, expires_in });

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, UserLimit, ViewRecorder,
-    http_function, number, playable, text, visible_media, warm_up,
+    http_function, playable, seconds, text, visible_media, warm_up,
 };
 use domain::{MAX_DECLARED_DURATION_SECONDS, MediaId, ViewId};
 use http::StatusCode;
@@ -119,7 +119,7 @@ impl ViewRequest {
         let mut fields = request.json_fields(CANONICAL)?;
         let view_id = fields.optional("view_id", text);
         let position_seconds =
-            fields.optional("position_seconds", |value| number(value, 0.0..=MAX_DECLARED_DURATION_SECONDS));
+            fields.optional("position_seconds", |value| seconds(value, 0.0..=MAX_DECLARED_DURATION_SECONDS));
         fields.finish()?;
         Ok(Self { view_id, position_seconds })
     }

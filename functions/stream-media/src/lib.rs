@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use api::{
     Access, Answer, Clock, Code, Environment, Function, Problem, QueryParameters, Request, StartError,
-    ViewRecorder, http_function, playable, visible_media, warm_up, yes_or_no,
+    ViewRecorder, http_function, note_caller, playable, visible_media, warm_up, yes_or_no,
 };
-use auth::{ACCESS_TOKEN_LIFE, StreamClaims, TokenError, TokenVerifier};
+use auth::{StreamClaims, TokenError, TokenVerifier};
 use buckets::{Playback, PlaybackMethod, PlaybackSigner};
-use domain::{Caller, MediaId, PlaybackConditions, Timestamp, ViewId};
+use domain::{Caller, MediaId, PlaybackConditions, Timestamp, UserId, ViewId};
 use http::header::LOCATION;
 use http::{Method, StatusCode};
 use table::Table;
@@ -128,11 +128,12 @@ async fn viewer(
     if claims.sub != media_id {
         return Err(TokenError::Invalid.into());
     }
+    note_caller(claims.viewer);
     // What has begun needs no beginning any more.
     let conditions = PlaybackConditions { ip: claims.ip, not_before: None };
     check_address(state, request, &conditions)?;
     let view_id = claims.jti.to_string().parse().map_err(Problem::internal)?;
-    Ok(Viewer { caller: caller(state, &claims, now).await?, conditions, view_id: Some(view_id) })
+    Ok(Viewer { caller: caller(state, claims.viewer).await?, conditions, view_id: Some(view_id) })
 }
 
 fn check_address(state: &State, request: &Request, conditions: &PlaybackConditions) -> Result<(), Problem> {
@@ -150,13 +151,8 @@ fn check_address(state: &State, request: &Request, conditions: &PlaybackConditio
     ))
 }
 
-/// Whom the token was made for. It may live a day; what it says of their role is believed no longer than an access token
-/// would be.
-async fn caller(state: &State, claims: &StreamClaims, now: Timestamp) -> Result<Caller, Problem> {
-    let user_id = claims.viewer;
-    if Timestamp::from_unix_seconds(claims.iat).until(now) < ACCESS_TOKEN_LIFE {
-        return Ok(Caller { user_id, role: claims.viewer_role });
-    }
+/// Whom the token was made for, as they are now: it may live a day, and what it was asked for with was not new either.
+async fn caller(state: &State, user_id: UserId) -> Result<Caller, Problem> {
     match state.table.user(user_id).await? {
         Some(user) if !user.disabled => Ok(Caller { user_id, role: user.role }),
         _ => Err(TokenError::Invalid.into()),

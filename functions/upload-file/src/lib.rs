@@ -130,7 +130,7 @@ fn answer(
         conditions: PlaybackConditions::default(),
         is_download: false,
     };
-    let storage_url = state.stream_urls.sign(request, caller, &stream, now)?;
+    let storage_url = state.stream_urls.sign(request, caller.user_id, &stream, now)?;
     let body = Uploaded { success: true, media_id, storage_url, message };
     Answer::created(&format!("/media/{media_id}"), &body)
 }

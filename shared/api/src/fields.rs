@@ -234,12 +234,19 @@ pub fn integer(value: &Value, bounds: RangeInclusive<u64>) -> Result<u64, Invali
     })
 }
 
-/// A number within bounds.
-pub fn number(value: &Value, bounds: RangeInclusive<f64>) -> Result<f64, Invalid> {
-    value
-        .as_f64()
-        .filter(|number| bounds.contains(number))
-        .ok_or_else(|| Invalid::new(format!("must be a number from {} to {}", bounds.start(), bounds.end())))
+/// A number of seconds within bounds, to the microsecond.
+pub fn seconds(value: &Value, bounds: RangeInclusive<f64>) -> Result<f64, Invalid> {
+    let invalid = || {
+        let (first, last) = (bounds.start(), bounds.end());
+        Invalid::new(format!("must be a number of seconds from {first} to {last}"))
+    };
+    value.as_f64().filter(|seconds| bounds.contains(seconds)).map(to_the_microsecond).ok_or_else(invalid)
+}
+
+/// Without what no clock tells: DynamoDB refuses to store numbers that are next to nothing.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>
+pub(crate) fn to_the_microsecond(seconds: f64) -> f64 {
+    (seconds * 1e6).round() / 1e6
 }
 
 /// A list of at most `max_items`, each parsed by `item`.

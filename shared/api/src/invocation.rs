@@ -18,8 +18,8 @@ pub(crate) fn invocation_span(context: &Context, request_id: &str, route: Option
     )
 }
 
-/// Notes who is asking. An id, and nothing else of them.
-pub(crate) fn note_caller(caller_id: impl std::fmt::Display) {
+/// Notes who is asking, for the log lines that follow. An id, and nothing else of them.
+pub fn note_caller(caller_id: impl std::fmt::Display) {
     Span::current().record("caller_id", display(caller_id));
 }
 

@@ -4,7 +4,7 @@
 
 use auth::{StreamClaims, TokenSigner};
 use aws_types::SdkConfig;
-use domain::{Caller, MediaId, PlaybackConditions, Timestamp};
+use domain::{MediaId, PlaybackConditions, Timestamp, UserId};
 
 use crate::environment::{Clock, Environment};
 use crate::function::StartError;
@@ -41,20 +41,19 @@ impl StreamUrlSigner {
         Ok(Self { tokens, clock: environment.clock() })
     }
 
-    /// A URL at which `viewer` plays the media until `expires_at`, on the API that `request` came to. Whether they may
+    /// A URL at which the viewer plays the media until `expires_at`, on the API that `request` came to. Whether they may
     /// see it is asked at each use.
     pub fn sign(
         &self,
         request: &Request,
-        viewer: &Caller,
+        viewer_id: UserId,
         stream: &Stream,
         now: Timestamp,
     ) -> Result<String, Problem> {
         let Stream { media_id, expires_at, conditions, is_download } = *stream;
         let claims = StreamClaims {
             sub: media_id,
-            viewer: viewer.user_id,
-            viewer_role: viewer.role,
+            viewer: viewer_id,
             ip: conditions.ip,
             iat: now.unix_seconds(),
             nbf: conditions.not_before.map(Timestamp::unix_seconds),

@@ -58,15 +58,14 @@ impl Audience for AccessClaims {
 /// How long an access token lives: for so long a demotion or a disabled account may not show on what only reads.
 pub const ACCESS_TOKEN_LIFE: Duration = Duration::from_mins(30);
 
-/// What a stream token says: whoever has it may play this media until it ends, as the viewer whom it was made for.
+/// What a stream token says: whoever has it may play this media until it ends, as the viewer whom it was made for. What
+/// they may see is not in it: it outlives what is known of them when it is made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamClaims {
     /// The media.
     pub sub: MediaId,
     /// For whom it was made.
     pub viewer: UserId,
-    /// Their role then. It is believed for [`ACCESS_TOKEN_LIFE`].
-    pub viewer_role: Role,
     /// The addresses that it plays for; without them, any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<Ipv4Block>,
@@ -240,7 +239,6 @@ mod tests {
         let claims = StreamClaims {
             sub: MediaId::new(Uuid::from_u128(1)),
             viewer: UserId::new(Uuid::from_u128(2)),
-            viewer_role: Role::Viewer,
             ip: Some("203.0.113.0/24".parse().unwrap()),
             iat: NOW - 60,
             nbf: Some(NOW),

@@ -17,8 +17,8 @@
 //!   `requests` at once and not one more; after that one each interval, and all of them again after a window.
 //! - What a refusal says is exact: after `retry_after` the same request is allowed, if nobody else came in
 //!   between, and a microsecond before that it is not.
-//! - Instances whose clocks differ by less than [`CLOCK_TOLERANCE`] never allow more than that because of it: the slower
-//!   one sees the subject as occupied a little longer.
+//! - Instances whose clocks differ, by less than [`CLOCK_TOLERANCE`], allow no more than if the stretch were longer by the
+//!   difference.
 //! - Nobody is locked out by a clock that ran ahead: an occupation that no clock of today can have written counts for
 //!   nothing.
 

@@ -19,6 +19,7 @@ use crate::platform::{
 
 crate::tests![
     every_line_of_a_request_names_it,
+    a_player_is_named_by_its_token,
     every_line_of_an_event_names_it,
     what_happens_is_counted,
     no_secret_is_logged,
@@ -135,6 +136,17 @@ async fn every_line_of_a_request_names_it(_shared: &Platform) {
     assert_eq!((&request["client_errors"], &request["cold_starts"]), (&json!(1), &json!(0)));
     assert!(!request.contains_key("caller_id"), "{request:?}");
     platform.shut_down().await;
+}
+
+async fn a_player_is_named_by_its_token(platform: &Platform) {
+    let user = platform.sign_up().await;
+    let (media_id, _) = crate::signed_urls::ready(platform, &user).await;
+    let urls = crate::signed_urls::stream_urls(platform, &user, &media_id, "").await;
+    let log = Log::open();
+    let answer = platform.http.get(urls["stream_url"].as_str().unwrap()).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FOUND);
+    let [request] = log.lines_with("request_id", &request_id(&answer)).try_into().unwrap();
+    assert_eq!(request["caller_id"], user.id.as_str(), "{request:?}");
 }
 
 async fn every_line_of_an_event_names_it(_shared: &Platform) {

@@ -241,7 +241,6 @@ async fn do_everything(platform: &Platform) {
     let urls = urls.json::<Value>().await.unwrap_or_default();
     let _ = as_user(Method::GET, format!("/media/stream/{media_id}")).send().await;
     if let Some(stream_url) = urls["stream_url"].as_str() {
-        platform.set_clock_offset(31 * 60);
         let _ = platform.http.get(stream_url).send().await;
     }
     crate::sweep::sweep_everything(platform, token).await;

@@ -16,7 +16,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::file_request::{allowed_content_type, allowed_image_type, distinct_tags, visibility};
-use crate::fields::{Fields, text};
+use crate::fields::{Fields, text, to_the_microsecond};
 use crate::form::FormFile;
 use crate::problem::Problem;
 use crate::uploads::{FileRequest, MiniatureRequest, UploadLimits};
@@ -293,9 +293,14 @@ fn separated_tags(value: &Value) -> Result<Vec<Tag>, Invalid> {
 
 fn duration_seconds(value: &Value) -> Result<f64, Invalid> {
     let seconds: Option<f64> = value.as_str().and_then(|seconds| seconds.trim().parse().ok());
-    seconds.filter(|seconds| *seconds > 0.0 && *seconds <= MAX_DECLARED_DURATION_SECONDS).ok_or_else(|| {
-        Invalid::new(format!("must be a number of seconds above 0 and up to {MAX_DECLARED_DURATION_SECONDS}"))
-    })
+    seconds
+        .map(to_the_microsecond)
+        .filter(|seconds| *seconds > 0.0 && *seconds <= MAX_DECLARED_DURATION_SECONDS)
+        .ok_or_else(|| {
+            Invalid::new(format!(
+                "must be a number of seconds above 0 and up to {MAX_DECLARED_DURATION_SECONDS}"
+            ))
+        })
 }
 
 #[cfg(test)]
