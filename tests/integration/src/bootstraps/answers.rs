@@ -16,8 +16,13 @@ use super::cases;
 const RANDOM: &str = "<random>";
 
 /// Headers and fields that are different each time, and what they are.
-const FIELDS: [(&str, &str); 3] =
-    [("next_cursor", "<cursor>"), ("ratelimit-reset", "<seconds>"), ("retry-after", "<seconds>")];
+const FIELDS: [(&str, &str); 5] = [
+    ("CdnKeyPairId", "<key id>"),
+    ("CdnPublicKeyIds", "<key ids>"),
+    ("next_cursor", "<cursor>"),
+    ("ratelimit-reset", "<seconds>"),
+    ("retry-after", "<seconds>"),
+];
 
 /// The folder of the answers, and what is done with it.
 pub(super) struct Answers {
