@@ -245,8 +245,8 @@ async fn do_everything(platform: &Platform) {
     crate::sweep::sweep_everything(platform, token).await;
 }
 
-/// Edits a media with a thumbnail so that everything of it changes, takes it from the sight of others, and deletes it;
-/// and one that still awaits its file.
+/// Edits a media with a thumbnail so that everything of it changes, takes it from the sight of others, views and deletes
+/// it; and one that still awaits its file.
 async fn edit_and_delete(platform: &Platform, token: &str) {
     let ask = async |method: Method, path: &str, body: &Value| {
         let request = platform.request(method, path).bearer_auth(token).json(body);
@@ -265,6 +265,7 @@ async fn edit_and_delete(platform: &Platform, token: &str) {
     .await;
     ask(Method::PATCH, &path, &json!({"title": "Second words", "tags": ["second"]})).await;
     ask(Method::PATCH, &path, &json!({"visibility": "private"})).await;
+    ask(Method::POST, &format!("{path}/view"), &json!({})).await;
     ask(Method::DELETE, &path, &Value::Null).await;
     let awaited = ask(Method::POST, "/media", &File::sample("v_aac.m4a").announcement()).await;
     let awaited = awaited["media"]["id"].as_str().unwrap_or_default().to_owned();
