@@ -246,8 +246,8 @@ async fn do_everything(platform: &Platform) {
     crate::sweep::sweep_everything(platform, token).await;
 }
 
-/// Edits a media with a thumbnail so that everything of it changes, takes it from the sight of others, and deletes it;
-/// and one that still awaits its file.
+/// Edits a media with a thumbnail so that everything of it changes, takes it from the sight of others, views and deletes
+/// it; and one that still awaits its file.
 async fn edit_and_delete(platform: &Platform, token: &str) {
     let ask = async |method: Method, path: &str, body: &Value| {
         let request = platform.request(method, path).bearer_auth(token).json(body);
