@@ -9,15 +9,13 @@ compares its signer with these, byte for byte. Its real signatures are verified 
 `tests/integration`, and that CDN is held to botocore and the AWS CLI by `test_cloudfront_urls.py`.
 """
 
-import argparse
 import datetime
 import hashlib
-import json
 import pathlib
-import sys
 
-import botocore
 from botocore.signers import CloudFrontSigner
+
+from vector_file import write_or_check
 
 VECTORS = pathlib.Path(__file__).parent / "vectors" / "cloudfront.json"
 
@@ -70,16 +68,5 @@ def vectors():
             yield {**common, "key": FILE, "folder": FOLDER, "policy": policy, "url": signed}
 
 
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--check", action="store_true", help="compare instead of writing")
-    check = arguments.parse_args().check
-    text = json.dumps(list(vectors()), indent=1, ensure_ascii=False) + "\n"
-    if not check:
-        VECTORS.write_text(text, encoding="utf-8")
-    elif VECTORS.read_text(encoding="utf-8") != text:
-        sys.exit(f"{VECTORS} is not what botocore {botocore.__version__} signs; run {__file__}")
-
-
 if __name__ == "__main__":
-    main()
+    write_or_check(__doc__, VECTORS, vectors())

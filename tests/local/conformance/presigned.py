@@ -6,16 +6,15 @@
 `shared/buckets/src/vectors.rs` compares the platform's signers with them, byte for byte.
 """
 
-import argparse
 import datetime
-import json
 import pathlib
-import sys
 
 import botocore.auth
 import botocore.config
 import botocore.session
 import botocore.signers
+
+from vector_file import write_or_check
 
 VECTORS = pathlib.Path(__file__).parent / "vectors" / "presigned.json"
 
@@ -183,16 +182,5 @@ def vectors():
         yield upload_part(signer, "stack-ingest", SOURCE_KEY, "VXBsb2FkIElE.a_b-c", 10_000, 7)
 
 
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--check", action="store_true", help="compare instead of writing")
-    check = arguments.parse_args().check
-    text = json.dumps(list(vectors()), indent=1, ensure_ascii=False) + "\n"
-    if not check:
-        VECTORS.write_text(text, encoding="utf-8")
-    elif VECTORS.read_text(encoding="utf-8") != text:
-        sys.exit(f"{VECTORS} is not what botocore {botocore.__version__} signs; run {__file__}")
-
-
 if __name__ == "__main__":
-    main()
+    write_or_check(__doc__, VECTORS, vectors())
