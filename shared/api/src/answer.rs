@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use lambda_http::Body;
 use serde::Serialize;
 
 use crate::problem::{Code, Problem};
@@ -17,7 +18,7 @@ use crate::problem::{Code, Problem};
 pub struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Option<String>,
+    pub(crate) body: Option<Body>,
 }
 
 impl Answer {
@@ -35,7 +36,7 @@ impl Answer {
     /// With a JSON body.
     pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
         let body = serde_json::to_string(body).map_err(Problem::internal)?;
-        let mut answer = Self { body: Some(body), ..Self::empty(status) };
+        let mut answer = Self { body: Some(Body::Text(body)), ..Self::empty(status) };
         answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Ok(answer)
     }

@@ -9,6 +9,7 @@ use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use domain::Quota;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
+use lambda_http::Body;
 use lambda_http::request::LambdaRequest;
 use lambda_runtime::{Error, LambdaEvent};
 use tracing::Instrument as _;
@@ -101,7 +102,7 @@ where
 fn to_answer(problem: &Problem, request_id: &str) -> Result<Answer, Error> {
     let code = problem.code();
     let mut answer = Answer::empty(code.status());
-    answer.body = Some(serde_json::to_string(&problem.body(request_id))?);
+    answer.body = Some(Body::Text(serde_json::to_string(&problem.body(request_id))?));
     answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     answer.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(seconds) = problem.retry_after_seconds() {
@@ -127,6 +128,7 @@ fn to_response(answer: Answer, request_id: &str) -> ApiGatewayV2httpResponse {
     if let Ok(value) = HeaderValue::from_str(request_id) {
         response.headers.insert(X_REQUEST_ID, value);
     }
-    response.body = answer.body.map(lambda_http::Body::Text);
+    response.is_base64_encoded = matches!(answer.body, Some(Body::Binary(_)));
+    response.body = answer.body;
     response
 }
