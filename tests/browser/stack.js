@@ -14,13 +14,14 @@ const BINARY = process.env.LOCAL ?? `${REPOSITORY}target/debug/local`;
 process.once('SIGTERM', () => process.exit(1));
 
 export class Stack {
-  /** Starts it with parameters of the template, by their names. */
-  static async start(parameters) {
+  /** Starts it with parameters of the template, by their names, and with an admin of this `email` and `password`. */
+  static async start(parameters, admin) {
     const settings = Object.entries(parameters).flatMap(([name, value]) => ['--parameter', `${name}=${value}`]);
+    const account = admin ? ['--admin-email', admin.email, '--admin-password', admin.password] : [];
     const stack = new Stack();
     const ports = ['--port', '0', '--aws-port', '0', '--cdn-port', '0'];
     const options = ['--template', `${REPOSITORY}template.yaml`, '--ephemeral', ...ports];
-    stack.process = spawn(BINARY, [...options, ...settings], {
+    stack.process = spawn(BINARY, [...options, ...settings, ...account], {
       env: { RUST_LOG: 'error', ...process.env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
