@@ -150,7 +150,7 @@ function partsSentBy(page) {
 }
 
 async function somePartsAreSent(page) {
-  const isUnderWay = () => document.querySelector('progress').value > 0;
+  const isUnderWay = () => document.querySelector('progress').dataset.partsSent > 0;
   await Promise.race([page.waitForFunction(isUnderWay), statusIs(page, 'processing')]);
 }
 
@@ -172,16 +172,15 @@ async function slowUploads(page) {
 }
 
 function rememberedUploads(page) {
-  return page.evaluate(() => Object.values(localStorage));
+  return page.evaluate(() => Object.values(localStorage).map((text) => JSON.parse(text).uploadId));
 }
 
 /** Runs in the page. Playwright could stop a request by itself, but then answers preflights, too, in place of S3. */
 function loseFirstPut() {
-  const send = window.fetch;
-  window.fetch = async (url, request) => {
-    if (request.method !== 'PUT') return send(url, request);
-    window.fetch = send;
-    throw new TypeError('Failed to fetch');
+  const { send } = XMLHttpRequest.prototype;
+  XMLHttpRequest.prototype.send = function () {
+    XMLHttpRequest.prototype.send = send;
+    this.dispatchEvent(new ProgressEvent('error'));
   };
 }
 

@@ -111,6 +111,7 @@ function_crates!(
     check_health,
     check_storage,
     complete_upload,
+    console,
     create_admin,
     create_media,
     create_stream_url,
