@@ -2,7 +2,8 @@
 //!
 //! Scripts and styles are the page's own, never inline. Beside this API it reaches three hosts, each by its name: the
 //! ingest bucket, where files are sent; and where files and thumbnails are shown from, the media bucket, or the CDN in
-//! front of it. Nobody can put the page in a frame, make it send a form away, or give it another base.
+//! front of it. Nobody can put the page in a frame, make it send a form away, or give it another base; and no text that it
+//! shows can become markup, since nothing in it may make any from text.
 //! <https://www.w3.org/TR/CSP3/>
 
 use std::str::FromStr;
@@ -22,7 +23,7 @@ pub(crate) fn of(environment: &Environment) -> Result<String, EnvironmentError> 
     Ok(format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' {ingest}; \
          img-src 'self' {shown}; media-src 'self' {shown}; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'"
+         frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     ))
 }
 
