@@ -55,7 +55,8 @@ export class Fixture {
       body: body && JSON.stringify(body),
     });
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-    return response.json();
+    const text = await response.text();
+    return text ? JSON.parse(text) : undefined;
   }
 
   /** Uploads a file, and answers the media once it is ready. */

@@ -30,6 +30,8 @@ export class Stack {
     for await (const line of createInterface({ input: stack.process.stdout })) {
       const [name, value] = line.split(/\s+/);
       if (name === 'API') stack.apiUrl = value;
+      if (name === 'AWS') stack.awsUrl = value;
+      if (name === 'Admin') stack.admin = { email: value, password: /password (\S+)/.exec(line)[1] };
       if (line.startsWith('Stop with')) {
         stack.process.stdout.resume();
         return stack;

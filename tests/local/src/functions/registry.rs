@@ -125,6 +125,7 @@ function_crates!(
     check_health: Documentation,
     check_storage: Documentation,
     complete_upload: Documentation,
+    console: Documentation,
     create_admin,
     create_media: Documentation,
     create_stream_url: Documentation,
