@@ -1,4 +1,4 @@
-// A frontend's origin: the files of `page/`, and a `config.json` that names the API.
+// A frontend's origin: the files of `page/`, a `config.json` that names the API, and scripts that a test has built.
 
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -9,6 +9,9 @@ const CONTENT_TYPES = { html: 'text/html', js: 'text/javascript' };
 export class Site {
   /** What `config.json` holds; may be set as long as no page was opened. */
   config = {};
+
+  /** Scripts that are no files, by their names. */
+  scripts = {};
 
   static async start() {
     const site = new Site();
@@ -27,7 +30,8 @@ export class Site {
       return;
     }
     const contentType = /^[\w-]+\.(\w+)$/.test(name) && CONTENT_TYPES[name.split('.')[1]];
-    const body = contentType && (await readFile(new URL(`page/${name}`, import.meta.url)).catch(() => undefined));
+    const file = () => readFile(new URL(`page/${name}`, import.meta.url)).catch(() => undefined);
+    const body = contentType && (this.scripts[name] ?? (await file()));
     if (body) response.writeHead(200, { 'Content-Type': contentType }).end(body);
     else response.writeHead(404).end();
   }
