@@ -114,6 +114,7 @@ function_crates!(
     create_admin,
     create_media,
     create_stream_url,
+    create_upload_token,
     create_user,
     delete_media,
     delete_user,
@@ -144,5 +145,6 @@ function_crates!(
     update_media,
     update_user,
     upload_file,
+    uppy_companion,
     version,
 );
