@@ -16,7 +16,7 @@ use api::{
     Access, Answer, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function,
     warm_up,
 };
-use domain::UploadId;
+use domain::{ETag, UploadId};
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 use serde::Serialize;
