@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::refusals::{Aws, CurrentCaller, JsonBody, Refused, RoleInsufficient};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, SignedIn, StartError, http_function,
     integer, warm_up,
@@ -18,7 +19,7 @@ use http::StatusCode;
 use http::header::LOCATION;
 use serde::Serialize;
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "POST /upload-tokens";
 const SHORTEST_EXPIRES_IN_SECONDS: u64 = 60;
@@ -33,10 +34,10 @@ struct State {
 
 /// What is asked for.
 #[derive(ToSchema)]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "read by the OpenAPI document only")]
 struct UploadTokenRequest {
     /// How long the token is to live, in seconds; an hour by default.
-    #[schema(minimum = 60, maximum = 86_400, default = 3_600)]
+    #[schema(minimum = 60, maximum = 86_400, default = 3_600, example = 3_600)]
     expires_in: Option<u64>,
 }
 
@@ -44,17 +45,25 @@ struct UploadTokenRequest {
 #[derive(Serialize, ToSchema)]
 struct UploadToken {
     /// The token, a JWT.
+    #[schema(example = "eyJ0eXAiOiJ1cGxvYWQrand0In0.eyJzdWIiOiIwMWExZjdmOCJ9.c2lnbmF0dXJl")]
     upload_token: String,
     /// How long it lives, in seconds.
-    #[schema(minimum = 60, maximum = 86_400)]
+    #[schema(minimum = 60, maximum = 86_400, example = 3_600)]
     expires_in: u64,
     /// When it ends.
-    #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
     /// What Uppy is given: `companionEndpoint` of version 6, `endpoint` of version 5.
-    #[schema(format = "uri")]
+    #[schema(
+        format = "uri",
+        example = "https://api.example.com/u/eyJ0eXAiOiJ1cGxvYWQrand0In0.eyJzdWIiOiIwMWExZjdmOCJ9.c2lnbmF0dXJl"
+    )]
     companion_url: String,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, and the key `CAPABILITY_SIGNING_KID` of the secret
 /// `CAPABILITY_KEYS_SECRET`.
@@ -78,22 +87,9 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     tag = "uppy",
     request_body(content = Option<UploadTokenRequest>, description = "Without it, the token lives an hour."),
     responses(
-        (status = 201, body = UploadToken),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 201, description = "The token, and the URL that Uppy is given.", body = UploadToken),
+        Refused<(CurrentCaller, RoleInsufficient, JsonBody, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let signed_in = state.access.signed_in(&request, &state.table).await?;

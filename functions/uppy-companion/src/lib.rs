@@ -9,12 +9,17 @@
 //! signatures cannot bound their length, are added up before they are joined. The `uploadId` is this API's own: that of
 //! S3 is never shown. The `key` that Uppy sends back is not read.
 
+mod documentation;
 mod request;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::body::UploadBody;
+use api::refusals::{
+    Aws, ChangedMeanwhile, CurrentCaller, FileTooLarge, JsonBody, NotFound, NotMultipart, ObjectMissing,
+    Parameters, PartsIncomplete, QuotaExceeded, RateLimited, Refused, RoleInsufficient, UploadEnded,
+};
 use api::uploads::{Aborter, CompleteRequest, CompletedUpload, Completer, Uploads, named_parts};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, UserLimit, http_function,
@@ -26,9 +31,10 @@ use domain::{
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
-use crate::request::{FileInParts, file_in_parts, file_of_form};
+use crate::documentation::AgainWithUploadToken;
+use crate::request::{FileInParts, FormParameters, file_in_parts, file_of_form};
 
 /// What stands in front of a route that is told by its path who asks.
 const WITH_UPLOAD_TOKEN: &str = "/u/{upload_token}";
@@ -53,14 +59,15 @@ struct UppyForm {
     #[schema(example = "post")]
     method: &'static str,
     /// Where to send it.
-    #[schema(format = "uri")]
+    #[schema(format = "uri", example = "https://ingest.s3.eu-central-1.amazonaws.com/")]
     url: String,
     /// What it has in front of the file.
+    #[schema(example = json!({"Content-Type": "video/mp4", "key": "uploads/01a1f806-60d0-7abc-8def-0123456789ab/source", "policy": "eyJleHBpcmF0aW9uIjoi", "x-amz-signature": "5d672d79c15b13162d9279b0855cfba6"}))]
     fields: BTreeMap<String, String>,
     /// How long it can be sent, in seconds.
+    #[schema(maximum = 3_600, example = 3_600)]
     expires: u64,
     /// The media that the file becomes.
-    #[schema(value_type = String, format = Uuid)]
     media_id: MediaId,
 }
 
@@ -69,13 +76,11 @@ struct UppyForm {
 struct UppyUpload {
     /// Which upload it is.
     #[serde(rename = "uploadId")]
-    #[schema(value_type = String, format = Uuid)]
     upload_id: UploadId,
     /// Where its object will be. Uppy sends it back; it need not.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "uploads/01a1f806-60d0-7abc-8def-0123456789ab/source")]
     key: SourceKey,
     /// The media that the file becomes.
-    #[schema(value_type = String, format = Uuid)]
     media_id: MediaId,
 }
 
@@ -84,12 +89,13 @@ struct UppyUpload {
 #[serde(rename_all = "PascalCase")]
 struct UppyPart {
     /// Its number, from 1.
-    #[schema(value_type = u16, minimum = 1, maximum = 10_000)]
     part_number: PartNumber,
     /// How many bytes it has.
+    #[schema(maximum = 5_368_709_120_u64, example = 5_242_880)]
     size: u64,
     /// S3's tag of it, in quotes.
     #[serde(rename = "ETag")]
+    #[schema(example = "\"5d41402abc4b2a76b9719d911017c592\"")]
     etag: String,
 }
 
@@ -97,9 +103,13 @@ struct UppyPart {
 #[derive(Serialize, ToSchema)]
 struct UppySignedPart {
     /// Where to send its bytes.
-    #[schema(format = "uri")]
+    #[schema(
+        format = "uri",
+        example = "https://ingest.s3.eu-central-1.amazonaws.com/uploads/01a1f806-60d0-7abc-8def-0123456789ab/source?partNumber=1&uploadId=VXBsb2FkIElE&X-Amz-Signature=5d672d79c15b13162d9279b0855cfba6"
+    )]
     url: String,
     /// How long it can be sent, in seconds.
+    #[schema(maximum = 3_600, example = 3_600)]
     expires: u64,
 }
 
@@ -107,19 +117,26 @@ struct UppySignedPart {
 #[derive(Serialize, ToSchema)]
 struct UppyLocation {
     /// The media.
-    #[schema(format = "uri")]
+    #[schema(format = "uri", example = "https://api.example.com/media/01a1f806-60d0-7abc-8def-0123456789ab")]
     location: String,
     /// As it was when the upload began.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "uploads/01a1f806-60d0-7abc-8def-0123456789ab/source")]
     key: SourceKey,
     /// The media's id.
-    #[schema(value_type = String, format = Uuid)]
     media_id: MediaId,
 }
 
 /// Nothing.
 #[derive(Serialize, ToSchema)]
 struct UppyNothing {}
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(
+    paths(sign_form, begin, list_parts, sign_part, complete, abort),
+    modifiers(&AgainWithUploadToken)
+)]
+pub struct Documentation;
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `CAPABILITY_JWKS` and the variables of [`Uploads::of`],
 /// [`UserLimit::of_uploads`] and [`Completer::of`].
@@ -157,28 +174,11 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     get,
     path = "/s3/params",
     tag = "uppy",
-    params(
-        ("filename" = String, Query, min_length = 1, description = "The file's name; folders in front of it are left out."),
-        ("type" = Option<String>, Query, description = "Its media type; without it, the extension tells.", example = "video/mp4"),
-        ("metadata[title]" = Option<String>, Query, max_length = 200, description = "The media's title."),
-        ("metadata[name]" = Option<String>, Query, description = "The same, if there is no title; the file's name by default."),
-    ),
+    params(FormParameters),
     responses(
-        (status = 200, body = UppyForm),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 409, description = "`quota_exceeded`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
-    )
+        (status = 200, description = "The form. It uploads one file.", body = UppyForm),
+        Refused<(CurrentCaller, RoleInsufficient, Parameters, RateLimited, QuotaExceeded, Aws)>,
+    ),
 )]
 async fn sign_form(state: &State, request: &Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(request, state.uploads.table()).await?;
@@ -205,24 +205,9 @@ async fn sign_form(state: &State, request: &Request) -> Result<Answer, Problem> 
     tag = "uppy",
     request_body = FileInParts,
     responses(
-        (status = 200, body = UppyUpload),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 409, description = "`quota_exceeded`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
-    )
+        (status = 200, description = "The upload was begun.", body = UppyUpload),
+        Refused<(CurrentCaller, RoleInsufficient, JsonBody, RateLimited, QuotaExceeded, Aws)>,
+    ),
 )]
 async fn begin(state: &State, request: &Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(request, state.uploads.table()).await?;
@@ -246,24 +231,13 @@ async fn begin(state: &State, request: &Request) -> Result<Answer, Problem> {
     path = "/s3/multipart/{upload_id}",
     tag = "uppy",
     params(
-        ("upload_id" = String, Path, format = Uuid),
-        ("key" = Option<String>, Query, description = "Not read."),
+        ("upload_id" = UploadId, Path),
+        ("key" = Option<String>, Query, description = "What `POST /s3/multipart` answered. It is not read."),
     ),
     responses(
-        (status = 200, body = Vec<UppyPart>),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`not_multipart`, `upload_ended`", body = api::ProblemBody),
-    )
+        (status = 200, description = "The parts, by number.", body = Vec<UppyPart>),
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, NotMultipart, UploadEnded, Aws)>,
+    ),
 )]
 async fn list_parts(state: &State, request: &Request) -> Result<Answer, Problem> {
     let upload = own_upload(state, request).await?;
@@ -290,26 +264,14 @@ impl From<UploadedPart> for UppyPart {
     path = "/s3/multipart/{upload_id}/{part_number}",
     tag = "uppy",
     params(
-        ("upload_id" = String, Path, format = Uuid),
-        ("part_number" = u16, Path, minimum = 1, maximum = 10_000),
-        ("key" = Option<String>, Query, description = "Not read."),
+        ("upload_id" = UploadId, Path),
+        ("part_number" = PartNumber, Path),
+        ("key" = Option<String>, Query, description = "What `POST /s3/multipart` answered. It is not read."),
     ),
     responses(
-        (status = 200, body = UppySignedPart),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`not_multipart`, `upload_ended`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`: there is no part with this number", body = api::ProblemBody),
-    )
+        (status = 200, description = "The part, signed.", body = UppySignedPart),
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, NotMultipart, UploadEnded, Parameters, Aws)>,
+    ),
 )]
 async fn sign_part(state: &State, request: &Request) -> Result<Answer, Problem> {
     let upload = own_upload(state, request).await?;
@@ -332,30 +294,15 @@ async fn sign_part(state: &State, request: &Request) -> Result<Answer, Problem> 
     path = "/s3/multipart/{upload_id}/complete",
     tag = "uppy",
     params(
-        ("upload_id" = String, Path, format = Uuid),
-        ("key" = Option<String>, Query, description = "Not read."),
+        ("upload_id" = UploadId, Path),
+        ("key" = Option<String>, Query, description = "What `POST /s3/multipart` answered. It is not read."),
     ),
     request_body = CompleteRequest,
     responses(
-        (status = 200, body = UppyLocation),
+        (status = 200, description = "The object is there.", body = UppyLocation),
         (status = 202, description = "S3 is still joining the parts, and goes on by itself.", body = UppyLocation),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`parts_incomplete`, `quota_exceeded`, `object_missing`, `upload_ended`, `changed_meanwhile`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`, `file_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, JsonBody, PartsIncomplete, FileTooLarge, QuotaExceeded, ObjectMissing, UploadEnded, ChangedMeanwhile, Aws)>,
+    ),
 )]
 async fn complete(state: &State, request: &Request) -> Result<Answer, Problem> {
     let upload = own_upload(state, request).await?;
@@ -375,24 +322,13 @@ async fn complete(state: &State, request: &Request) -> Result<Answer, Problem> {
     path = "/s3/multipart/{upload_id}",
     tag = "uppy",
     params(
-        ("upload_id" = String, Path, format = Uuid),
-        ("key" = Option<String>, Query, description = "Not read."),
+        ("upload_id" = UploadId, Path),
+        ("key" = Option<String>, Query, description = "What `POST /s3/multipart` answered. It is not read."),
     ),
     responses(
         (status = 200, description = "It has ended without an object; again, if it had before.", body = UppyNothing),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`upload_ended`: it was completed; `changed_meanwhile`", body = api::ProblemBody),
-    )
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, UploadEnded, ChangedMeanwhile, Aws)>,
+    ),
 )]
 async fn abort(state: &State, request: &Request) -> Result<Answer, Problem> {
     let upload = own_upload(state, request).await?;
