@@ -19,6 +19,9 @@ function unfold() {
 addEventListener('hashchange', unfold);
 unfold();
 
+/** There is one server, the page's own, so there is nothing to choose. */
+const OneServer = () => ({ components: { ServersContainer: () => null } });
+
 SwaggerUIBundle({
   url: '/openapi.json',
   domNode: document.getElementById('swagger-ui'),
@@ -31,6 +34,7 @@ SwaggerUIBundle({
   filter: true,
   // A token that was given here is forgotten with the page.
   persistAuthorization: false,
+  plugins: [OneServer],
   requestSnippetsEnabled: true,
   validatorUrl: null,
 });

@@ -11,16 +11,24 @@ pub(crate) fn html() -> String {
 }
 
 fn section(code: Code) -> String {
-    let (name, status, title) = (code.as_str(), code.status().as_u16(), escaped(code.title()));
+    let (name, status) = (code.as_str(), code.status().as_u16());
+    let (title, explanation, advice) =
+        (marked_up(code.title()), marked_up(code.explanation()), marked_up(code.advice()));
     format!(
-        "<section id=\"{name}\"><h3><a href=\"#{name}\"><code>{name}</code></a> <span>{status}</span></h3>\
-         <p>{title}.</p></section>\n"
+        "<section id=\"{name}\">\
+         <h3><a href=\"#{name}\"><code>{name}</code></a> <span>{status} {title}</span></h3>\
+         <p>{explanation} {advice}</p>\
+         </section>\n"
     )
 }
 
-/// A text as HTML.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+/// A text as HTML, with what stands between backticks as code.
+fn marked_up(text: &str) -> String {
+    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let parts = escaped.split('`').enumerate();
+    parts
+        .map(|(index, part)| if index % 2 == 0 { part.to_owned() } else { format!("<code>{part}</code>") })
+        .collect()
 }
 
 #[cfg(test)]
@@ -31,12 +39,24 @@ mod tests {
     fn every_code_has_its_place_on_the_page() {
         let html = html();
         for code in Code::ALL {
-            assert_eq!(html.matches(&format!("id=\"{}\"", code.as_str())).count(), 1, "{}", code.as_str());
+            let place = format!("<section id=\"{}\">", code.as_str());
+            assert_eq!(html.matches(&place).count(), 1, "{place}");
         }
     }
 
     #[test]
-    fn a_text_is_no_markup() {
-        assert_eq!(escaped("<b> & \"c\""), "&lt;b&gt; &amp; \"c\"");
+    fn codes_are_in_the_order_of_their_statuses() {
+        let html = html();
+        let place = |code: Code| html.find(&format!("id=\"{}\"", code.as_str()));
+        assert!(place(Code::NotFound) < place(Code::Invalid));
+        assert!(place(Code::Invalid) < place(Code::Internal));
+    }
+
+    #[test]
+    fn what_is_explained_is_text_and_code() {
+        assert_eq!(
+            marked_up("Send `<b> & \"c\"`, or `d`."),
+            "Send <code>&lt;b&gt; &amp; \"c\"</code>, or <code>d</code>."
+        );
     }
 }

@@ -92,7 +92,7 @@ async fn handle(site: Arc<Site>, request: Request) -> Result<Answer, Problem> {
     path = "/openapi.json",
     tag = "service",
     responses(
-        (status = 200, description = "OpenAPI 3.1.", body = serde_json::Value, example = json!({"openapi": "3.1.1"})),
+        (status = 200, description = "OpenAPI 3.1.", body = Value, example = json!({"openapi": "3.1.1"})),
         (status = 304, description = "The client has it."),
     )
 )]
