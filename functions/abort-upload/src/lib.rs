@@ -6,15 +6,18 @@
 
 use std::sync::Arc;
 
+use api::refusals::{Aws, ChangedMeanwhile, CurrentCaller, NotFound, Refused, RoleInsufficient, UploadEnded};
 use api::{
     Access, Answer, Clock, Code, Environment, Function, Problem, Request, StartError, http_function, warm_up,
 };
 use buckets::IngestBucket;
 use domain::{
-    Media, MiniatureState, Slot, State as MediaState, Status, Timestamp, Upload, UploadMethod, UploadState,
+    Media, MiniatureState, Slot, State as MediaState, Status, Timestamp, Upload, UploadId, UploadMethod,
+    UploadState,
 };
 use http::StatusCode;
 use table::{ChangeError, MediaChange, Record, Table};
+use utoipa::OpenApi;
 
 /// How often it is decided again because the record changed in between.
 const ATTEMPTS: usize = 5;
@@ -25,6 +28,11 @@ struct State {
     ingest: IngestBucket,
     clock: Clock,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and `INGEST_BUCKET`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -44,22 +52,11 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     delete,
     path = "/api/v1/{upload_id}",
     tag = "uploads",
-    params(("upload_id" = String, Path, format = Uuid)),
+    params(("upload_id" = UploadId, Path)),
     responses(
         (status = 204, description = "It has ended without an object; again, if it had before."),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`upload_ended`: it was completed; `changed_meanwhile`", body = api::ProblemBody),
-    )
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, UploadEnded, ChangedMeanwhile, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let upload = state.access.own_upload(&request, &state.table).await?;

@@ -25,11 +25,9 @@ pub(crate) struct CompleteRequest {
 pub(crate) struct NamedPart {
     /// Its number.
     #[serde(alias = "PartNumber")]
-    #[schema(value_type = u16, minimum = 1, maximum = 10_000)]
     pub(crate) part_number: PartNumber,
     /// The `ETag` that S3 answered when it was sent, with or without the quotes.
     #[serde(alias = "ETag")]
-    #[schema(value_type = String)]
     pub(crate) etag: ETag,
 }
 

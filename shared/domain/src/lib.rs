@@ -17,6 +17,8 @@ mod listing;
 mod media;
 mod miniature;
 mod object;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod page;
 mod part;
 mod patch;
