@@ -3,8 +3,10 @@
 use super::OpenApiError;
 use super::json::{Json, Object};
 
+const PREFIX: &str = "#/components/schemas/";
+
 /// Schemas by name.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Schemas(Object);
 
 impl Schemas {
@@ -12,20 +14,152 @@ impl Schemas {
     pub(super) fn add(&mut self, documentation: &Json) -> Result<(), OpenApiError> {
         let schemas = documentation.get("components").and_then(|components| components.get("schemas"));
         for (name, schema) in schemas.and_then(Json::as_object).into_iter().flatten() {
+            let mut schema = schema.clone();
+            schema.each_object(&mut with_examples);
             match self.0.get(name) {
-                Some(present) if present != schema => return Err(OpenApiError::SchemaTwice(name.clone())),
+                Some(present) if *present != schema => return Err(OpenApiError::SchemaTwice(name.clone())),
                 Some(_) => {}
                 None => {
-                    self.0.insert(name.clone(), schema.clone());
+                    self.0.insert(name.clone(), schema);
                 }
             }
         }
         Ok(())
     }
 
-    /// All of them, by name.
+    /// Takes one in.
+    pub(super) fn insert(&mut self, name: &str, schema: Json) {
+        self.0.insert(name.to_owned(), schema);
+    }
+
+    /// One of them, to be changed.
+    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Json> {
+        self.0.get_mut(name)
+    }
+
+    /// What a schema refers to, or itself.
+    pub(super) fn resolve<'a>(&'a self, schema: &'a Json) -> &'a Json {
+        let name = reference(schema);
+        name.and_then(|name| self.0.get(name)).map_or(schema, |schema| self.resolve(schema))
+    }
+
+    /// A schema with the objects that it refers to in place of their names.
+    pub(super) fn written_out(&self, schema: &Json) -> Json {
+        let resolved = self.resolve(schema);
+        let is_object = |schema: &Json| schema.get("properties").is_some();
+        match if is_object(resolved) { resolved } else { schema } {
+            Json::Array(items) => Json::Array(items.iter().map(|item| self.written_out(item)).collect()),
+            Json::Object(object) => {
+                let written_out = object.iter().map(|(name, value)| (name.clone(), self.written_out(value)));
+                Json::Object(written_out.collect())
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// An example of a schema: its own, or one made of those of its fields. Fields that have none are left out, if they may
+    /// be.
+    pub(super) fn example(&self, schema: &Json) -> Option<Json> {
+        let schema = self.resolve(schema);
+        let own = ["examples", "enum"].iter().find_map(|name| schema.get(name)?.as_array()?.first().cloned());
+        if let Some(example) = own.or_else(|| schema.get("const").cloned()) {
+            return Some(example);
+        }
+        if let Some(alternatives) = ["oneOf", "anyOf"].iter().find_map(|name| schema.get(name)?.as_array()) {
+            let is_null = |schema: &&Json| schema.get("type").and_then(Json::as_str) == Some("null");
+            let example =
+                alternatives.iter().filter(|schema| !is_null(schema)).find_map(|one| self.example(one));
+            return example.or_else(|| alternatives.iter().any(|one| is_null(&one)).then_some(Json::Null));
+        }
+        if let Some(parts) = schema.get("allOf").and_then(Json::as_array) {
+            let mut whole = Object::new();
+            for part in parts {
+                whole.extend(self.example(part)?.as_object()?.clone());
+            }
+            return Some(whole.into());
+        }
+        match types(schema).as_slice() {
+            ["object"] => self.example_object(schema),
+            ["array"] => {
+                let item = schema.get("items").and_then(|items| self.example(items));
+                let may_be_empty = schema.get("minItems").is_none();
+                item.map(|item| [item].into_iter().collect())
+                    .or_else(|| may_be_empty.then(|| Json::Array(Vec::new())))
+            }
+            types if types.contains(&"null") => Some(Json::Null),
+            _ => None,
+        }
+    }
+
+    fn example_object(&self, schema: &Json) -> Option<Json> {
+        let required = schema.get("required").and_then(Json::as_array).unwrap_or_default();
+        let mut example = Object::new();
+        for (name, field) in schema.get("properties").and_then(Json::as_object).into_iter().flatten() {
+            match self.example(field) {
+                Some(Json::Null) | None if !required.contains(&Json::from(name.as_str())) => {}
+                Some(value) => {
+                    example.insert(name.clone(), value);
+                }
+                None => return None,
+            }
+        }
+        Some(example.into())
+    }
+
+    /// Those that the rest of the document refers to, by name.
     pub(super) fn into_object(mut self) -> Object {
         self.0.sort_unstable_keys();
         self.0
+    }
+}
+
+/// The name that a schema refers to.
+fn reference(schema: &Json) -> Option<&str> {
+    schema.get("$ref")?.as_str()?.strip_prefix(PREFIX)
+}
+
+/// All names that a schema refers to.
+pub(super) fn referred(schema: &Json) -> impl Iterator<Item = String> + use<> {
+    let mut names = Vec::new();
+    schema.clone().each_object(&mut |object| {
+        let name = object.get("$ref").and_then(Json::as_str).and_then(|name| name.strip_prefix(PREFIX));
+        names.extend(name.map(str::to_owned));
+    });
+    names.into_iter()
+}
+
+fn types(schema: &Json) -> Vec<&str> {
+    match schema.get("type") {
+        Some(Json::String(one)) => vec![one],
+        Some(Json::Array(several)) => several.iter().filter_map(Json::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// JSON Schema has `examples`; `example` was OpenAPI's own, before 3.1.
+fn with_examples(schema: &mut Object) {
+    let is_schema =
+        schema.contains_key("type") || schema.contains_key("$ref") || schema.contains_key("oneOf");
+    if let Some(example) = schema.get("example").filter(|_| is_schema).cloned() {
+        schema.shift_remove("example");
+        schema.insert("examples".to_owned(), Json::Array(vec![example]));
+    }
+}
+
+/// A value that may be left out, where `null` cannot be sent.
+pub(super) fn not_null(schema: &mut Json) {
+    let null = Json::from("null");
+    let Some(object) = schema.as_object_mut() else { return };
+    if let Some(Json::Array(alternatives)) = object.get_mut("oneOf") {
+        alternatives.retain(|schema| schema.get("type") != Some(&null));
+        if let [only] = alternatives.as_slice() {
+            *schema = only.clone();
+        }
+    } else if let Some(Json::Array(types)) = object.get_mut("type") {
+        types.retain(|name| *name != null);
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            object.insert("type".to_owned(), only);
+        }
     }
 }
