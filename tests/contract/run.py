@@ -14,10 +14,12 @@ more; with `--seed` they are others. What follows `--` goes to schemathesis: `--
 
 import argparse
 import concurrent.futures
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -52,11 +54,17 @@ PARAMETERS = {
 def run(role, options):
     """Everything that schemathesis asks as this role: its exit status, and what it said."""
     arguments = ["--admin-email", ADMIN_EMAIL, "--admin-password", PASSWORD]
-    with LocalStack(REPOSITORY / "template.yaml", arguments=arguments, **PARAMETERS) as stack:
+    with contextlib.ExitStack() as cleanup:
+        # Where schemathesis keeps what it would look at in its next run.
+        directory = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="contract-"))
+        stack = cleanup.enter_context(
+            LocalStack(REPOSITORY / "template.yaml", arguments=arguments, **PARAMETERS)
+        )
         world = World(stack.api_url)
         environment = {
             **os.environ,
             "PYTHONPATH": str(HERE),
+            "PYTHONDONTWRITEBYTECODE": "1",
             "CONTRACT_API": stack.api_url,
             "CONTRACT_ROLE": role,
             "CONTRACT_WORLD": json.dumps(world.made()),
@@ -64,7 +72,7 @@ def run(role, options):
         command = [SCHEMATHESIS, "--config-file", HERE / "schemathesis.toml", "--no-color", "run", DOCUMENT]
         command += ["--url", stack.api_url, *options]
         done = subprocess.run(
-            command, cwd=HERE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         if not stack.is_running():
             return 1, done.stdout + "the local stack ended:\n" + stack.log()
@@ -82,8 +90,7 @@ def main():
     options = list(arguments.options)
     if arguments.examples:
         options += ["--max-examples", str(arguments.examples)]
-    if arguments.seed:
-        options += ["--seed", str(arguments.seed)]
+    options += ["--seed", str(arguments.seed)] if arguments.seed else ["--generation-deterministic"]
     failed = []
     with concurrent.futures.ThreadPoolExecutor(arguments.workers) as pool:
         begun = time.monotonic()

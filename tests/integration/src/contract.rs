@@ -6,6 +6,7 @@
 //! After a complete run [`unseen`] has what the document promises and no test ever saw.
 
 mod document;
+mod examples;
 mod schemas;
 
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use local::gateway::Inspect;
 
 use self::document::Document;
+pub(crate) use self::examples::tests;
 
 /// The document as it is published, read once.
 static DOCUMENT: LazyLock<Document> = LazyLock::new(Document::read);

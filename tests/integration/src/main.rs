@@ -169,6 +169,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         operations::tests(),
         permissions::tests(),
         cloud_formation::tests(),
+        contract::tests(),
         signing_keys::tests(),
         bootstraps::tests(),
         bootstraps::tests_of_environments(),

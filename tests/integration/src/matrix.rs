@@ -162,6 +162,11 @@ fn rows() -> Vec<(&'static str, Vec<&'static str>)> {
     rows
 }
 
+/// The routes of the matrix, and with them of the template.
+pub(crate) fn routes() -> impl Iterator<Item = &'static str> {
+    rows().into_iter().map(|(route, _)| route)
+}
+
 /// How many things of different owners and visibilities a path can name.
 fn settings_of(route: &str) -> &'static [(bool, bool)] {
     const ALL: [(bool, bool); 4] = [(true, false), (true, true), (false, false), (false, true)];
@@ -195,8 +200,8 @@ fn cases_of(route: &'static str, columns: &[&'static str]) -> Vec<Case<'static>>
 }
 
 /// Where the cases take place: a platform, and what is copied for each.
-struct Stage {
-    platform: Platform,
+pub(crate) struct Stage {
+    pub(crate) platform: Platform,
     mint: Mint,
     seed: Seed,
     thumbnail_key: String,
@@ -206,7 +211,7 @@ struct Stage {
 }
 
 impl Stage {
-    async fn set() -> Self {
+    pub(crate) async fn set() -> Self {
         let platform = Platform::start(|options| {
             options.parameters.insert("ReadyWaitSeconds".to_owned(), "0".to_owned());
         })
@@ -270,6 +275,19 @@ impl Stage {
         }
         check_problem(case, answer).await;
         Ok(())
+    }
+
+    /// A request by an admin to what is their own, with what its route needs to succeed.
+    pub(crate) async fn admins_request(&self, route: &'static str) -> reqwest::Request {
+        let caller = self.operator();
+        let case =
+            Case { route, caller: Caller::Admin, is_own: true, is_private: false, expected: StatusCode::OK };
+        let path = self.path(case, &caller).await;
+        self.import_account(&caller.id, "admin", false);
+        let (method, _) = route.split_once(' ').unwrap_or(("GET", ""));
+        let request = self.platform.request(method.parse().unwrap(), &path);
+        let request = request.bearer_auth(self.mint.token(&caller.id, "admin"));
+        self.with_body(route, request).await.build().unwrap()
     }
 
     /// The path of a request, and what it names.

@@ -13,9 +13,6 @@ use super::schemas::Schemas;
 /// Of every answer that a function gave.
 const X_REQUEST_ID: &str = "x-request-id";
 
-/// Where a response lists the codes of its problems.
-const CODES: &str = "x-problem-codes";
-
 /// Headers that an answer has only if they are documented, whatever else API Gateway and browsers add: those that a client
 /// acts upon.
 const DOCUMENTED_HEADERS: [&str; 9] = [
@@ -32,9 +29,11 @@ const DOCUMENTED_HEADERS: [&str; 9] = [
 
 /// The document.
 pub(super) struct Document {
+    /// As it was read.
+    pub(super) source: Value,
     /// By route: `GET /media/{media_id}`.
     operations: BTreeMap<String, Operation>,
-    schemas: Schemas,
+    pub(super) schemas: Schemas,
 }
 
 /// What an operation answers, by status.
@@ -48,6 +47,8 @@ struct Documented {
     headers: BTreeMap<String, Header>,
     /// The codes of a problem.
     codes: BTreeSet<String>,
+    /// Whether it is what API Gateway answers by itself, as all operations refer to it.
+    is_by_gateway: bool,
 }
 
 struct Header {
@@ -78,13 +79,14 @@ impl Document {
                     .insert(format!("{} {path}", method.to_uppercase()), Operation(responses.collect()));
             }
         }
-        Self { operations, schemas: Schemas::of(document) }
+        Self { operations, schemas: Schemas::of(document.clone()), source: document }
     }
 
     /// All that operations may answer: a route, a status and, of a problem, its code.
     pub(super) fn promises(&self) -> impl Iterator<Item = String> {
         self.operations.iter().flat_map(|(route, Operation(responses))| {
-            responses.iter().flat_map(move |(status, response)| {
+            let own = responses.iter().filter(|(_, response)| !response.is_by_gateway);
+            own.flat_map(move |(status, response)| {
                 let codes = response.codes.iter().map(move |code| promise(route, *status, Some(code)));
                 codes.chain(response.codes.is_empty().then(|| promise(route, *status, None)))
             })
@@ -185,9 +187,19 @@ impl Documented {
             let is_required = header.get("required").and_then(Value::as_bool).unwrap_or_default();
             (name.to_lowercase(), Header { is_required, schema: format!("{place}/schema") })
         });
-        let codes = response.get(CODES).and_then(Value::as_array).into_iter().flatten();
-        let codes = codes.map(|code| code.as_str().unwrap().to_owned()).collect();
-        Self { content: content.collect(), headers: headers.collect(), codes }
+        let mut codes = BTreeSet::new();
+        note_codes(document, &response["content"]["application/problem+json"]["schema"], &mut codes);
+        let is_by_gateway = place.starts_with("/components/responses/");
+        Self { content: content.collect(), headers: headers.collect(), codes, is_by_gateway }
+    }
+}
+
+/// The codes that a problem of this schema may have.
+fn note_codes(document: &Value, schema: &Value, codes: &mut BTreeSet<String>) {
+    let listed = schema["properties"]["code"]["enum"].as_array().into_iter().flatten();
+    codes.extend(listed.map(|code| code.as_str().unwrap().to_owned()));
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        note_codes(document, resolved(document, String::new(), part).1, codes);
     }
 }
 
@@ -199,14 +211,14 @@ fn promise(route: &str, status: u16, code: Option<&str>) -> String {
 }
 
 /// Where a thing is and what, if it is only referred to.
-fn resolved<'a>(document: &'a Value, place: String, value: &'a Value) -> (String, &'a Value) {
+pub(super) fn resolved<'a>(document: &'a Value, place: String, value: &'a Value) -> (String, &'a Value) {
     let Some(reference) = value.get("$ref").and_then(Value::as_str) else { return (place, value) };
     let pointer = reference.strip_prefix('#').unwrap();
     (pointer.to_owned(), document.pointer(pointer).unwrap_or_else(|| panic!("{reference} is nowhere")))
 }
 
 /// As a segment of a JSON pointer (RFC 6901).
-fn escaped(segment: &str) -> String {
+pub(super) fn escaped(segment: &str) -> String {
     segment.replace('~', "~0").replace('/', "~1")
 }
 
