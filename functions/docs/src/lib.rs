@@ -12,9 +12,9 @@ mod error_codes;
 
 use std::sync::Arc;
 
+use api::refusals::{NotFound, Refused};
 use api::{Answer, Environment, Function, Problem, Request, StartError, StaticFile, http_function};
 use http::header::IF_NONE_MATCH;
-use serde_json::Value;
 use utoipa::OpenApi;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -92,7 +92,7 @@ async fn handle(site: Arc<Site>, request: Request) -> Result<Answer, Problem> {
     path = "/openapi.json",
     tag = "service",
     responses(
-        (status = 200, description = "OpenAPI 3.1.", body = Value, headers(("ETag" = String))),
+        (status = 200, description = "OpenAPI 3.1.", body = serde_json::Value, example = json!({"openapi": "3.1.1"})),
         (status = 304, description = "The client has it."),
     )
 )]
@@ -106,7 +106,7 @@ fn openapi(site: &Site, request: &Request) -> Result<Answer, Problem> {
     path = "/docs",
     tag = "service",
     responses(
-        (status = 200, description = "A page.", body = String, content_type = "text/html", headers(("ETag" = String))),
+        (status = 200, description = "A page.", body = String, content_type = "text/html"),
         (status = 304, description = "The client has it."),
     )
 )]
@@ -120,7 +120,7 @@ fn docs(site: &Site, request: &Request) -> Result<Answer, Problem> {
     path = "/redoc",
     tag = "service",
     responses(
-        (status = 200, description = "A page.", body = String, content_type = "text/html", headers(("ETag" = String))),
+        (status = 200, description = "A page.", body = String, content_type = "text/html"),
         (status = 304, description = "The client has it."),
     )
 )]
@@ -143,10 +143,9 @@ fn redoc(site: &Site, request: &Request) -> Result<Answer, Problem> {
                 (String = "text/css"),
                 (String = "image/svg+xml"),
             ),
-            headers(("ETag" = String)),
         ),
         (status = 304, description = "The client has it."),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
+        Refused<(NotFound,)>,
     )
 )]
 fn file(site: &Site, request: &Request) -> Result<Answer, Problem> {

@@ -61,6 +61,9 @@ pub enum OpenApiError {
     /// Two different schemas have the same name.
     #[error("two different schemas are called {0}")]
     SchemaTwice(String),
+    /// A schema is referred to that no crate describes.
+    #[error("no schema is called {0}")]
+    NoSchema(String),
     /// A body has no example, because a field that it has to have has none.
     #[error("a body of {0} has no example")]
     NoExample(String),
@@ -87,12 +90,15 @@ pub fn document(template: &Path) -> Result<String, OpenApiError> {
     schemas.add(&Json::of(&<Conventions as utoipa::OpenApi>::openapi())?)?;
     schemas.insert("GatewayMessage", bodies::gateway_message().into());
     operations.finish(&mut schemas)?;
+    let tags = conventions::tags(|tag| operations.has_tag(tag));
+    let paths = Json::from(operations.into_paths());
+    let schemas = schemas.that_are_used(&paths)?;
     let document = object! {
         "openapi": "3.1.1",
         "info": conventions::info(),
         "servers": conventions::servers(),
-        "tags": conventions::tags(|tag| operations.has_tag(tag)),
-        "paths": operations.into_paths(),
+        "tags": tags,
+        "paths": paths,
         "components": conventions::components(schemas),
     };
     Ok(serde_json::to_string_pretty(&document)? + "\n")

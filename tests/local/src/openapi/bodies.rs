@@ -73,9 +73,10 @@ impl<'a> Bodies<'a> {
             let Some(content) = body.as_object_mut().and_then(|body| body.get_mut("content")) else {
                 continue;
             };
-            for content in content.as_object_mut().into_iter().flat_map(Object::values_mut) {
+            for (media_type, content) in content.as_object_mut().into_iter().flatten() {
                 let Some(content) = content.as_object_mut() else { continue };
-                if content.contains_key("example") || content.contains_key("examples") {
+                let has_own = content.contains_key("example") || content.contains_key("examples");
+                if has_own || !is_data(media_type) {
                     continue;
                 }
                 let example = content.get("schema").and_then(|schema| self.schemas.example(schema));
@@ -85,6 +86,11 @@ impl<'a> Bodies<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a body of this type is made of fields: a page or a script is its own example.
+fn is_data(media_type: &str) -> bool {
+    media_type.ends_with("json") || media_type.contains("form")
 }
 
 /// What API Gateway says by itself.

@@ -3,12 +3,27 @@
 use serde_json::json;
 
 use super::json::{Json, Object, object};
-use super::schemas::Schemas;
 use super::{parameters, responses};
 
-/// What all routes answer, whatever they say of themselves.
+/// What all routes answer, whatever they say of themselves, and what parameters name: the functions' descriptions bring
+/// only what bodies are made of.
 #[derive(utoipa::OpenApi)]
-#[openapi(components(schemas(api::ProblemBody)))]
+#[openapi(components(schemas(
+    api::ProblemBody,
+    api::YesOrNo,
+    domain::IdempotencyKey,
+    domain::Ipv4Block,
+    domain::MediaId,
+    domain::MediaKind,
+    domain::PartNumber,
+    domain::Status,
+    domain::Tag,
+    domain::ThumbnailKey,
+    domain::Timestamp,
+    domain::Title,
+    domain::UploadId,
+    domain::UserId,
+)))]
 pub(super) struct Conventions;
 
 /// What the conventions are.
@@ -55,7 +70,7 @@ pub(super) fn tag_position(tag: &str) -> usize {
     TAGS.iter().position(|(name, _)| *name == tag).unwrap_or(TAGS.len())
 }
 
-pub(super) fn components(schemas: Schemas) -> Object {
+pub(super) fn components(schemas: Object) -> Object {
     let (responses, headers, examples) = responses::components();
     object! {
         "securitySchemes": security_schemes(),
@@ -63,7 +78,7 @@ pub(super) fn components(schemas: Schemas) -> Object {
         "headers": headers,
         "responses": responses,
         "examples": examples,
-        "schemas": schemas.into_object(),
+        "schemas": schemas,
     }
 }
 

@@ -78,16 +78,17 @@ impl Schemas {
             }
             return Some(whole.into());
         }
-        match types(schema).as_slice() {
+        let types = types(schema);
+        let types_but_null: Vec<&str> = types.iter().copied().filter(|name| *name != "null").collect();
+        match types_but_null.as_slice() {
             ["object"] => self.example_object(schema),
             ["array"] => {
                 let item = schema.get("items").and_then(|items| self.example(items));
                 let may_be_empty = schema.get("minItems").is_none();
-                item.map(|item| [item].into_iter().collect())
+                item.map(|item| Json::Array(vec![item]))
                     .or_else(|| may_be_empty.then(|| Json::Array(Vec::new())))
             }
-            types if types.contains(&"null") => Some(Json::Null),
-            _ => None,
+            _ => types.contains(&"null").then_some(Json::Null),
         }
     }
 
@@ -106,10 +107,21 @@ impl Schemas {
         Some(example.into())
     }
 
-    /// Those that the rest of the document refers to, by name.
-    pub(super) fn into_object(mut self) -> Object {
-        self.0.sort_unstable_keys();
-        self.0
+    /// Those that operations refer to, and problems, which all of them answer, by name.
+    pub(super) fn that_are_used(mut self, paths: &Json) -> Result<Object, OpenApiError> {
+        let mut names: Vec<String> = referred(paths).collect();
+        names.extend(["Problem", "GatewayMessage"].map(str::to_owned));
+        let mut used = Object::new();
+        while let Some(name) = names.pop() {
+            if used.contains_key(&name) {
+                continue;
+            }
+            let schema = self.0.shift_remove(&name).ok_or_else(|| OpenApiError::NoSchema(name.clone()))?;
+            names.extend(referred(&schema));
+            used.insert(name, schema);
+        }
+        used.sort_unstable_keys();
+        Ok(used)
     }
 }
 
