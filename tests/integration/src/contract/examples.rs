@@ -16,9 +16,9 @@ crate::tests![every_example_is_what_its_schema_says, every_request_example_is_ac
 /// What only the platform knows: of these fields it is sent what the matrix sends.
 const KNOWN_TO_THE_PLATFORM: [&str; 4] = ["email", "username", "refresh_token", "part_numbers"];
 
-/// Parameters whose examples nobody can send: a cursor is of one list, a token of one media, and an address is for those
+/// Parameters whose examples nobody can send: a cursor is of one list, a token of one media, and the others are for
 /// deployments that have a CDN.
-const NOT_SENT: [&str; 3] = ["cursor", "token", "ip"];
+const NOT_SENT: [&str; 4] = ["cursor", "token", "ip", "not_before"];
 
 /// A JSON pointer to a schema, and an example of it.
 type Example<'a> = (String, &'a Value);
@@ -106,10 +106,11 @@ async fn every_request_example_is_accepted(_shared: &Platform) {
     assert!(refused.is_empty(), "{} are refused:\n{}", refused.len(), refused.join("\n"));
 }
 
-/// The example of a media type or a parameter, or of its schema.
+/// The example of a media type or a parameter, or of its schema, which may be one of a few.
 fn example_of(content: &Value) -> Option<&Value> {
     let (_, schema) = resolved(&DOCUMENT.source, String::new(), &content["schema"]);
-    [content, schema].into_iter().filter_map(Value::as_object).find_map(|members| examples_of(members).next())
+    let mut members = [content, schema].into_iter().filter_map(Value::as_object);
+    members.find_map(|members| examples_of(members).next()).or_else(|| schema["enum"].get(0))
 }
 
 /// Puts the examples of parameters in queries and headers into a request.
