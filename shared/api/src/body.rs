@@ -86,9 +86,9 @@ pub struct MediaBody<'a> {
     pub content_type: &'a domain::ContentType,
     /// The client's name of the file.
     pub filename: &'a domain::Filename,
-    /// Its size in bytes.
-    #[schema(minimum = 1, example = 1_048_576)]
-    pub size_bytes: u64,
+    /// Its size in bytes; `null` where it was not declared and the file is not there yet.
+    #[schema(required, minimum = 1, example = 1_048_576)]
+    pub size_bytes: Option<u64>,
     /// SHA-256 of what was uploaded, in base64, where it was declared.
     #[schema(required)]
     pub checksum_sha256: Option<&'a domain::Sha256Checksum>,
@@ -314,9 +314,10 @@ pub struct PartBody {
         example = "https://ingest.s3.eu-central-1.amazonaws.com/uploads/01a1f806-60d0-7d21-a3b4-95c6d7e8f901?partNumber=1&uploadId=VXBsb2FkIElE&X-Amz-Signature=5d672d79c15b13162d9279b0855cfba6"
     )]
     pub url: String,
-    /// How many bytes it has; part `n` begins at `(n - 1) * part_size_bytes` of the file.
-    #[schema(minimum = 1, maximum = 5_368_709_120_u64, example = 16_777_216)]
-    pub size_bytes: u64,
+    /// How many bytes it has; part `n` begins at `(n - 1) * part_size_bytes` of the file. `null` where the file's size was
+    /// not declared.
+    #[schema(required, minimum = 1, maximum = 5_368_709_120_u64, example = 16_777_216)]
+    pub size_bytes: Option<u64>,
     /// When `url` ends.
     pub expires_at: Timestamp,
 }
@@ -356,7 +357,7 @@ impl UploadBody {
     /// Of an upload in parts, with some of them signed, to the API at `api_url`.
     pub(crate) fn multipart(upload: &Upload, parts: Vec<buckets::SignedPart>, api_url: &str) -> Self {
         let upload_url = format!("{api_url}/api/v1/{}", upload.id);
-        let plan = upload.part_plan();
+        let plan = upload.part_rules().and_then(|rules| rules.plan().copied());
         Self::Multipart {
             upload_id: upload.id,
             part_size_bytes: plan.map_or(0, |plan| plan.part_size_bytes()),

@@ -38,6 +38,7 @@ pub struct Problem {
     missing: Vec<PartNumber>,
     retry_after_seconds: Option<u32>,
     internal: Option<String>,
+    is_for_uppy: bool,
 }
 
 /// What a client sees of a problem.
@@ -67,6 +68,12 @@ pub struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "<[PartNumber]>::is_empty")]
     #[schema(required = false, min_items = 1, max_items = 10_000)]
     missing: &'a [PartNumber],
+    /// The title again, on the routes that Uppy calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+    /// The detail again, on the routes that Uppy calls, which shows it to its user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
 }
 
 impl Problem {
@@ -79,6 +86,7 @@ impl Problem {
             missing: Vec::new(),
             retry_after_seconds: None,
             internal: None,
+            is_for_uppy: false,
         }
     }
 
@@ -86,6 +94,13 @@ impl Problem {
     pub fn parts_incomplete(missing: Vec<PartNumber>) -> Self {
         let detail = "Not all parts are there as they should be. Send those in missing, then complete again.";
         Self { missing, ..Self::new(Code::PartsIncomplete, detail) }
+    }
+
+    /// The caller's files would take more than `quota_bytes`.
+    pub fn quota_exceeded(quota_bytes: u64) -> Self {
+        let detail =
+            format!("Your files may take {quota_bytes} bytes in all. Delete some, or ask for more room.");
+        Self::new(Code::QuotaExceeded, detail)
     }
 
     /// The upload has no parts.
@@ -166,6 +181,12 @@ impl Problem {
         }
     }
 
+    /// With `error` and `message` besides, which is where Uppy's client of a companion looks.
+    #[must_use]
+    pub fn for_uppy(self) -> Self {
+        Self { is_for_uppy: true, ..self }
+    }
+
     /// What is wrong, in one line, for functions that are not behind HTTP.
     pub fn describe(&self) -> String {
         if self.errors.is_empty() {
@@ -201,6 +222,8 @@ impl Problem {
             request_id,
             errors: &self.errors,
             missing: &self.missing,
+            error: self.is_for_uppy.then(|| self.code.title()),
+            message: self.is_for_uppy.then_some(&self.detail),
         }
     }
 }

@@ -23,8 +23,9 @@ pub struct FileRequest {
     /// Its media type.
     pub content_type: ContentType,
     /// The file's exact size: a file of another size is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u64, minimum = 1, maximum = 53_687_091_200_000_u64, example = 1_048_576)]
-    pub size_bytes: SizeBytes,
+    pub size_bytes: Option<SizeBytes>,
     /// The media's description.
     #[schema(value_type = Option<Description>)]
     pub description: Description,
@@ -112,7 +113,7 @@ impl FileRequest {
             title,
             filename,
             content_type,
-            size_bytes,
+            size_bytes: Some(size_bytes),
             description,
             tags,
             visibility,
@@ -125,6 +126,32 @@ impl FileRequest {
             method,
             duration_seconds: None,
         })
+    }
+
+    /// A file whose size its client does not tell, as Uppy does not; all else is as for a file of which nothing is said.
+    pub fn of_unknown_size(
+        filename: Filename,
+        title: Title,
+        content_type: ContentType,
+        method: PlannedMethod,
+    ) -> Self {
+        Self {
+            title,
+            filename,
+            content_type,
+            size_bytes: None,
+            description: Description::empty(),
+            tags: Vec::new(),
+            visibility: Visibility::default(),
+            checksum_sha256: None,
+            checksum_crc64nvme: None,
+            thumbnail_url: None,
+            requested_method: RequestedMethod::default(),
+            part_size_bytes: None,
+            miniature: None,
+            method,
+            duration_seconds: None,
+        }
     }
 
     /// SHA-256, in hexadecimal, of all that is asked: what an idempotency key stands for.
@@ -146,7 +173,8 @@ impl MiniatureRequest {
     }
 }
 
-pub(super) fn allowed_content_type(
+/// A media type that the deployment takes.
+pub fn allowed_content_type(
     content_type: ContentType,
     limits: &UploadLimits,
 ) -> Result<ContentType, Invalid> {

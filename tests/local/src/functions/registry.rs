@@ -125,9 +125,11 @@ function_crates!(
     check_health: Documentation,
     check_storage: Documentation,
     complete_upload: Documentation,
+    console: Documentation,
     create_admin,
     create_media: Documentation,
     create_stream_url: Documentation,
+    create_upload_token: Documentation,
     create_user: Documentation,
     delete_media: Documentation,
     delete_user: Documentation,
@@ -159,5 +161,6 @@ function_crates!(
     update_media: Documentation,
     update_user: Documentation,
     upload_file: Documentation,
+    uppy_companion: Documentation,
     version: Documentation,
 );

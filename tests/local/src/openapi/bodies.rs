@@ -35,6 +35,13 @@ impl<'a> Bodies<'a> {
         for (media_type, content) in content.as_object_mut().into_iter().flatten() {
             let Some(schema) = content.entry("schema") else { continue };
             not_null(schema);
+            if media_type.contains("form") {
+                // A form has no `null`.
+                referred(schema).for_each(|name| {
+                    self.schemas.without_null(&name);
+                    self.open.without_null(&name);
+                });
+            }
             // RFC 6749, section 3.2: parameters that are not known are ignored.
             if is_lenient || media_type == "application/x-www-form-urlencoded" {
                 *schema = self.open.written_out(schema);
@@ -47,18 +54,22 @@ impl<'a> Bodies<'a> {
 
     /// Refuses unknown fields in all that a schema refers to.
     fn close(&mut self, schema: &Json) {
-        let mut names: Vec<String> = referred(schema).collect();
-        let mut closed = BTreeSet::new();
-        while let Some(name) = names.pop() {
-            if !closed.insert(name.clone()) {
-                continue;
-            }
-            let Some(schema) = self.schemas.get_mut(&name) else { continue };
-            names.extend(referred(schema));
-            if let Some(object) = schema.as_object_mut().filter(|object| object.contains_key("properties")) {
+        for name in self.schemas.reachable(schema) {
+            let schema = self.schemas.get_mut(&name).and_then(Json::as_object_mut);
+            if let Some(object) = schema.filter(|object| object.contains_key("properties")) {
                 object.insert("additionalProperties".to_owned(), Json::Boolean(false));
             }
         }
+    }
+
+    /// Says of what only answers are made of that what is not there is left out, or is `null`, but never both.
+    pub(super) fn describe_answers<'o>(&mut self, operations: impl Iterator<Item = &'o Object> + Clone) {
+        let reachable = |name: &str| -> BTreeSet<String> {
+            let bodies = operations.clone().filter_map(|operation| operation.get(name));
+            bodies.flat_map(|body| self.schemas.reachable(body)).collect()
+        };
+        let (asked, answered) = (reachable("requestBody"), reachable("responses"));
+        answered.difference(&asked).for_each(|name| self.schemas.without_null(name));
     }
 
     /// Gives every body an example, made of those of its fields.

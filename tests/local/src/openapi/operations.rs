@@ -75,6 +75,7 @@ impl Operations {
             let is_lenient = object.shift_remove(UNKNOWN_FIELDS).is_some() || object.contains_key(ALIAS_OF);
             bodies.describe_request(object, is_lenient)?;
         }
+        bodies.describe_answers(self.0.iter().map(|operation| &operation.object));
         for operation in &mut self.0 {
             let object = &mut operation.object;
             parameters::describe(object, schemas);

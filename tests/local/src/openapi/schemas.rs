@@ -1,5 +1,7 @@
 //! The schemas that operations refer to, each once and under its name.
 
+use std::collections::BTreeSet;
+
 use super::OpenApiError;
 use super::json::{Json, Object};
 
@@ -16,6 +18,7 @@ impl Schemas {
         for (name, schema) in schemas.and_then(Json::as_object).into_iter().flatten() {
             let mut schema = schema.clone();
             schema.each_object(&mut with_examples);
+            schema.each_object(&mut with_outer_description);
             match self.0.get(name) {
                 Some(present) if *present != schema => return Err(OpenApiError::SchemaTwice(name.clone())),
                 Some(_) => {}
@@ -66,10 +69,9 @@ impl Schemas {
             return Some(example);
         }
         if let Some(alternatives) = ["oneOf", "anyOf"].iter().find_map(|name| schema.get(name)?.as_array()) {
-            let is_null = |schema: &&Json| schema.get("type").and_then(Json::as_str) == Some("null");
-            let example =
-                alternatives.iter().filter(|schema| !is_null(schema)).find_map(|one| self.example(one));
-            return example.or_else(|| alternatives.iter().any(|one| is_null(&one)).then_some(Json::Null));
+            let mut others = alternatives.iter().filter(|one| !is_null(one));
+            let example = others.find_map(|one| self.example(one));
+            return example.or_else(|| alternatives.iter().any(is_null).then_some(Json::Null));
         }
         if let Some(parts) = schema.get("allOf").and_then(Json::as_array) {
             let mut whole = Object::new();
@@ -105,6 +107,34 @@ impl Schemas {
             }
         }
         Some(example.into())
+    }
+
+    /// All that a schema refers to, directly or not.
+    pub(super) fn reachable(&self, schema: &Json) -> BTreeSet<String> {
+        let mut names: Vec<String> = referred(schema).collect();
+        let mut reachable = BTreeSet::new();
+        while let Some(name) = names.pop() {
+            names.extend(
+                self.0.get(&name).filter(|_| !reachable.contains(&name)).into_iter().flat_map(referred),
+            );
+            reachable.insert(name);
+        }
+        reachable
+    }
+
+    /// Takes `null` from the fields of an object that may be left out: what is not there is left out, not `null`.
+    pub(super) fn without_null(&mut self, name: &str) {
+        let Some(schema) = self.0.get_mut(name) else { return };
+        let required = schema.get("required").and_then(Json::as_array).unwrap_or_default().to_vec();
+        // Beside the properties of its own, one that is put together has those of its parts.
+        schema.each_object(&mut |object| {
+            let properties = object.get_mut("properties").and_then(Json::as_object_mut);
+            for (field, schema) in properties.into_iter().flatten() {
+                if !required.contains(&Json::from(field.as_str())) {
+                    not_null(schema);
+                }
+            }
+        });
     }
 
     /// Those that operations refer to, and problems, which all of them answer, by name.
@@ -158,6 +188,22 @@ fn with_examples(schema: &mut Object) {
     }
 }
 
+/// What a value that may be `null` is, is said of the value, not of what it is otherwise.
+fn with_outer_description(schema: &mut Object) {
+    let Some(Json::Array(alternatives)) = schema.get_mut("oneOf") else { return };
+    let has_null = alternatives.iter().any(is_null);
+    let mut others = alternatives.iter_mut().filter(|one| !is_null(one));
+    if let (true, Some(only), None) = (has_null, others.next(), others.next())
+        && let Some(description) = only.as_object_mut().and_then(|only| only.shift_remove("description"))
+    {
+        schema.insert("description".to_owned(), description);
+    }
+}
+
+fn is_null(schema: &Json) -> bool {
+    schema.get("type").and_then(Json::as_str) == Some("null")
+}
+
 /// A value that may be left out, where `null` cannot be sent.
 pub(super) fn not_null(schema: &mut Json) {
     let null = Json::from("null");
@@ -165,7 +211,11 @@ pub(super) fn not_null(schema: &mut Json) {
     if let Some(Json::Array(alternatives)) = object.get_mut("oneOf") {
         alternatives.retain(|schema| schema.get("type") != Some(&null));
         if let [only] = alternatives.as_slice() {
-            *schema = only.clone();
+            let mut only = only.clone();
+            if let (Some(only), Some(description)) = (only.as_object_mut(), object.get("description")) {
+                only.insert("description".to_owned(), description.clone());
+            }
+            *schema = only;
         }
     } else if let Some(Json::Array(types)) = object.get_mut("type") {
         types.retain(|name| *name != null);
