@@ -280,20 +280,13 @@ impl Stage {
         let owner = if case.is_own { &caller } else { &other };
         let path = self.path(case, owner).await;
         self.import_account(&caller.id, case.caller.account_role(), case.caller == Caller::Disabled);
-        let (method, _) = case.route.split_once(' ').unwrap_or(("GET", ""));
-        let is_in_path = path.contains("{upload_token}");
-        let mint = if is_in_path { &self.upload_mint } else { &self.mint };
+        let mint = self.mint_of(case.route);
         let token = match case.caller {
             Caller::Nobody => None,
             Caller::With(fault) => Some(mint.faulty(fault, &caller.id, "admin")),
             known => Some(mint.token(&caller.id, known.token_role())),
         };
-        let path = path.replace("{upload_token}", token.as_deref().unwrap_or("nobody"));
-        let request = self.platform.request(method.parse().unwrap(), &path);
-        let request = match token.filter(|_| !is_in_path) {
-            Some(token) => request.bearer_auth(token),
-            None => request,
-        };
+        let request = self.request(case.route, &path, token.as_deref());
         let answer = self.with_body(case.route, request).await.send().await.unwrap();
         if answer.status() != case.expected {
             let status = answer.status();
@@ -313,10 +306,25 @@ impl Stage {
             Case { route, caller: Caller::Admin, is_own: true, is_private: false, expected: StatusCode::OK };
         let path = self.path(case, &caller).await;
         self.import_account(&caller.id, "admin", false);
+        let token = self.mint_of(route).token(&caller.id, "admin");
+        self.with_body(route, self.request(route, &path, Some(&token))).await.build().unwrap()
+    }
+
+    /// What makes the tokens that a route takes.
+    fn mint_of(&self, route: &str) -> &Mint {
+        if route.contains("{upload_token}") { &self.upload_mint } else { &self.mint }
+    }
+
+    /// A request with a token where its route has it: in the path, or in a header.
+    fn request(&self, route: &str, path: &str, token: Option<&str>) -> RequestBuilder {
         let (method, _) = route.split_once(' ').unwrap_or(("GET", ""));
+        let is_in_path = path.contains("{upload_token}");
+        let path = path.replace("{upload_token}", token.unwrap_or("nobody"));
         let request = self.platform.request(method.parse().unwrap(), &path);
-        let request = request.bearer_auth(self.mint.token(&caller.id, "admin"));
-        self.with_body(route, request).await.build().unwrap()
+        match token.filter(|_| !is_in_path) {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
     }
 
     /// The path of a request, and what it names.
