@@ -3,6 +3,7 @@
 import { badge, button, element, failure, link, replace } from './elements.js';
 import { field } from './forms.js';
 import { bytes, counted, date, duration, tone, words } from './format.js';
+import { ownThumbnail } from './thumbnail.js';
 
 const PAGE = 20;
 const SEARCH_AFTER_MILLISECONDS = 250;
@@ -142,9 +143,8 @@ function row(media, user) {
   );
 }
 
-/** The platform's own thumbnails only: what others put elsewhere would tell them who looks. */
-function thumbnail({ id, kind, thumbnail_url }) {
-  const isOurs = thumbnail_url && new URL(thumbnail_url).pathname.startsWith(`/media/${id}/thumbnail/`);
-  const image = isOurs && element('img', { src: thumbnail_url, alt: '', loading: 'lazy' });
-  return element('span', { class: `thumbnail ${kind}`, 'aria-hidden': 'true' }, image);
+function thumbnail(media) {
+  const address = ownThumbnail(media);
+  const image = address && element('img', { src: address, alt: '', loading: 'lazy' });
+  return element('span', { class: `thumbnail ${media.kind}`, 'aria-hidden': 'true' }, image);
 }

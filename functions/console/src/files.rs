@@ -28,7 +28,7 @@ impl Files {
                 "account-view.js", "chart.js", "dialog.js", "elements.js", "format.js",
                 "forms.js", "library-view.js", "log-in-view.js", "main.js", "media-api.js",
                 "media-edit.js", "media-view.js", "player.js", "remembered-uploads.js",
-                "s3.js", "session.js", "technical-data.js", "transfers.js", "uploads.js",
+                "s3.js", "session.js", "technical-data.js", "thumbnail.js", "transfers.js", "uploads.js",
                 "uploads-view.js", "user-view.js", "users-view.js", "views-section.js";
         };
         Self { page: page.secured(policy), others: others.into() }

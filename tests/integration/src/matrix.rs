@@ -84,6 +84,8 @@ GET /api/v1/s3-media/health/s3         | 200    | 200             | 200         
 GET /ping                              | 200    | 200             | 200             | 200             | 200             | 200
 GET /api/v1/ping
 GET /version                           | 200    | 200             | 200             | 200             | 200             | 200
+GET /console                           | 200    | 200             | 200             | 200             | 200             | 200
+GET /console/{file}
 $default                               | 404    | 404             | 404             | 404             | 404             | 404
 ";
 
@@ -283,7 +285,7 @@ impl Stage {
         if path.contains("{upload_id}") {
             return path.replace("{upload_id}", &self.upload(owner).await).replace("{num}", "1");
         }
-        let path = path.replace("{user_id}", &owner.id);
+        let path = path.replace("{user_id}", &owner.id).replace("{file}", "main.js");
         if case.route == "DELETE /users/{user_id}" { format!("{path}?media=delete") } else { path }
     }
 
