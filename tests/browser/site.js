@@ -1,4 +1,5 @@
-// A frontend's origin: the files of `page/`, the console's modules that frontends copy, and a `config.json` that names the API.
+// A frontend's origin: the files of `page/`, those modules of the console that frontends copy, and a `config.json` that names the
+// API.
 
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';

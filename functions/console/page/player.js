@@ -15,9 +15,11 @@ export function player({ api, signal }, media) {
   const made = element(tag, { ...options, 'aria-label': media.title });
   const place = element('div', { class: `player ${tag}` }, made);
   const load = async () => {
-    const { stream_url } = await api.get(`/media/${media.id}/stream-url`, { query: { expires_in: LIFE_SECONDS }, signal });
+    const query = { expires_in: LIFE_SECONDS };
+    const { stream_url } = await api.get(`/media/${media.id}/stream-url`, { query, signal });
     made.src = stream_url;
-    place.append(element('p', { class: 'hint' }, element('a', { href: `${stream_url}&download=1` }, 'Download the file')));
+    const download = element('a', { href: `${stream_url}&download=1` }, 'Download the file');
+    place.append(element('p', { class: 'hint' }, download));
   };
   made.addEventListener('error', () => place.append(failure(new Error('Your browser cannot play this file.'))));
   // Left for another view, it stops at once, and does not go on loading.
