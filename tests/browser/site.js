@@ -1,5 +1,5 @@
-// A frontend's origin: the files of `page/`, those modules of the console that frontends copy, and a `config.json` that names the
-// API.
+// A frontend's origin: the files of `page/`, the console's modules that frontends copy, a `config.json` that names the
+// API, and scripts that a test has built.
 
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -12,6 +12,9 @@ const CONTENT_TYPES = { html: 'text/html', js: 'text/javascript' };
 export class Site {
   /** What `config.json` holds; may be set as long as no page was opened. */
   config = {};
+
+  /** Scripts that are no files, by their names. */
+  scripts = {};
 
   static async start() {
     const site = new Site();
@@ -30,7 +33,7 @@ export class Site {
       return;
     }
     const contentType = /^[\w-]+\.(\w+)$/.test(name) && CONTENT_TYPES[name.split('.')[1]];
-    const body = contentType && (await fileNamed(name));
+    const body = contentType && (this.scripts[name] ?? (await fileNamed(name)));
     if (body) response.writeHead(200, { 'Content-Type': contentType }).end(body);
     else response.writeHead(404).end();
   }
