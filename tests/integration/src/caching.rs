@@ -43,6 +43,9 @@ public, no-cache
 public, max-age=300
     GET /.well-known/jwks.json  GET /media/{media_id}/thumbnail/{key}   HEAD /media/{media_id}/thumbnail/{key}
 
+public, no-cache
+    GET /console                GET /console/{file}
+
 public, max-age=60
     GET /version
 
@@ -89,6 +92,8 @@ async fn what_is_known_is_not_sent_again(platform: &Platform) {
         ("GET /openapi.json", "/openapi.json".to_owned()),
         ("GET /docs", "/docs".to_owned()),
         ("GET /docs/{file}", "/docs/swagger-ui.css".to_owned()),
+        ("GET /console", "/console".to_owned()),
+        ("GET /console/{file}", "/console/main.js".to_owned()),
     ] {
         let get = |if_none_match: Option<&str>| {
             let request = platform.request(Method::GET, &path).bearer_auth(&admin.token);

@@ -102,6 +102,8 @@ GET /openapi.json                      | 200    | 200             | 200         
 GET /docs
 GET /redoc
 GET /docs/{file}
+GET /console                           | 200    | 200             | 200             | 200             | 200             | 200
+GET /console/{file}
 $default                               | 404    | 404             | 404             | 404             | 404             | 404
 ";
 
@@ -346,7 +348,8 @@ impl Stage {
             let path = path.replace("{upload_id}", &self.upload(owner).await);
             return path.replace("{num}", "1").replace("{part_number}", "1");
         }
-        let path = path.replace("{user_id}", &owner.id).replace("{file}", "page.css");
+        let file = if case.route.contains("/docs/") { "page.css" } else { "main.js" };
+        let path = path.replace("{user_id}", &owner.id).replace("{file}", file);
         if case.route == "DELETE /users/{user_id}" { format!("{path}?media=delete") } else { path }
     }
 
