@@ -36,8 +36,6 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     get,
     path = "/console",
     tag = "service",
-    operation_id = "console",
-    params(("If-None-Match" = Option<String>, Header)),
     responses(
         (status = 200, description = "The page.", body = String, content_type = "text/html"),
         (status = 304, description = "The client has it."),
@@ -55,11 +53,7 @@ async fn handle(files: Arc<Files>, request: Request) -> Result<Answer, Problem> 
     get,
     path = "/console/{file}",
     tag = "service",
-    operation_id = "console-file",
-    params(
-        ("file" = String, Path, description = "As the page names it.", example = "main.js"),
-        ("If-None-Match" = Option<String>, Header),
-    ),
+    params(("file" = String, Path, description = "As the page names it.", example = "main.js")),
     responses(
         (
             status = 200,
@@ -67,7 +61,7 @@ async fn handle(files: Arc<Files>, request: Request) -> Result<Answer, Problem> 
             content((String = "text/javascript"), (String = "text/css"), (String = "image/svg+xml")),
         ),
         (status = 304, description = "The client has it."),
-        Refused<(NotFound)>,
+        Refused<NotFound>,
     ),
 )]
 fn file(files: &Files, name: &str, request: &Request) -> Result<Answer, Problem> {

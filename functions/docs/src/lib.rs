@@ -145,7 +145,7 @@ fn redoc(site: &Site, request: &Request) -> Result<Answer, Problem> {
             ),
         ),
         (status = 304, description = "The client has it."),
-        Refused<(NotFound,)>,
+        Refused<NotFound>,
     )
 )]
 fn file(site: &Site, request: &Request) -> Result<Answer, Problem> {
