@@ -46,8 +46,12 @@ pub(crate) fn objections() -> Vec<String> {
     OBJECTIONS.lock().unwrap().iter().cloned().collect()
 }
 
+/// What no test can bring about at will on every route: faults of ours, and of what we depend on.
+const FAULTS: [&str; 2] = [" internal", " unavailable"];
+
 /// What the document promises and no test ever saw: `GET /media/{media_id} 404 not_found`.
 pub(crate) fn unseen() -> Vec<String> {
     let seen = SEEN.lock().unwrap();
-    DOCUMENT.promises().filter(|promise| !seen.contains(promise)).collect()
+    let is_fault = |promise: &String| FAULTS.iter().any(|fault| promise.ends_with(fault));
+    DOCUMENT.promises().filter(|promise| !seen.contains(promise) && !is_fault(promise)).collect()
 }

@@ -4,8 +4,8 @@
 //!
 //! Every answer of the API is held against the OpenAPI document ([`contract`]).
 //!
-//! After a complete run it compares the permissions that the template grants with those that were used, and what the
-//! document promises with what was seen: what no test needed is named, and the run fails.
+//! After a complete run it compares the permissions that the template grants with those that were used: one that no
+//! test needed is named, and the run fails. What the document promises and no test saw is named, too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod accounts;
@@ -98,22 +98,19 @@ fn main() -> ExitCode {
     let conclusion = libtest_mimic::run(&arguments, trials(&runtime, platform.as_ref()));
 
     let Some(platform) = platform else { return ExitCode::SUCCESS };
-    let mut complaints = Vec::new();
     // A test may have looked at no answer.
-    complaints.extend(
-        contract::objections()
-            .into_iter()
-            .map(|what| format!("an answer breaks the OpenAPI document: {what}")),
-    );
+    let objections = contract::objections().into_iter();
+    let mut complaints: Vec<String> =
+        objections.map(|what| format!("an answer breaks the OpenAPI document: {what}")).collect();
     if is_complete && !conclusion.has_failed() {
         // A CDN only adds permissions.
         let with_cdn = runtime.block_on(Platform::start(platform::with_cdn));
         let unused = with_cdn.unused_permissions().into_iter();
         complaints.extend(unused.map(|what| format!("no test used this permission of the template: {what}")));
         runtime.block_on(with_cdn.shut_down());
-        let unseen = contract::unseen().into_iter();
-        complaints
-            .extend(unseen.map(|what| format!("no test saw this answer of the OpenAPI document: {what}")));
+        for what in contract::unseen() {
+            eprintln!("notice: no test saw this answer of the OpenAPI document: {what}");
+        }
     }
     if let Ok(platform) = Arc::try_unwrap(platform) {
         runtime.block_on(platform.shut_down());

@@ -169,13 +169,16 @@ async fn put_what_is_known(stage: &Stage, request: &Request, example: &mut Value
             example[name] = value.clone();
         }
     }
-    // The parts that were sent, as S3 tags them.
-    if let Some(parts) = request.url().path().strip_suffix("/complete") {
-        let list = stage.platform.request(http::Method::GET, &format!("{parts}/parts"));
-        let list =
-            list.headers(request.headers().clone()).send().await.unwrap().json::<Value>().await.unwrap();
-        let part = &list["parts"][0];
-        example["parts"] = json!([{"part_number": part["part_number"], "etag": part["etag"]}]);
+    // The parts that were sent, as S3 tags them; Uppy is told of them by other names.
+    if let Some(upload) = request.url().path().strip_suffix("/complete") {
+        let path = if upload.starts_with("/api/") { format!("{upload}/parts") } else { upload.to_owned() };
+        let list = stage.platform.request(http::Method::GET, &path).headers(request.headers().clone());
+        let list = list.send().await.unwrap().json::<Value>().await.unwrap();
+        let part = list.get(0).unwrap_or(&list["parts"][0]);
+        let either = |name: &str, other: &str| part.get(name).unwrap_or(&part[other]).clone();
+        let part =
+            json!({"part_number": either("part_number", "PartNumber"), "etag": either("etag", "ETag")});
+        example["parts"] = json!([part]);
     }
 }
 

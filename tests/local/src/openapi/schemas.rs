@@ -125,9 +125,9 @@ impl Schemas {
     /// Takes `null` from the fields of an object that may be left out: what is not there is left out, not `null`.
     pub(super) fn without_null(&mut self, name: &str) {
         let Some(schema) = self.0.get_mut(name) else { return };
-        let required = schema.get("required").and_then(Json::as_array).unwrap_or_default().to_vec();
-        // Beside the properties of its own, one that is put together has those of its parts.
+        // One that is put together has its fields in its parts, and a list those of its items.
         schema.each_object(&mut |object| {
+            let required = object.get("required").and_then(Json::as_array).unwrap_or_default().to_vec();
             let properties = object.get_mut("properties").and_then(Json::as_object_mut);
             for (field, schema) in properties.into_iter().flatten() {
                 if !required.contains(&Json::from(field.as_str())) {
