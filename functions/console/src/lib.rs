@@ -76,7 +76,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
             content((String = "text/javascript"), (String = "text/css"), (String = "image/svg+xml")),
         ),
         (status = 304, description = "The client has it."),
-        Refused<(NotFound)>,
+        Refused<NotFound>,
     ),
 )]
 fn file(files: &Files, name: &str, request: &Request) -> Result<Answer, Problem> {
