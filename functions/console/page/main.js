@@ -34,6 +34,7 @@ const main = document.getElementById('main');
 const session = new Session(new URL('.', location.href));
 let transfers;
 let shown = new AbortController();
+let isFirst = true;
 
 session.addEventListener('end', () => {
   announce('Your session has ended. Log in again.');
@@ -79,7 +80,6 @@ async function show() {
   shown = new AbortController();
   const { signal } = shown;
   const [path, search] = location.hash.slice(1).split('?');
-  const isFirst = !main.firstElementChild;
   showBar(path);
   const { view, given } = viewAt(path);
   if (!isFirst) main.setAttribute('aria-busy', 'true');
@@ -94,7 +94,8 @@ async function show() {
   if (signal.aborted) return;
   replace(main, content);
   main.removeAttribute('aria-busy');
-  focusHeading(isFirst);
+  focusHeading();
+  isFirst = false;
 }
 
 function viewAt(path) {
@@ -113,7 +114,7 @@ function isFor(roles) {
 }
 
 /** Whoever does not see the view change is told by the focus; not at first, when the page itself is read out. */
-function focusHeading(isFirst) {
+function focusHeading() {
   const heading = main.querySelector('h1');
   document.title = `${heading?.textContent ?? 'Media'} – Media console`;
   scrollTo(0, 0);
