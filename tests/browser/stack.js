@@ -1,6 +1,6 @@
 // The local stack as a process of its own, on free ports, with nothing kept. It ends with the tests, however they end.
 //
-// `LOCAL` names the binary; by default it is the one that `cargo build -p local` leaves in `target/debug`.
+// `LOCAL` names the binary; by default it is the one that `cargo build --bin local` leaves in `target/debug`.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -35,7 +35,7 @@ export class Stack {
         return stack;
       }
     }
-    throw new Error('The local stack did not start; has `cargo build -p local` been run?');
+    throw new Error('The local stack did not start; has `cargo build --bin local` been run?');
   }
 
   async stop() {
