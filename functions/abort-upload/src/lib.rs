@@ -15,6 +15,7 @@ use domain::{
 };
 use http::StatusCode;
 use table::{ChangeError, MediaChange, Record, Table};
+use utoipa::OpenApi;
 
 /// How often it is decided again because the record changed in between.
 const ATTEMPTS: usize = 5;
@@ -25,6 +26,11 @@ struct State {
     ingest: IngestBucket,
     clock: Clock,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and `INGEST_BUCKET`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

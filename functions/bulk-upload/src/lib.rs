@@ -15,7 +15,7 @@ use api::{
 use domain::{Action, Invalid, MAX_BULK_FILES, decide};
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "POST /api/v1/bulk-upload";
 
@@ -67,6 +67,11 @@ enum BulkItem<'a> {
         error: ProblemBody<'a>,
     },
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS` and the variables of [`Uploads::of`] and [`UserLimit::of_uploads`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

@@ -12,7 +12,7 @@ use auth::{NewPassword, PasswordCheck, check_password};
 use domain::{Invalid, User};
 use serde_json::Value;
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "POST /users/me/password";
 
@@ -32,6 +32,11 @@ struct ChangePassword {
     #[schema(value_type = String, format = Password, min_length = 12, max_length = 128)]
     new_password: NewPassword,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS` and the variables of [`UserLimit::of_password_changes`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

@@ -10,7 +10,7 @@ use buckets::{IngestBucket, MediaBucket};
 use http::StatusCode;
 use serde::Serialize;
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 /// The checks run side by side, and the answer comes within 3 s.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(2_500);
@@ -25,6 +25,7 @@ struct State {
 /// How one of them is.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = CheckStatus)]
 enum Health {
     Ok,
     Failed,
@@ -32,6 +33,7 @@ enum Health {
 
 /// How each of them is.
 #[derive(Serialize, ToSchema)]
+#[schema(as = HealthChecks)]
 struct Checks {
     table: Health,
     ingest_bucket: Health,
@@ -41,11 +43,17 @@ struct Checks {
 
 /// What is answered.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Health)]
 struct Report {
     /// `ok` if all are.
     status: Health,
     checks: Checks,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `INGEST_BUCKET`, `MEDIA_BUCKET` and `INGEST_QUEUE_URL`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

@@ -12,7 +12,7 @@ use domain::Timestamp;
 use http::StatusCode;
 use serde::Serialize;
 use tokio::sync::Mutex;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 /// The answer comes within 3 s.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(2_500);
@@ -37,6 +37,7 @@ struct Look {
 /// How the bucket is.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = StorageStatus)]
 enum Status {
     Healthy,
     Unhealthy,
@@ -44,6 +45,7 @@ enum Status {
 
 /// What is answered.
 #[derive(Serialize, ToSchema)]
+#[schema(as = StorageHealth)]
 struct Report<'a> {
     /// Whether the bucket answers.
     success: bool,
@@ -56,6 +58,11 @@ struct Report<'a> {
     region: &'a str,
     status: Status,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `MEDIA_BUCKET`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

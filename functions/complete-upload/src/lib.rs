@@ -20,7 +20,7 @@ use http::StatusCode;
 use http::header::RETRY_AFTER;
 use serde::Serialize;
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 use crate::complete::{Completion, Outcome};
 use crate::request::{CompleteRequest, named_parts};
@@ -40,12 +40,18 @@ struct State {
 
 /// What is answered.
 #[derive(Serialize, ToSchema)]
+#[schema(as = CompletedUpload)]
 struct Completed<'a> {
     media: MediaBody<'a>,
     /// S3's tag of the object, without quotes; not there while S3 is still making it.
     #[serde(skip_serializing_if = "Option::is_none")]
     etag: Option<&'a str>,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, `INGEST_BUCKET`, `COMPLETE_WAIT_SECONDS` and,
 /// where there is one, `CDN_DOMAIN`.

@@ -11,6 +11,7 @@ use api::{
 use domain::{Action, Caller, IdempotencyKey, decide};
 use http::StatusCode;
 use http::header::LOCATION;
+use utoipa::OpenApi;
 
 const CANONICAL: &str = "POST /media";
 
@@ -24,6 +25,11 @@ struct State {
     max_form_bytes: usize,
     thumbnails: ThumbnailUrls,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `MAX_FORM_BYTES` and the variables of [`Uploads::of`] and
 /// [`UserLimit::of_uploads`].

@@ -14,11 +14,11 @@ use api::{
     Access, Answer, Clock, Environment, Function, Problem, QueryParameters, Request, StartError, Stream,
     StreamUrlSigner, http_function, playable, visible_media, warm_up, whole_number, yes_or_no,
 };
-use buckets::{Playback, PlaybackMethod, PlaybackSigner};
+use buckets::{Playback, PlaybackMethod, PlaybackSigner, SignedUrl};
 use domain::{EXPIRES_IN_SECONDS, Invalid, MediaId, PlaybackConditions, Timestamp};
 use serde::Serialize;
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "GET /media/{media_id}/stream-url";
 const S3_MEDIA_ALIAS: &str = "GET /api/v1/s3-media/{media_id}";
@@ -54,6 +54,7 @@ struct StreamUrls {
 
 /// What the alias answers, as the replaced system did.
 #[derive(Serialize, ToSchema)]
+#[schema(as = SignedS3Media)]
 struct S3Media {
     success: bool,
     #[schema(value_type = String, format = Uuid)]
@@ -69,6 +70,20 @@ struct Asked {
     conditions: PlaybackConditions,
     is_download: bool,
 }
+
+/// The URLs of a media, and how long the stream URL lives.
+struct Signed {
+    media_id: MediaId,
+    stream_url: String,
+    direct: SignedUrl,
+    expires_in: u64,
+    expires_at: Timestamp,
+}
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(create_stream_url, get_s3_media))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, the variables of [`StreamUrlSigner::of`] and those of
 /// [`Environment::playback_signer`].
@@ -86,6 +101,14 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         warm_up("credentials", state.playback.prepare(state.clock.now())),
     );
     Ok(http_function(state, handle))
+}
+
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    if request.route() == S3_MEDIA_ALIAS {
+        get_s3_media(&state, &request).await
+    } else {
+        create_stream_url(&state, &request).await
+    }
 }
 
 /// Signs URLs for a media that the caller may see and that is ready.
@@ -108,11 +131,37 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         (status = 422, description = "`invalid`", body = api::ProblemBody),
     )
 )]
-async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
-    let caller = state.access.caller(&request)?;
+async fn create_stream_url(state: &State, request: &Request) -> Result<Answer, Problem> {
+    let Signed { stream_url, direct, expires_in, expires_at, .. } = sign(state, request).await?;
+    Answer::ok(&StreamUrls {
+        stream_url,
+        expires_in,
+        expires_at,
+        signed_url: direct.url,
+        signed_url_expires_at: direct.expires_at,
+    })
+}
+
+/// Signs a URL for a media, as a replaced system did: the direct one, if that can live as long as asked.
+#[utoipa::path(
+    get,
+    path = "/api/v1/s3-media/{media_id}",
+    tag = "streaming",
+    params(("media_id" = String, Path, format = Uuid)),
+    responses((status = 200, body = S3Media)),
+    extensions(("x-alias-of" = json!("GET /media/{media_id}/stream-url"))),
+)]
+async fn get_s3_media(state: &State, request: &Request) -> Result<Answer, Problem> {
+    let Signed { media_id, stream_url, direct, expires_in, expires_at } = sign(state, request).await?;
+    let signed_url = if direct.expires_at >= expires_at { direct.url } else { stream_url };
+    Answer::ok(&S3Media { success: true, media_id, signed_url, expires_in })
+}
+
+async fn sign(state: &State, request: &Request) -> Result<Signed, Problem> {
+    let caller = state.access.caller(request)?;
     let media_id: MediaId = request.path_id("media_id", "media")?;
     let now = state.clock.now();
-    let Asked { expires_in, expires_at, conditions, is_download } = asked(&state, &request, now)?;
+    let Asked { expires_in, expires_at, conditions, is_download } = asked(state, request, now)?;
     let media = visible_media(state.table.media(media_id, now).await?, &caller)?;
     let playback = Playback {
         method: PlaybackMethod::Get,
@@ -121,20 +170,10 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
         life: Duration::from_secs(expires_in),
         conditions,
     };
-    let signed = state.playback.sign(playback, now).await?;
+    let direct = state.playback.sign(playback, now).await?;
     let stream = Stream { media_id, expires_at, conditions, is_download };
-    let stream_url = state.stream_urls.sign(&request, caller.user_id, &stream, now)?;
-    if request.route() == S3_MEDIA_ALIAS {
-        let signed_url = if signed.expires_at >= expires_at { signed.url } else { stream_url };
-        return Answer::ok(&S3Media { success: true, media_id, signed_url, expires_in });
-    }
-    Answer::ok(&StreamUrls {
-        stream_url,
-        expires_in,
-        expires_at,
-        signed_url: signed.url,
-        signed_url_expires_at: signed.expires_at,
-    })
+    let stream_url = state.stream_urls.sign(request, caller.user_id, &stream, now)?;
+    Ok(Signed { media_id, stream_url, direct, expires_in, expires_at })
 }
 
 fn asked(state: &State, request: &Request, now: Timestamp) -> Result<Asked, Problem> {

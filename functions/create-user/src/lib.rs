@@ -9,7 +9,7 @@ use api::{
 use auth::NewPassword;
 use domain::{Action, DisplayName, Email, Role, User, UserId, decide};
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "POST /users";
 
@@ -34,6 +34,11 @@ struct CreateUser {
     #[schema(value_type = Option<String>, pattern = "^(viewer|operator|admin)$")]
     role: Option<Role>,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and `SIGNUP_ROLE`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

@@ -13,6 +13,7 @@ use api::{
 use domain::{Action, Caller, DeletedUser, Invalid, MediaFate, UserId, decide};
 use http::StatusCode;
 use table::{Account, ChangeUserError, Table};
+use utoipa::OpenApi;
 
 const CANONICAL: &str = "DELETE /users/{user_id}";
 
@@ -24,6 +25,11 @@ struct State {
     access: Access,
     clock: Clock,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

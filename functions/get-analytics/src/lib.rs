@@ -12,7 +12,7 @@ use api::{
 use domain::{ANALYTICS_DAYS, Action, Day, Invalid, MediaId, ViewCounts, daily_views, decide};
 use serde::Serialize;
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "GET /media/{media_id}/analytics";
 const DEFAULT_DAYS: u16 = 30;
@@ -51,6 +51,11 @@ struct DailyViews {
     /// Its viewers, each once.
     unique_viewers: u64,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

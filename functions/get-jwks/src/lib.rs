@@ -11,6 +11,7 @@ use auth::PublicKeys;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
+use utoipa::OpenApi;
 
 /// For how long the keys may be kept. The next one is among them before it signs.
 const KEPT: Duration = Duration::from_mins(5);
@@ -19,6 +20,11 @@ struct State {
     key_set: Value,
     etag: String,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

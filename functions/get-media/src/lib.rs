@@ -9,6 +9,7 @@ use api::{
 };
 use domain::MediaId;
 use table::Table;
+use utoipa::OpenApi;
 
 struct State {
     table: Table,
@@ -16,6 +17,11 @@ struct State {
     clock: Clock,
     thumbnails: ThumbnailUrls,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and, where there is one, `CDN_DOMAIN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

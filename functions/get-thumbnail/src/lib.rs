@@ -16,6 +16,7 @@ use http::header::LOCATION;
 use http::{Method, StatusCode};
 use subtle::ConstantTimeEq;
 use table::{Record, Table};
+use utoipa::OpenApi;
 
 /// How long the signed URL behind the redirect lives, if the credentials do.
 const SIGNED_URL_LIFE: Duration = Duration::from_hours(1);
@@ -30,6 +31,11 @@ struct State {
     thumbnails: ThumbnailUrls,
     playback: S3PlaybackSigner,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `MEDIA_BUCKET`, `PLAYBACK_ROLE_ARN` and, where there is one, `CDN_DOMAIN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

@@ -6,11 +6,17 @@ use api::body::UserBody;
 use api::{Access, Answer, Environment, Function, Problem, Request, StartError, http_function, warm_up};
 use domain::{Action, UserId, decide};
 use table::Table;
+use utoipa::OpenApi;
 
 struct State {
     table: Table,
     access: Access,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

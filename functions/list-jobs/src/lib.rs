@@ -9,6 +9,7 @@ use api::{
 };
 use domain::{Action, JobsBefore, MediaId, decide, newest_jobs};
 use table::Table;
+use utoipa::OpenApi;
 
 const CANONICAL: &str = "GET /media/{media_id}/jobs";
 
@@ -17,6 +18,11 @@ struct State {
     access: Access,
     clock: Clock,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

@@ -10,6 +10,7 @@ use api::{
 use domain::{Caller, Decision, Invalid, Media, MediaFilter, MediaId, Place, Stretch, UserId};
 use futures::future::try_join_all;
 use table::Table;
+use utoipa::OpenApi;
 
 const CANONICAL: &str = "GET /media";
 
@@ -18,6 +19,11 @@ struct State {
     access: Access,
     thumbnails: ThumbnailUrls,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and, where there is one, `CDN_DOMAIN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

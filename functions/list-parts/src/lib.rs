@@ -8,7 +8,7 @@ use buckets::IngestBucket;
 use domain::{ETag, PartNumber, PartPlan, SizeBytes, UploadMethod, UploadState, UploadedPart};
 use serde::Serialize;
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 struct State {
     table: Table,
@@ -60,6 +60,11 @@ impl From<UploadedPart> for UploadedPartBody {
         Self { part_number: number, size_bytes, etag }
     }
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and `INGEST_BUCKET`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

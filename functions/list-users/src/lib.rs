@@ -9,6 +9,7 @@ use api::{
 };
 use domain::{Action, UserId, decide};
 use table::Table;
+use utoipa::OpenApi;
 
 const CANONICAL: &str = "GET /users";
 
@@ -16,6 +17,11 @@ struct State {
     table: Table,
     access: Access,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

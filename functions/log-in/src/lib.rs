@@ -12,7 +12,7 @@ use auth::{PasswordCheck, RefreshToken, UNKNOWN_USER_HASH, check_password, needs
 use domain::{Email, IssuedToken, SESSION_LIFE, Session, SessionId, User, UserId};
 use serde_json::Value;
 use table::{ChangeUserError, Table};
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
 const CANONICAL: &str = "POST /auth/login";
@@ -35,6 +35,11 @@ struct LogIn {
     #[schema(format = Password)]
     password: String,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_KEYS_SECRET`, `ACCESS_SIGNING_KID` and the variables of [`LogInLimits::of`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

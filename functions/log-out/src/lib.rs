@@ -8,7 +8,7 @@ use std::sync::Arc;
 use api::{Answer, Environment, Function, Problem, Request, StartError, http_function, text};
 use auth::RefreshToken;
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "POST /auth/logout";
 
@@ -18,6 +18,11 @@ const CANONICAL: &str = "POST /auth/logout";
 struct LogOut {
     refresh_token: String,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

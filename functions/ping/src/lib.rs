@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use api::{Answer, Environment, Function, Problem, Request, StartError, http_function};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 /// What is answered.
 #[derive(Serialize, ToSchema)]
@@ -12,6 +12,11 @@ struct Pong {
     #[schema(example = "pong")]
     message: &'static str,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function.
 pub async fn build(_environment: Environment) -> Result<impl Function, StartError> {

@@ -15,7 +15,7 @@ use domain::{MAX_DECLARED_DURATION_SECONDS, MediaId, ViewId};
 use http::StatusCode;
 use serde::Serialize;
 use table::{Recorded, Table};
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "POST /media/{media_id}/view";
 
@@ -48,6 +48,11 @@ struct ViewBody {
     #[schema(value_type = String)]
     view_id: ViewId,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `VIEW_LOG_RETENTION_DAYS` and the variables of
 /// [`UserLimit::of_views`].

@@ -14,7 +14,7 @@ use api::{
 use auth::RefreshToken;
 use domain::{Session, Timestamp, User};
 use table::{ChangeError, Table};
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "POST /auth/refresh";
 
@@ -33,6 +33,11 @@ struct State {
 struct Refresh {
     refresh_token: String,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_KEYS_SECRET` and `ACCESS_SIGNING_KID`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

@@ -12,7 +12,7 @@ use api::{
 use auth::NewPassword;
 use domain::{Action, UserId, decide};
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "POST /users/{user_id}/password";
 
@@ -30,6 +30,11 @@ struct SetPassword {
     #[schema(value_type = String, format = Password, min_length = 12, max_length = 128)]
     password: NewPassword,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

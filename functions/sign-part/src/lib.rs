@@ -14,7 +14,7 @@ use http::Method;
 use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const SEVERAL: &str = "POST /api/v1/{upload_id}/parts";
 
@@ -40,6 +40,11 @@ struct SignedParts {
     /// In the order in which they were asked for.
     parts: Vec<PartBody>,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(sign_one, sign_several))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, `INGEST_BUCKET` and `UPLOAD_ROLE_ARN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

@@ -10,7 +10,7 @@ use api::{
 use auth::NewPassword;
 use domain::{DisplayName, Email, Invalid, Role, User, UserId};
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "POST /auth/signup";
 
@@ -33,6 +33,11 @@ struct SignUp {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
     display_name: Option<DisplayName>,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `SIGNUP_ENABLED`, `SIGNUP_ROLE` and the variables of [`SignUpLimits::of`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

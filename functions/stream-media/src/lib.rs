@@ -21,6 +21,7 @@ use domain::{Caller, MediaId, PlaybackConditions, Timestamp, UserId, ViewId};
 use http::header::LOCATION;
 use http::{Method, StatusCode};
 use table::Table;
+use utoipa::OpenApi;
 
 /// How long the signed URL behind the redirect lives, if the credentials do.
 const SIGNED_URL_LIFE: Duration = Duration::from_hours(1);
@@ -41,6 +42,11 @@ struct Viewer {
     /// The view that their stream token stands for.
     view_id: Option<ViewId>,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, `CAPABILITY_JWKS`, `VIEW_LOG_RETENTION_DAYS` and the
 /// variables of [`Environment::playback_signer`].

@@ -12,7 +12,7 @@ use api::{
 };
 use domain::{Action, DisplayName, Patch, Role, UserId, UserPatch, decide};
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "PATCH /users/{user_id}";
 
@@ -34,6 +34,11 @@ struct UpdateUser {
     #[schema(value_type = bool, required = false)]
     disabled: Option<bool>,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {

@@ -16,7 +16,7 @@ use api::{
 };
 use domain::{Action, Caller, EXPIRES_IN_SECONDS, MediaId, PlaybackConditions, decide};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 use crate::wait::{Progress, wait_until_ready};
 
@@ -46,6 +46,11 @@ struct Uploaded {
     storage_url: String,
     message: &'static str,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `MAX_FORM_BYTES`, `READY_WAIT_SECONDS`,
 /// `STREAM_TOKEN_EXPIRE_SECONDS` and the variables of [`Announcer::of`], [`UserLimit::of_uploads`] and

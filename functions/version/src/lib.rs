@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::{Answer, Environment, Function, Problem, Request, StartError, http_function};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 /// For how long an answer may be kept after a deployment.
 const KEPT: Duration = Duration::from_mins(1);
@@ -18,6 +18,11 @@ struct Version {
     /// The commit that was deployed, or `unknown`.
     commit: String,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function; the commit comes from `COMMIT`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
