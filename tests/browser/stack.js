@@ -20,15 +20,14 @@ export class Stack {
   /** What S3 answered: method, path, status, operation, and the number of a part; each a text. */
   s3Answers = [];
 
-  /** Starts it with parameters of the template, by their names, and with an admin of this `email` and `password`. */
-  static async start(parameters, admin) {
+  /** Starts it with parameters of the template, by their names. */
+  static async start(parameters) {
     const settings = Object.entries(parameters).flatMap(([name, value]) => ['--parameter', `${name}=${value}`]);
-    const account = admin ? ['--admin-email', admin.email, '--admin-password', admin.password] : [];
     const stack = new Stack();
     const ports = ['--port', '0', '--aws-port', '0', '--cdn-port', '0'];
     const options = ['--template', `${REPOSITORY}template.yaml`, '--ephemeral', ...ports];
     const log = `${process.env.RUST_LOG ?? 'error'},local::aws::s3::front=debug`;
-    stack.process = spawn(BINARY, [...options, ...settings, ...account], {
+    stack.process = spawn(BINARY, [...options, ...settings], {
       env: { ...process.env, RUST_LOG: log, NO_COLOR: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -77,6 +77,16 @@ export function wait(name, variable, about, isDone, check) {
   });
 }
 
+/** Whether nothing more will come of a media by itself. */
+export const isSettled = (media) => ['ready', 'rejected', 'failed', 'expired'].includes(media.status);
+
+/** That it came to what it should, the sample file. */
+export const isReady = (media) => {
+  pm.expect(media.status, JSON.stringify(media.failure)).to.equal('ready');
+  pm.expect(media.size_bytes).to.equal(77732);
+  pm.expect(media.metadata.format_name).to.be.a('string');
+};
+
 function item(name, method, url, about, expected) {
   const { as, headers, before } = expected;
   const listed = Object.entries(headers ?? {}).map(([key, value]) => ({ key, value }));
