@@ -1,29 +1,22 @@
 //! `POST /api/v1/{upload_id}/complete`: the client says that all bytes are there, and it is seen to that they are.
 //!
-//! What it is answered is decided by `complete`. It may be asked again at any time, and by several at once: it answers the
+//! What it is answered is decided by [`Completer`]. It may be asked again at any time, and by several at once: it answers the
 //! same, and goes on where another request died. One that S3 takes long for is answered with 202; S3 goes on by itself,
 //! and tells by an event, as of every object.
 
-mod complete;
-mod request;
-
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use api::body::MediaBody;
+use api::uploads::{CompleteRequest, CompletedUpload, Completer, named_parts};
 use api::{
-    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function,
+    Access, Answer, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function,
     warm_up,
 };
-use buckets::IngestBucket;
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 use serde::Serialize;
 use table::Table;
 use utoipa::{OpenApi, ToSchema};
-
-use crate::complete::{Completion, Outcome};
-use crate::request::{CompleteRequest, named_parts};
 
 /// When to ask again for an object that S3 is still making.
 const RETRY_AFTER_SECONDS: &str = "5";
@@ -31,11 +24,8 @@ const RETRY_AFTER_SECONDS: &str = "5";
 struct State {
     table: Table,
     access: Access,
-    ingest: IngestBucket,
-    clock: Clock,
+    completer: Completer,
     thumbnails: ThumbnailUrls,
-    /// How long a client waits for S3.
-    wait: Duration,
 }
 
 /// What is answered.
@@ -53,21 +43,19 @@ struct Completed<'a> {
 #[openapi(paths(handle))]
 pub struct Documentation;
 
-/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, `INGEST_BUCKET`, `COMPLETE_WAIT_SECONDS` and,
-/// where there is one, `CDN_DOMAIN`.
+/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, the variables of [`Completer::of`] and, where there is one,
+/// `CDN_DOMAIN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let state = State {
         table: environment.table(&aws)?,
         access: Access::of(&environment)?,
-        ingest: environment.ingest_bucket(&aws)?,
-        clock: environment.clock(),
+        completer: Completer::of(&environment, &aws)?,
         thumbnails: ThumbnailUrls::of(&environment),
-        wait: Duration::from_secs(environment.parsed("COMPLETE_WAIT_SECONDS")?),
     };
     tokio::join!(
         warm_up("table", state.table.open_for_uploads()),
-        warm_up("ingest bucket", state.ingest.check()),
+        warm_up("ingest bucket", state.completer.ingest().check()),
     );
     Ok(http_function(state, handle))
 }
@@ -94,18 +82,16 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
             body = api::ProblemBody,
         ),
         (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`parts_incomplete`, `object_missing`, `upload_ended`, `changed_meanwhile`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
+        (status = 409, description = "`parts_incomplete`, `object_missing`, `quota_exceeded`, `upload_ended`, `changed_meanwhile`", body = api::ProblemBody),
+        (status = 413, description = "`body_too_large`, `file_too_large`", body = api::ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
         (status = 422, description = "`invalid`", body = api::ProblemBody),
     )
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
-    let begun = Instant::now();
     let upload = state.access.own_upload(&request, &state.table).await?;
     let named = named_parts(&request, &upload)?;
-    let completion = Completion { state: &state, upload: &upload, named: named.as_deref(), begun };
-    let Outcome { media, metadata, etag } = completion.run().await?;
+    let CompletedUpload { media, metadata, etag } = state.completer.complete(&upload, named.as_ref()).await?;
     let body = Completed {
         media: MediaBody::new(&media, metadata.as_ref(), &state.thumbnails.base(&request)),
         etag: etag.as_deref(),

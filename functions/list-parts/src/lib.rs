@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use api::{Access, Answer, Environment, Function, Problem, Request, StartError, http_function, warm_up};
 use buckets::IngestBucket;
-use domain::{ETag, PartNumber, PartPlan, SizeBytes, UploadMethod, UploadState, UploadedPart};
+use domain::{ETag, PartNumber, PartPlan, PartRules, SizeBytes, UploadMethod, UploadState, UploadedPart};
 use serde::Serialize;
 use table::Table;
 use utoipa::{OpenApi, ToSchema};
@@ -38,19 +38,21 @@ struct UploadedParts {
     /// Those that have to be sent, or sent again because they are not in their length.
     #[schema(value_type = Vec<u16>)]
     missing: Vec<PartNumber>,
-    /// How long every part but the last is; part `n` begins at `(n - 1) * part_size_bytes` of the file.
-    part_size_bytes: SizeBytes,
-    /// How many parts there have to be.
-    part_count: u16,
+    /// How long every part but the last is; part `n` begins at `(n - 1) * part_size_bytes` of the file. `null` where the
+    /// file's size was not declared.
+    part_size_bytes: Option<SizeBytes>,
+    /// How many parts there have to be; `null` where the file's size was not declared.
+    part_count: Option<u16>,
 }
 
 impl UploadedParts {
-    fn of(plan: &PartPlan, uploaded: Vec<UploadedPart>) -> Self {
+    fn of(rules: &PartRules, uploaded: Vec<UploadedPart>) -> Self {
+        let plan = rules.plan();
         Self {
-            missing: plan.missing(&uploaded),
+            missing: rules.missing(&uploaded),
             parts: uploaded.into_iter().map(UploadedPartBody::from).collect(),
-            part_size_bytes: plan.part_size_bytes(),
-            part_count: plan.part_count(),
+            part_size_bytes: plan.map(PartPlan::part_size_bytes),
+            part_count: plan.map(PartPlan::part_count),
         }
     }
 }
@@ -102,7 +104,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let upload = state.access.own_upload(&request, &state.table).await?;
-    let (UploadMethod::Multipart { s3_upload_id, .. }, Some(plan)) = (&upload.method, upload.part_plan())
+    let (UploadMethod::Multipart { s3_upload_id, .. }, Some(rules)) = (&upload.method, upload.part_rules())
     else {
         return Err(Problem::not_multipart());
     };
@@ -111,5 +113,5 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     }
     let uploaded = state.ingest.list_parts(&upload.key(), s3_upload_id).await?;
     let uploaded = uploaded.ok_or_else(Problem::upload_ended)?;
-    Answer::ok(&UploadedParts::of(&plan, uploaded))
+    Answer::ok(&UploadedParts::of(&rules, uploaded))
 }

@@ -9,7 +9,7 @@ use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, list, warm_up,
 };
 use buckets::UploadSigner;
-use domain::{Invalid, MAX_SIGNED_PARTS, Part, PartNumber, PartPlan, Upload};
+use domain::{AwaitedPart, Invalid, MAX_SIGNED_PARTS, PartNumber, PartRules, Upload};
 use http::Method;
 use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
@@ -94,9 +94,9 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     )
 )]
 async fn sign_one(state: &State, request: &Request) -> Result<Answer, Problem> {
-    let (upload, plan) = open_upload(state, request).await?;
+    let (upload, rules) = open_upload(state, request).await?;
     let number: String = request.path_id("num", "part")?;
-    let part = plan.find(number.parse().ok()).map_err(|invalid| Problem::invalid_field("{num}", invalid))?;
+    let part = rules.find(number.parse().ok()).map_err(|invalid| Problem::invalid_field("{num}", invalid))?;
     Answer::ok(&PartBody::from(state.signer.presign_part(&upload, part, state.clock.now()).await?))
 }
 
@@ -128,23 +128,23 @@ async fn sign_one(state: &State, request: &Request) -> Result<Answer, Problem> {
     )
 )]
 async fn sign_several(state: &State, request: &Request) -> Result<Answer, Problem> {
-    let (upload, plan) = open_upload(state, request).await?;
+    let (upload, rules) = open_upload(state, request).await?;
     let mut fields = request.json_fields(SEVERAL)?;
-    let parts = fields.required("part_numbers", |value| numbered_parts(value, &plan));
+    let parts = fields.required("part_numbers", |value| numbered_parts(value, &rules));
     let parts = fields.finish_with(parts)?;
     let signed = state.signer.presign_parts(&upload, parts.into_iter(), state.clock.now()).await?;
     Answer::ok(&SignedParts { parts: signed.into_iter().map(PartBody::from).collect() })
 }
 
-/// The upload that the path names, and how its file is cut, if parts of it may still be sent.
-async fn open_upload(state: &State, request: &Request) -> Result<(Upload, PartPlan), Problem> {
+/// The upload that the path names, and what its parts have to be, if some of it may still be sent.
+async fn open_upload(state: &State, request: &Request) -> Result<(Upload, PartRules), Problem> {
     let upload = state.access.own_upload(request, &state.table).await?;
-    let plan = upload.part_plan().ok_or_else(Problem::not_multipart)?;
-    if upload.is_open(state.clock.now()) { Ok((upload, plan)) } else { Err(Problem::upload_ended()) }
+    let rules = upload.part_rules().ok_or_else(Problem::not_multipart)?;
+    if upload.is_open(state.clock.now()) { Ok((upload, rules)) } else { Err(Problem::upload_ended()) }
 }
 
-fn numbered_parts(value: &Value, plan: &PartPlan) -> Result<Vec<Part>, Invalid> {
-    let parts = list(value, MAX_SIGNED_PARTS, |number| plan.find(PartNumber::deserialize(number).ok()))?;
+fn numbered_parts(value: &Value, rules: &PartRules) -> Result<Vec<AwaitedPart>, Invalid> {
+    let parts = list(value, MAX_SIGNED_PARTS, |number| rules.find(PartNumber::deserialize(number).ok()))?;
     let different: BTreeSet<PartNumber> = parts.iter().map(|part| part.number).collect();
     if parts.is_empty() {
         return Err(Invalid::new("must name at least one part"));

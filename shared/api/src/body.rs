@@ -96,8 +96,8 @@ pub struct MediaBody<'a> {
     /// The client's name of the file.
     #[schema(value_type = String, min_length = 1, max_length = 255)]
     pub filename: &'a domain::Filename,
-    /// Its size in bytes.
-    pub size_bytes: u64,
+    /// Its size in bytes; `null` where it was not declared and the file is not there yet.
+    pub size_bytes: Option<u64>,
     /// SHA-256 of what was uploaded, in base64, where it was declared.
     #[schema(value_type = Option<String>)]
     pub checksum_sha256: Option<&'a domain::Sha256Checksum>,
@@ -309,8 +309,9 @@ pub struct PartBody {
     /// Where to send its bytes.
     #[schema(format = "uri")]
     pub url: String,
-    /// How many bytes it has; part `n` begins at `(n - 1) * part_size_bytes` of the file.
-    pub size_bytes: u64,
+    /// How many bytes it has; part `n` begins at `(n - 1) * part_size_bytes` of the file. `null` where the file's size was
+    /// not declared.
+    pub size_bytes: Option<u64>,
     /// When `url` ends.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
@@ -351,7 +352,7 @@ impl UploadBody {
     /// Of an upload in parts, with some of them signed, to the API at `api_url`.
     pub(crate) fn multipart(upload: &Upload, parts: Vec<buckets::SignedPart>, api_url: &str) -> Self {
         let upload_url = format!("{api_url}/api/v1/{}", upload.id);
-        let plan = upload.part_plan();
+        let plan = upload.part_rules().and_then(|rules| rules.plan().copied());
         Self::Multipart {
             upload_id: upload.id,
             part_size_bytes: plan.map_or(0, |plan| plan.part_size_bytes()),

@@ -98,6 +98,8 @@ codes! {
     PreconditionFailed = "precondition_failed", PRECONDITION_FAILED, "Precondition failed";
     /// The body is too large.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
+    /// The file, whose size was not declared, is larger than files may be.
+    FileTooLarge = "file_too_large", PAYLOAD_TOO_LARGE, "File too large";
     /// The form is larger than forms may be; there is another way for its file.
     UseDirectUpload = "use_direct_upload", PAYLOAD_TOO_LARGE, "Too large for a form";
     /// The body has a media type that is not taken.
@@ -138,6 +140,7 @@ pub struct Problem {
     missing: Vec<PartNumber>,
     retry_after_seconds: Option<u32>,
     internal: Option<String>,
+    is_for_uppy: bool,
 }
 
 /// What a client sees of a problem.
@@ -165,6 +168,12 @@ pub struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "<[PartNumber]>::is_empty")]
     #[schema(value_type = Option<Vec<u16>>)]
     missing: &'a [PartNumber],
+    /// The title again, on the routes that Uppy calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+    /// The detail again, on the routes that Uppy calls, which shows it to its user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
 }
 
 impl Problem {
@@ -177,6 +186,7 @@ impl Problem {
             missing: Vec::new(),
             retry_after_seconds: None,
             internal: None,
+            is_for_uppy: false,
         }
     }
 
@@ -184,6 +194,13 @@ impl Problem {
     pub fn parts_incomplete(missing: Vec<PartNumber>) -> Self {
         let detail = "Not all parts are there as they should be. Send those in missing, then complete again.";
         Self { missing, ..Self::new(Code::PartsIncomplete, detail) }
+    }
+
+    /// The caller's files would take more than `quota_bytes`.
+    pub fn quota_exceeded(quota_bytes: u64) -> Self {
+        let detail =
+            format!("Your files may take {quota_bytes} bytes in all. Delete some, or ask for more room.");
+        Self::new(Code::QuotaExceeded, detail)
     }
 
     /// The upload has no parts.
@@ -264,6 +281,12 @@ impl Problem {
         }
     }
 
+    /// With `error` and `message` besides, which is where Uppy's client of a companion looks.
+    #[must_use]
+    pub fn for_uppy(self) -> Self {
+        Self { is_for_uppy: true, ..self }
+    }
+
     /// What is wrong, in one line, for functions that are not behind HTTP.
     pub fn describe(&self) -> String {
         if self.errors.is_empty() {
@@ -299,6 +322,8 @@ impl Problem {
             request_id,
             errors: &self.errors,
             missing: &self.missing,
+            error: self.is_for_uppy.then(|| self.code.title()),
+            message: self.is_for_uppy.then_some(&self.detail),
         }
     }
 }

@@ -30,6 +30,16 @@ const USUAL_PART_SIZE_BYTES: SizeBytes = 16 * MIB;
 #[serde(try_from = "u16", into = "u16")]
 pub struct PartNumber(u16);
 
+impl PartNumber {
+    /// The first part's.
+    pub const FIRST: Self = Self(1);
+
+    /// All numbers from this one to `last`, with it.
+    pub fn up_to(self, last: Self) -> impl Iterator<Item = Self> {
+        (self.0..=last.0).map(Self)
+    }
+}
+
 impl TryFrom<u16> for PartNumber {
     type Error = Invalid;
 

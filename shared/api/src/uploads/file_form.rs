@@ -155,7 +155,7 @@ impl FileForm {
             title,
             filename,
             content_type,
-            size_bytes: file.size_bytes(),
+            size_bytes: Some(file.size_bytes()),
             description,
             tags,
             visibility,

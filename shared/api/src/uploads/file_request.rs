@@ -26,8 +26,9 @@ pub struct FileRequest {
     #[schema(value_type = String, example = "video/mp4")]
     pub content_type: ContentType,
     /// The file's exact size: a file of another size is refused.
-    #[schema(minimum = 1)]
-    pub size_bytes: SizeBytes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u64, minimum = 1)]
+    pub size_bytes: Option<SizeBytes>,
     /// The media's description.
     #[schema(value_type = Option<String>, max_length = 5000)]
     pub description: Description,
@@ -119,7 +120,7 @@ impl FileRequest {
             title,
             filename,
             content_type,
-            size_bytes,
+            size_bytes: Some(size_bytes),
             description,
             tags,
             visibility,
@@ -132,6 +133,32 @@ impl FileRequest {
             method,
             duration_seconds: None,
         })
+    }
+
+    /// A file whose size its client does not tell, as Uppy does not; all else is as for a file of which nothing is said.
+    pub fn of_unknown_size(
+        filename: Filename,
+        title: Title,
+        content_type: ContentType,
+        method: PlannedMethod,
+    ) -> Self {
+        Self {
+            title,
+            filename,
+            content_type,
+            size_bytes: None,
+            description: Description::empty(),
+            tags: Vec::new(),
+            visibility: Visibility::default(),
+            checksum_sha256: None,
+            checksum_crc64nvme: None,
+            thumbnail_url: None,
+            requested_method: RequestedMethod::default(),
+            part_size_bytes: None,
+            miniature: None,
+            method,
+            duration_seconds: None,
+        }
     }
 
     /// SHA-256, in hexadecimal, of all that is asked: what an idempotency key stands for.
@@ -153,7 +180,8 @@ impl MiniatureRequest {
     }
 }
 
-pub(super) fn allowed_content_type(
+/// A media type that the deployment takes.
+pub fn allowed_content_type(
     content_type: ContentType,
     limits: &UploadLimits,
 ) -> Result<ContentType, Invalid> {

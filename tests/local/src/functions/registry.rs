@@ -129,6 +129,7 @@ function_crates!(
     create_admin,
     create_media: Documentation,
     create_stream_url: Documentation,
+    create_upload_token: Documentation,
     create_user: Documentation,
     delete_media: Documentation,
     delete_user: Documentation,
@@ -159,5 +160,6 @@ function_crates!(
     update_media: Documentation,
     update_user: Documentation,
     upload_file: Documentation,
+    uppy_companion: Documentation,
     version: Documentation,
 );
