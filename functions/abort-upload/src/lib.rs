@@ -4,8 +4,10 @@
 
 use std::sync::Arc;
 
+use api::refusals::{Aws, ChangedMeanwhile, CurrentCaller, NotFound, Refused, RoleInsufficient, UploadEnded};
 use api::uploads::Aborter;
 use api::{Access, Answer, Environment, Function, Problem, Request, StartError, http_function, warm_up};
+use domain::UploadId;
 use table::Table;
 use utoipa::OpenApi;
 
@@ -37,22 +39,11 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     delete,
     path = "/api/v1/{upload_id}",
     tag = "uploads",
-    params(("upload_id" = String, Path, format = Uuid)),
+    params(("upload_id" = UploadId, Path)),
     responses(
         (status = 204, description = "It has ended without an object; again, if it had before."),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`upload_ended`: it was completed; `changed_meanwhile`", body = api::ProblemBody),
-    )
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, UploadEnded, ChangedMeanwhile, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let upload = state.access.own_upload(&request, &state.table).await?;

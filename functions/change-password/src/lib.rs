@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use api::refusals::{Aws, ChangedMeanwhile, CurrentAccount, JsonBody, RateLimited, Refused};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, UserLimit, http_function,
     text, warm_up,
@@ -26,10 +27,11 @@ struct State {
 /// What is asked for.
 #[derive(ToSchema)]
 struct ChangePassword {
-    #[schema(format = Password)]
+    /// The password as it is.
+    #[schema(format = Password, example = "correct horse battery staple")]
     current_password: String,
     /// 12 to 128 characters, not easy to guess, and another one.
-    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "ten thousand quiet rivers")]
     new_password: NewPassword,
 }
 
@@ -58,20 +60,9 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     tag = "accounts",
     request_body = ChangePassword,
     responses(
-        (status = 204),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (status = 403, description = "`account_disabled`", body = api::ProblemBody),
-        (status = 409, description = "`changed_meanwhile`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
-    )
+        (status = 204, description = "It is changed; all other sessions have ended."),
+        Refused<(CurrentAccount, JsonBody, RateLimited, ChangedMeanwhile, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let signed_in = state.access.signed_in(&request, &state.table).await?;

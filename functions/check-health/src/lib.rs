@@ -35,9 +35,13 @@ enum Health {
 #[derive(Serialize, ToSchema)]
 #[schema(as = HealthChecks)]
 struct Checks {
+    /// The table of DynamoDB.
     table: Health,
+    /// The bucket that files are sent to.
     ingest_bucket: Health,
+    /// The bucket that files are played from.
     media_bucket: Health,
+    /// The queue of what was sent.
     queue: Health,
 }
 
@@ -47,6 +51,7 @@ struct Checks {
 struct Report {
     /// `ok` if all are.
     status: Health,
+    /// Each of them.
     checks: Checks,
 }
 
@@ -72,7 +77,10 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     get,
     path = "/health",
     tag = "service",
-    responses((status = 200, body = Report), (status = 503, description = "One of them fails.", body = Report))
+    responses(
+        (status = 200, description = "All of them answer.", body = Report),
+        (status = 503, description = "One of them fails.", body = Report),
+    ),
 )]
 async fn handle(state: Arc<State>, _request: Request) -> Result<Answer, Problem> {
     let (table, ingest_bucket, media_bucket, queue) = futures::join!(

@@ -48,14 +48,18 @@ enum Status {
 #[schema(as = StorageHealth)]
 struct Report<'a> {
     /// Whether the bucket answers.
+    #[schema(example = true)]
     success: bool,
+    /// `s3`.
     #[schema(example = "s3")]
     service: &'static str,
     /// What the bucket is for, not its name.
     #[schema(example = "media")]
     bucket: &'static str,
+    /// Where it is.
     #[schema(example = "eu-central-1")]
     region: &'a str,
+    /// The same in a word.
     status: Status,
 }
 
@@ -81,7 +85,10 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     get,
     path = "/api/v1/s3-media/health/s3",
     tag = "service",
-    responses((status = 200, body = Report), (status = 503, description = "It does not answer.", body = Report))
+    responses(
+        (status = 200, description = "It answers.", body = Report),
+        (status = 503, description = "It does not answer.", body = Report),
+    ),
 )]
 async fn handle(state: Arc<State>, _request: Request) -> Result<Answer, Problem> {
     let status = look(&state).await;

@@ -7,11 +7,16 @@
 use std::sync::Arc;
 
 use api::body::MediaBody;
+use api::refusals::{
+    Aws, ChangedMeanwhile, CurrentCaller, FileTooLarge, JsonBody, NotFound, ObjectMissing, PartsIncomplete,
+    QuotaExceeded, Refused, RoleInsufficient, UploadEnded,
+};
 use api::uploads::{CompleteRequest, CompletedUpload, Completer, named_parts};
 use api::{
     Access, Answer, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function,
     warm_up,
 };
+use domain::UploadId;
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 use serde::Serialize;
@@ -32,9 +37,11 @@ struct State {
 #[derive(Serialize, ToSchema)]
 #[schema(as = CompletedUpload)]
 struct Completed<'a> {
+    /// The media.
     media: MediaBody<'a>,
     /// S3's tag of the object, without quotes; not there while S3 is still making it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ETag)]
     etag: Option<&'a str>,
 }
 
@@ -65,28 +72,16 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     post,
     path = "/api/v1/{upload_id}/complete",
     tag = "uploads",
-    params(("upload_id" = String, Path, format = Uuid)),
+    params(("upload_id" = UploadId, Path)),
     request_body(content = Option<CompleteRequest>, description = "Without it, what S3 lists is completed."),
     responses(
-        (status = 200, body = Completed),
+        (status = 200, description = "The object is there.", body = Completed),
         (status = 202, description = "S3 is still joining the parts. Ask again after `Retry-After`.", body = Completed),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`parts_incomplete`, `object_missing`, `quota_exceeded`, `upload_ended`, `changed_meanwhile`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`, `file_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        Refused<(
+            (CurrentCaller, NotFound, RoleInsufficient, JsonBody, PartsIncomplete, ObjectMissing),
+            (QuotaExceeded, FileTooLarge, UploadEnded, ChangedMeanwhile, Aws),
+        )>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let upload = state.access.own_upload(&request, &state.table).await?;

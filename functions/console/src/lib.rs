@@ -12,6 +12,7 @@ mod policy;
 
 use std::sync::Arc;
 
+use api::refusals::{NotFound, Refused};
 use api::{Answer, Environment, Function, Problem, Request, StartError, http_function};
 
 use crate::files::Files;
@@ -66,8 +67,8 @@ async fn handle(files: Arc<Files>, request: Request) -> Result<Answer, Problem> 
             content((String = "text/javascript"), (String = "text/css"), (String = "image/svg+xml")),
         ),
         (status = 304, description = "The client has it."),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-    )
+        Refused<(NotFound)>,
+    ),
 )]
 fn file(files: &Files, name: &str, request: &Request) -> Result<Answer, Problem> {
     let file = files.named(name).ok_or_else(|| Problem::not_found(FILE))?;

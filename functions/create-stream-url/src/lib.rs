@@ -10,15 +10,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::refusals::{AccessToken, Aws, NotFound, NotReady, Parameters, Refused};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, QueryParameters, Request, StartError, Stream,
-    StreamUrlSigner, http_function, playable, visible_media, warm_up, whole_number, yes_or_no,
+    StreamUrlSigner, YesOrNo, http_function, playable, visible_media, warm_up, whole_number, yes_or_no,
 };
 use buckets::{Playback, PlaybackMethod, PlaybackSigner, SignedUrl};
-use domain::{EXPIRES_IN_SECONDS, Invalid, MediaId, PlaybackConditions, Timestamp};
+use domain::{EXPIRES_IN_SECONDS, Invalid, Ipv4Block, MediaId, PlaybackConditions, Timestamp};
 use serde::Serialize;
 use table::Table;
-use utoipa::{OpenApi, ToSchema};
+use utoipa::{IntoParams, OpenApi, ToSchema};
 
 const CANONICAL: &str = "GET /media/{media_id}/stream-url";
 const S3_MEDIA_ALIAS: &str = "GET /api/v1/s3-media/{media_id}";
@@ -36,19 +37,23 @@ struct State {
 #[derive(Serialize, ToSchema)]
 struct StreamUrls {
     /// Redirects to a freshly signed URL at each use.
-    #[schema(format = "uri")]
+    #[schema(
+        format = "uri",
+        example = "https://api.example.com/media/stream/01a1f806-60d0-7abc-8def-0123456789ab?token=eyJ0eXAiOiJzdHJlYW0rand0In0.eyJzdWIiOiIwMWExZjgwNiJ9.c2lnbmF0dXJl"
+    )]
     stream_url: String,
     /// How long `stream_url` lives, in seconds.
-    #[schema(minimum = 60, maximum = 86400)]
+    #[schema(minimum = 60, maximum = 86400, example = 3600)]
     expires_in: u64,
     /// When `stream_url` ends.
-    #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
     /// Goes straight to the file, on the CDN if there is one, else on S3.
-    #[schema(format = "uri")]
+    #[schema(
+        format = "uri",
+        example = "https://media.s3.eu-central-1.amazonaws.com/media/01a1f806-60d0-7abc-8def-0123456789ab/source?X-Amz-Signature=5d672d79c15b13162d9279b0855cfba6"
+    )]
     signed_url: String,
     /// When `signed_url` really ends.
-    #[schema(value_type = String, format = DateTime)]
     signed_url_expires_at: Timestamp,
 }
 
@@ -56,11 +61,36 @@ struct StreamUrls {
 #[derive(Serialize, ToSchema)]
 #[schema(as = SignedS3Media)]
 struct S3Media {
+    /// `true`.
+    #[schema(example = true)]
     success: bool,
-    #[schema(value_type = String, format = Uuid)]
+    /// The media.
     media_id: MediaId,
+    /// The direct URL, if that can live as long as asked; else one that redirects to it.
+    #[schema(
+        format = "uri",
+        example = "https://media.s3.eu-central-1.amazonaws.com/media/01a1f806-60d0-7abc-8def-0123456789ab/source?X-Amz-Signature=5d672d79c15b13162d9279b0855cfba6"
+    )]
     signed_url: String,
+    /// How long it lives, in seconds.
+    #[schema(minimum = 60, maximum = 86400, example = 3600)]
     expires_in: u64,
+}
+
+/// What the query may ask for.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "read by the OpenAPI document only")]
+struct SigningParameters {
+    /// How long the URLs are to live, in seconds.
+    #[param(minimum = 60, maximum = 86400, default = 3600)]
+    expires_in: Option<u64>,
+    /// `1`: the URLs save the file instead of showing it.
+    download: Option<YesOrNo>,
+    /// An IPv4 address or block that the URLs are for; needs a CDN.
+    ip: Option<Ipv4Block>,
+    /// From when on the URLs play; needs a CDN.
+    not_before: Option<Timestamp>,
 }
 
 /// What the query asks for.
@@ -116,20 +146,11 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     get,
     path = "/media/{media_id}/stream-url",
     tag = "streaming",
-    params(
-        ("media_id" = String, Path, format = Uuid),
-        ("expires_in" = Option<u64>, Query, minimum = 60, maximum = 86400, description = "In seconds; 3600 by default."),
-        ("download" = Option<bool>, Query, description = "`1`: the URLs save the file instead of showing it."),
-        ("ip" = Option<String>, Query, description = "An IPv4 address or block that the URLs are for; needs a CDN.", example = "203.0.113.0/24"),
-        ("not_before" = Option<String>, Query, format = DateTime, description = "From when on the URLs play; needs a CDN."),
-    ),
+    params(("media_id" = MediaId, Path), SigningParameters),
     responses(
-        (status = 200, body = StreamUrls),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`not_ready`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 200, description = "URLs that play the media.", body = StreamUrls),
+        Refused<(AccessToken, NotFound, NotReady, Parameters, Aws)>,
+    ),
 )]
 async fn create_stream_url(state: &State, request: &Request) -> Result<Answer, Problem> {
     let Signed { stream_url, direct, expires_in, expires_at, .. } = sign(state, request).await?;
@@ -147,8 +168,11 @@ async fn create_stream_url(state: &State, request: &Request) -> Result<Answer, P
     get,
     path = "/api/v1/s3-media/{media_id}",
     tag = "streaming",
-    params(("media_id" = String, Path, format = Uuid)),
-    responses((status = 200, body = S3Media)),
+    params(("media_id" = MediaId, Path), SigningParameters),
+    responses(
+        (status = 200, description = "A URL that plays the media.", body = S3Media),
+        Refused<(AccessToken, NotFound, NotReady, Parameters, Aws)>,
+    ),
     extensions(("x-alias-of" = json!("GET /media/{media_id}/stream-url"))),
 )]
 async fn get_s3_media(state: &State, request: &Request) -> Result<Answer, Problem> {

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::refusals::{Aws, CurrentCaller, JsonBody, Refused, RoleInsufficient};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, SignedIn, StartError, http_function,
     integer, warm_up,
@@ -83,22 +84,9 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     tag = "uppy",
     request_body(content = Option<UploadTokenRequest>, description = "Without it, the token lives an hour."),
     responses(
-        (status = 201, body = UploadToken),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 201, description = "The token.", body = UploadToken),
+        Refused<(CurrentCaller, RoleInsufficient, JsonBody, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let signed_in = state.access.signed_in(&request, &state.table).await?;

@@ -5,6 +5,9 @@
 
 use std::sync::Arc;
 
+use api::refusals::{
+    Aws, ChangedMeanwhile, CurrentCaller, NotFound, PreconditionFailed, Refused, RoleInsufficient,
+};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, warm_up,
 };
@@ -28,9 +31,13 @@ struct State {
 #[derive(Serialize, ToSchema)]
 #[schema(as = DeletedS3Media)]
 struct S3Media {
+    /// `true`.
+    #[schema(example = true)]
     success: bool,
-    #[schema(value_type = String, format = Uuid)]
+    /// The media.
     media_id: MediaId,
+    /// For people.
+    #[schema(example = "The media is deleted.")]
     message: &'static str,
 }
 
@@ -70,23 +77,11 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     delete,
     path = "/media/{media_id}",
     tag = "media",
-    params(("media_id" = String, Path, format = Uuid), ("If-Match" = Option<String>, Header)),
+    params(("media_id" = MediaId, Path)),
     responses(
         (status = 204, description = "It is deleted, or was before."),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`changed_meanwhile`", body = api::ProblemBody),
-        (status = 412, description = "`precondition_failed`", body = api::ProblemBody),
-    )
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, PreconditionFailed, ChangedMeanwhile, Aws)>,
+    ),
 )]
 async fn delete_media(state: &State, request: &Request) -> Result<Answer, Problem> {
     delete(state, request).await?;
@@ -98,8 +93,11 @@ async fn delete_media(state: &State, request: &Request) -> Result<Answer, Proble
     delete,
     path = "/api/v1/s3-media/{media_id}",
     tag = "media",
-    params(("media_id" = String, Path, format = Uuid), ("If-Match" = Option<String>, Header)),
-    responses((status = 200, body = S3Media)),
+    params(("media_id" = MediaId, Path)),
+    responses(
+        (status = 200, description = "It is deleted.", body = S3Media),
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, PreconditionFailed, ChangedMeanwhile, Aws)>,
+    ),
     extensions(("x-alias-of" = json!("DELETE /media/{media_id}"))),
 )]
 async fn delete_s3_media(state: &State, request: &Request) -> Result<Answer, Problem> {

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::refusals::{Aws, NotFound, Refused};
 use api::{
     Answer, Clock, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function, warm_up,
 };
@@ -59,13 +60,13 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     path = "/media/{media_id}/thumbnail/{key}",
     tag = "media",
     params(
-        ("media_id" = String, Path, format = Uuid),
-        ("key" = String, Path, description = "As in the media's `thumbnail_url`."),
+        ("media_id" = MediaId, Path),
+        ("key" = ThumbnailKey, Path, description = "As in the media's `thumbnail_url`."),
     ),
     responses(
-        (status = 302, description = "To the image.", headers(("Location" = String))),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-    )
+        (status = 302, description = "To the image."),
+        Refused<(NotFound, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let media_id: MediaId = request.path_id("media_id", "thumbnail")?;

@@ -9,7 +9,8 @@ use utoipa::{OpenApi, ToSchema};
 /// What is answered.
 #[derive(Serialize, ToSchema)]
 struct Pong {
-    #[schema(example = "pong")]
+    /// `pong`.
+    #[schema(pattern = "^pong$", example = "pong")]
     message: &'static str,
 }
 
@@ -24,7 +25,14 @@ pub async fn build(_environment: Environment) -> Result<impl Function, StartErro
 }
 
 /// Says pong.
-#[utoipa::path(get, path = "/ping", tag = "service", responses((status = 200, body = Pong)))]
+#[utoipa::path(
+    get,
+    path = "/ping",
+    tag = "service",
+    responses(
+        (status = 200, description = "It answers.", body = Pong),
+    ),
+)]
 async fn handle(_state: Arc<()>, _request: Request) -> Result<Answer, Problem> {
     Answer::ok(&Pong { message: "pong" })
 }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use api::refusals::{Aws, ChangedMeanwhile, CurrentCaller, JsonBody, NotFound, Refused, RoleInsufficient};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, change_user, http_function,
     text, warm_up,
@@ -27,7 +28,7 @@ struct State {
 #[expect(dead_code, reason = "read by the OpenAPI document only")]
 struct SetPassword {
     /// 12 to 128 characters, not easy to guess.
-    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "ten thousand quiet rivers")]
     password: NewPassword,
 }
 
@@ -53,27 +54,12 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     post,
     path = "/users/{user_id}/password",
     tag = "users",
-    params(("user_id" = String, Path, format = Uuid)),
+    params(("user_id" = UserId, Path)),
     request_body = SetPassword,
     responses(
-        (status = 204),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`changed_meanwhile`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 204, description = "It is set; all sessions of the account have ended."),
+        Refused<(CurrentCaller, RoleInsufficient, NotFound, JsonBody, ChangedMeanwhile, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(&request, &state.table).await?;

@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::body::PartBody;
+use api::refusals::{
+    Aws, CurrentCaller, JsonBody, NotFound, NotMultipart, Parameters, Refused, RoleInsufficient, UploadEnded,
+};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, list, warm_up,
 };
 use buckets::UploadSigner;
-use domain::{AwaitedPart, Invalid, MAX_SIGNED_PARTS, PartNumber, PartRules, Upload};
+use domain::{AwaitedPart, Invalid, MAX_SIGNED_PARTS, PartNumber, PartRules, Upload, UploadId};
 use http::Method;
 use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
@@ -31,6 +34,7 @@ struct State {
 struct PartNumbers {
     /// Each at most once.
     #[schema(min_items = 1, max_items = 100)]
+    #[schema(value_type = Vec<PartNumber>)]
     part_numbers: Vec<u16>,
 }
 
@@ -38,6 +42,7 @@ struct PartNumbers {
 #[derive(Serialize, ToSchema)]
 struct SignedParts {
     /// In the order in which they were asked for.
+    #[schema(min_items = 1, max_items = 100)]
     parts: Vec<PartBody>,
 }
 
@@ -75,23 +80,11 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     get,
     path = "/api/v1/{upload_id}/part/{num}",
     tag = "uploads",
-    params(("upload_id" = String, Path, format = Uuid), ("num" = u16, Path, minimum = 1, maximum = 10_000)),
+    params(("upload_id" = UploadId, Path), ("num" = PartNumber, Path)),
     responses(
-        (status = 200, body = PartBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`not_multipart`, `upload_ended`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`: there is no part with this number", body = api::ProblemBody),
-    )
+        (status = 200, description = "The part, signed.", body = PartBody),
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, NotMultipart, UploadEnded, Parameters, Aws)>,
+    ),
 )]
 async fn sign_one(state: &State, request: &Request) -> Result<Answer, Problem> {
     let (upload, rules) = open_upload(state, request).await?;
@@ -105,27 +98,12 @@ async fn sign_one(state: &State, request: &Request) -> Result<Answer, Problem> {
     post,
     path = "/api/v1/{upload_id}/parts",
     tag = "uploads",
-    params(("upload_id" = String, Path, format = Uuid)),
+    params(("upload_id" = UploadId, Path)),
     request_body = PartNumbers,
     responses(
-        (status = 200, body = SignedParts),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`not_multipart`, `upload_ended`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 200, description = "The parts, signed.", body = SignedParts),
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, NotMultipart, UploadEnded, JsonBody, Aws)>,
+    ),
 )]
 async fn sign_several(state: &State, request: &Request) -> Result<Answer, Problem> {
     let (upload, rules) = open_upload(state, request).await?;

@@ -6,6 +6,9 @@
 use std::sync::Arc;
 
 use api::body::MediaBody;
+use api::refusals::{
+    Aws, ChangedMeanwhile, CurrentCaller, JsonBody, NotFound, PreconditionFailed, Refused, RoleInsufficient,
+};
 use api::uploads::{distinct_tags, thumbnail_key, visibility};
 use api::{
     Access, Answer, Clock, Environment, Fields, Function, Problem, Request, StartError, ThumbnailUrls,
@@ -38,18 +41,20 @@ struct State {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "read by the OpenAPI document only")]
 struct UpdateMedia {
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
+    /// The media's title.
+    #[schema(value_type = Title, required = false)]
     title: Option<Title>,
     /// `null` empties it.
-    #[schema(value_type = Option<String>, max_length = 5000)]
+    #[schema(value_type = Option<Description>)]
     description: Patch<Description>,
     /// All of them; `null` removes them.
-    #[schema(value_type = Option<Vec<String>>, max_items = 20)]
+    #[schema(value_type = Option<Vec<Tag>>, max_items = 20)]
     tags: Patch<Vec<Tag>>,
-    #[schema(value_type = String, required = false, pattern = "^(members|private)$")]
+    /// Who may see it.
+    #[schema(value_type = Visibility, required = false)]
     visibility: Option<Visibility>,
     /// `null` removes it.
-    #[schema(value_type = Option<String>, format = "uri", max_length = 2048)]
+    #[schema(value_type = Option<ThumbnailUrl>)]
     thumbnail_url: Patch<ThumbnailUrl>,
 }
 
@@ -57,16 +62,16 @@ struct UpdateMedia {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "read by the OpenAPI document only")]
 struct ReplaceMedia {
-    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    /// The media's title.
     title: Title,
-    #[schema(value_type = Option<String>, max_length = 5000)]
+    /// Its description.
     description: Option<Description>,
-    #[schema(value_type = Option<Vec<String>>, max_items = 20)]
+    /// Its tags.
+    #[schema(max_items = 20)]
     tags: Option<Vec<Tag>>,
     /// As it was, if it is left out.
-    #[schema(value_type = Option<String>, pattern = "^(members|private)$")]
     visibility: Option<Visibility>,
-    #[schema(value_type = Option<String>, format = "uri", max_length = 2048)]
+    /// Where its thumbnail is.
     thumbnail_url: Option<ThumbnailUrl>,
 }
 
@@ -102,28 +107,14 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     patch,
     path = "/media/{media_id}",
     tag = "media",
-    params(("media_id" = String, Path, format = Uuid), ("If-Match" = Option<String>, Header)),
+    params(("media_id" = MediaId, Path)),
     request_body(content = UpdateMedia, content_type = "application/merge-patch+json"),
     responses(
-        (status = 200, body = MediaBody),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`changed_meanwhile`", body = api::ProblemBody),
-        (status = 412, description = "`precondition_failed`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 200, description = "The media as it is now.", body = MediaBody),
+        Refused<(
+            CurrentCaller, NotFound, RoleInsufficient, JsonBody, PreconditionFailed, ChangedMeanwhile, Aws,
+        )>,
+    ),
 )]
 async fn update(state: &State, request: &Request) -> Result<Answer, Problem> {
     edit(state, request, patched).await
@@ -134,9 +125,14 @@ async fn update(state: &State, request: &Request) -> Result<Answer, Problem> {
     put,
     path = "/content/{media_id}",
     tag = "media",
-    params(("media_id" = String, Path, format = Uuid), ("If-Match" = Option<String>, Header)),
+    params(("media_id" = MediaId, Path)),
     request_body = ReplaceMedia,
-    responses((status = 200, body = MediaBody)),
+    responses(
+        (status = 200, description = "The media as it is now.", body = MediaBody),
+        Refused<(
+            CurrentCaller, NotFound, RoleInsufficient, JsonBody, PreconditionFailed, ChangedMeanwhile, Aws,
+        )>,
+    ),
     extensions(("x-alias-of" = json!("PATCH /media/{media_id}"))),
 )]
 async fn replace(state: &State, request: &Request) -> Result<Answer, Problem> {

@@ -15,6 +15,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::body::UploadBody;
+use api::refusals::{
+    Aws, ChangedMeanwhile, CurrentCaller, FileTooLarge, JsonBody, NotFound, NotMultipart, ObjectMissing,
+    Parameters, PartsIncomplete, QuotaExceeded, RateLimited, Refused, RoleInsufficient, UploadEnded,
+};
 use api::uploads::{Aborter, CompleteRequest, CompletedUpload, Completer, Uploads, named_parts};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, UserLimit, http_function,
@@ -169,21 +173,9 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
         ("metadata[name]" = Option<String>, Query, description = "The same, if there is no title; the file's name by default."),
     ),
     responses(
-        (status = 200, body = UppyForm),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 409, description = "`quota_exceeded`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
-    )
+        (status = 200, description = "A form for the file.", body = UppyForm),
+        Refused<(CurrentCaller, RoleInsufficient, Parameters, QuotaExceeded, RateLimited, Aws)>,
+    ),
 )]
 async fn sign_form(state: &State, request: &Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(request, state.uploads.table()).await?;
@@ -210,24 +202,9 @@ async fn sign_form(state: &State, request: &Request) -> Result<Answer, Problem> 
     tag = "uppy",
     request_body = FileInParts,
     responses(
-        (status = 200, body = UppyUpload),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 409, description = "`quota_exceeded`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
-    )
+        (status = 200, description = "The upload has begun.", body = UppyUpload),
+        Refused<(CurrentCaller, RoleInsufficient, JsonBody, QuotaExceeded, RateLimited, Aws)>,
+    ),
 )]
 async fn begin(state: &State, request: &Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(request, state.uploads.table()).await?;
@@ -251,24 +228,13 @@ async fn begin(state: &State, request: &Request) -> Result<Answer, Problem> {
     path = "/s3/multipart/{upload_id}",
     tag = "uppy",
     params(
-        ("upload_id" = String, Path, format = Uuid),
+        ("upload_id" = UploadId, Path),
         ("key" = Option<String>, Query, description = "Not read."),
     ),
     responses(
-        (status = 200, body = Vec<UppyPart>),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`not_multipart`, `upload_ended`", body = api::ProblemBody),
-    )
+        (status = 200, description = "All parts that are there, by number.", body = Vec<UppyPart>),
+        Refused<(CurrentCaller, RoleInsufficient, NotFound, NotMultipart, UploadEnded, Aws)>,
+    ),
 )]
 async fn list_parts(state: &State, request: &Request) -> Result<Answer, Problem> {
     let upload = own_upload(state, request).await?;
@@ -295,26 +261,14 @@ impl From<UploadedPart> for UppyPart {
     path = "/s3/multipart/{upload_id}/{part_number}",
     tag = "uppy",
     params(
-        ("upload_id" = String, Path, format = Uuid),
-        ("part_number" = u16, Path, minimum = 1, maximum = 10_000),
+        ("upload_id" = UploadId, Path),
+        ("part_number" = PartNumber, Path),
         ("key" = Option<String>, Query, description = "Not read."),
     ),
     responses(
-        (status = 200, body = UppySignedPart),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`not_multipart`, `upload_ended`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`: there is no part with this number", body = api::ProblemBody),
-    )
+        (status = 200, description = "Where to send the part.", body = UppySignedPart),
+        Refused<(CurrentCaller, RoleInsufficient, NotFound, NotMultipart, UploadEnded, Parameters, Aws)>,
+    ),
 )]
 async fn sign_part(state: &State, request: &Request) -> Result<Answer, Problem> {
     let upload = own_upload(state, request).await?;
@@ -337,30 +291,18 @@ async fn sign_part(state: &State, request: &Request) -> Result<Answer, Problem> 
     path = "/s3/multipart/{upload_id}/complete",
     tag = "uppy",
     params(
-        ("upload_id" = String, Path, format = Uuid),
+        ("upload_id" = UploadId, Path),
         ("key" = Option<String>, Query, description = "Not read."),
     ),
     request_body = CompleteRequest,
     responses(
-        (status = 200, body = UppyLocation),
+        (status = 200, description = "The object is there.", body = UppyLocation),
         (status = 202, description = "S3 is still joining the parts, and goes on by itself.", body = UppyLocation),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`parts_incomplete`, `quota_exceeded`, `object_missing`, `upload_ended`, `changed_meanwhile`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`, `file_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        Refused<(
+            (CurrentCaller, RoleInsufficient, NotFound, JsonBody, PartsIncomplete, ObjectMissing),
+            (QuotaExceeded, FileTooLarge, UploadEnded, ChangedMeanwhile, Aws),
+        )>,
+    ),
 )]
 async fn complete(state: &State, request: &Request) -> Result<Answer, Problem> {
     let upload = own_upload(state, request).await?;
@@ -380,24 +322,13 @@ async fn complete(state: &State, request: &Request) -> Result<Answer, Problem> {
     path = "/s3/multipart/{upload_id}",
     tag = "uppy",
     params(
-        ("upload_id" = String, Path, format = Uuid),
+        ("upload_id" = UploadId, Path),
         ("key" = Option<String>, Query, description = "Not read."),
     ),
     responses(
         (status = 200, description = "It has ended without an object; again, if it had before.", body = UppyNothing),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`upload_ended`: it was completed; `changed_meanwhile`", body = api::ProblemBody),
-    )
+        Refused<(CurrentCaller, RoleInsufficient, NotFound, UploadEnded, ChangedMeanwhile, Aws)>,
+    ),
 )]
 async fn abort(state: &State, request: &Request) -> Result<Answer, Problem> {
     let upload = own_upload(state, request).await?;

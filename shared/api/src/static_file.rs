@@ -29,13 +29,14 @@ pub struct StaticFile {
 
 #[derive(Clone, Debug)]
 enum Content {
-    Text(&'static str),
+    Text(Cow<'static, str>),
     Gzip(&'static [u8]),
 }
 
 impl StaticFile {
     /// A text of this media type.
-    pub fn text(content_type: &'static str, text: &'static str) -> Self {
+    pub fn text(content_type: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
+        let text = text.into();
         Self {
             content_type,
             etag: etag(text.as_bytes()),
@@ -66,8 +67,8 @@ impl StaticFile {
         if let Content::Gzip(_) = self.content {
             header(CONTENT_ENCODING, "gzip");
         }
-        answer.body = Some(match self.content {
-            Content::Text(text) => Body::Text(text.to_owned()),
+        answer.body = Some(match &self.content {
+            Content::Text(text) => Body::Text(text.clone().into_owned()),
             Content::Gzip(compressed) => Body::Binary(compressed.to_vec()),
         });
         if let Some(policy) = &self.security_policy {
@@ -82,8 +83,7 @@ impl StaticFile {
 }
 
 fn etag(content: &[u8]) -> String {
-    let hash = digest(&SHA256, content);
-    format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]))
+    format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, content)))
 }
 
 #[cfg(test)]

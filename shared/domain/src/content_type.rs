@@ -9,6 +9,7 @@ use crate::{Filename, Invalid, text};
 
 /// Whether a media is watched or listened to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum MediaKind {
     /// It has moving pictures.

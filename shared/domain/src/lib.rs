@@ -18,6 +18,8 @@ mod listing;
 mod media;
 mod miniature;
 mod object;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod page;
 mod part;
 mod part_rules;

@@ -33,6 +33,7 @@ pub use steps::{Arrival, Measurement};
 
 /// Who may see a media.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
     /// Any signed-in user, once it is ready.

@@ -79,11 +79,14 @@ text! {
     /// S3's tag of an object or a part, without the quotes that it is sent in.
     ETag = |text| {
         let tag = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
-        let is_tag = (1..=128).contains(&tag.len())
+        let is_tag = (1..=MAX_ETAG_BYTES).contains(&tag.len())
             && tag.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
         if is_tag { Ok(tag.to_owned()) } else { Err(Invalid::new("must be an ETag as S3 answered it")) }
     },
 }
+
+/// The longest tag.
+pub(crate) const MAX_ETAG_BYTES: usize = 128;
 
 /// A part as planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

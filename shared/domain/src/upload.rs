@@ -14,6 +14,7 @@ use crate::{
 
 /// How a client asks to send the bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum RequestedMethod {
     /// As suits the size: in parts from 64 MiB up, by one PUT below.

@@ -26,11 +26,9 @@ pub struct CompleteRequest {
 struct NamedPart {
     /// Its number.
     #[serde(alias = "PartNumber")]
-    #[schema(value_type = u16, minimum = 1, maximum = 10_000)]
     part_number: PartNumber,
     /// The `ETag` that S3 answered when it was sent, with or without the quotes.
     #[serde(alias = "ETag")]
-    #[schema(value_type = String)]
     etag: ETag,
 }
 
