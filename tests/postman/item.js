@@ -64,7 +64,7 @@ export function wait(name, variable, about, isDone, check) {
       if (pm.collectionVariables.get('polls')) setTimeout(() => {}, 500);
     },
     script: [
-      `const isDone = ${isDone};`,
+      ...`const isDone = ${isDone};`.split('\n'),
       "const polls = Number(pm.collectionVariables.get('polls') ?? 0) + 1;",
       'if (!isDone(pm.response.json()) && polls < 120) {',
       "  pm.collectionVariables.set('polls', polls);",
@@ -76,16 +76,6 @@ export function wait(name, variable, about, isDone, check) {
     ],
   });
 }
-
-/** Whether nothing more will come of a media by itself. */
-export const isSettled = (media) => ['ready', 'rejected', 'failed', 'expired'].includes(media.status);
-
-/** That it came to what it should, the sample file. */
-export const isReady = (media) => {
-  pm.expect(media.status, JSON.stringify(media.failure)).to.equal('ready');
-  pm.expect(media.size_bytes).to.equal(77732);
-  pm.expect(media.metadata.format_name).to.be.a('string');
-};
 
 function item(name, method, url, about, expected) {
   const { as, headers, before } = expected;

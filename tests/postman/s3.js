@@ -1,10 +1,20 @@
-// What S3 is sent, by what the API has signed.
+// The file that is uploaded in each way: what S3 is sent, by what the API has signed, and what comes of it.
 
 import { signedRequest } from './item.js';
 
 /** The file of `tests` that is sent, and what is said of it. */
 export const FILE = 'media/v_h264_aac_faststart.mp4';
 export const ANNOUNCEMENT = { title: 'A film', filename: 'film.mp4', content_type: 'video/mp4', size_bytes: 77732 };
+
+/** Whether nothing more will come of its media by itself. */
+export const isSettled = (media) => ['ready', 'rejected', 'failed', 'expired'].includes(media.status);
+
+/** That it came to what it should. */
+export const isReady = (media) => {
+  pm.expect(media.status, JSON.stringify(media.failure)).to.equal('ready');
+  pm.expect(media.size_bytes).to.equal(77732);
+  pm.expect(media.metadata.format_name).to.be.a('string');
+};
 
 /** Sends the file by the form whose address and fields are in `form_url` and `form_fields`. */
 export function sendForm() {

@@ -1,5 +1,5 @@
-import { folder, isReady, isSettled, request, signedRequest, wait } from '../item.js';
-import { ANNOUNCEMENT, FILE, sendForm, sendPart } from '../s3.js';
+import { folder, request, signedRequest, wait } from '../item.js';
+import { ANNOUNCEMENT, FILE, isReady, isSettled, sendForm, sendPart } from '../s3.js';
 
 /** Ends an upload of one request; for those of parts there is more to say. */
 function complete(name, about) {

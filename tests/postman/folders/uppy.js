@@ -1,5 +1,5 @@
-import { NOBODY, folder, isReady, isSettled, request, wait } from '../item.js';
-import { sendForm, sendPart } from '../s3.js';
+import { NOBODY, folder, request, wait } from '../item.js';
+import { isReady, isSettled, sendForm, sendPart } from '../s3.js';
 
 /** What Uppy asks of a companion, under a path that says who asks, or with an access token. */
 function companion(name, about, prefix, as) {
