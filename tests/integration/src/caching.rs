@@ -24,14 +24,27 @@ no-store
     GET /api/v1/{upload_id}/parts           POST /api/v1/{upload_id}/complete   DELETE /api/v1/{upload_id}
     GET /health                             GET /ping                           GET /api/v1/ping
     POST /media/{media_id}/view             GET /media/{media_id}/analytics     $default
+    POST /upload-tokens                     GET /s3/params                      POST /s3/multipart
+    GET /s3/multipart/{upload_id}           DELETE /s3/multipart/{upload_id}
+    GET /s3/multipart/{upload_id}/{part_number}                 POST /s3/multipart/{upload_id}/complete
+    GET /u/{upload_token}/s3/params                             POST /u/{upload_token}/s3/multipart
+    GET /u/{upload_token}/s3/multipart/{upload_id}              DELETE /u/{upload_token}/s3/multipart/{upload_id}
+    GET /u/{upload_token}/s3/multipart/{upload_id}/{part_number}
+    POST /u/{upload_token}/s3/multipart/{upload_id}/complete
 
 private, no-cache
     GET /users/me               GET /users/{user_id}        PATCH /users/{user_id}
     GET /media/{media_id}       GET /content/{media_id}     PATCH /media/{media_id}
     PATCH /content/{media_id}   PUT /content/{media_id}
 
+public, no-cache
+    GET /openapi.json   GET /docs   GET /redoc   GET /docs/{file}
+
 public, max-age=300
     GET /.well-known/jwks.json  GET /media/{media_id}/thumbnail/{key}   HEAD /media/{media_id}/thumbnail/{key}
+
+public, no-cache
+    GET /console                GET /console/{file}
 
 public, max-age=60
     GET /version
@@ -76,6 +89,11 @@ async fn what_is_known_is_not_sent_again(platform: &Platform) {
         ("GET /users/{user_id}", format!("/users/{}", user.id)),
         ("GET /media/{media_id}", format!("/media/{}", media["media"]["id"].as_str().unwrap())),
         ("GET /.well-known/jwks.json", "/.well-known/jwks.json".to_owned()),
+        ("GET /openapi.json", "/openapi.json".to_owned()),
+        ("GET /docs", "/docs".to_owned()),
+        ("GET /docs/{file}", "/docs/swagger-ui.css".to_owned()),
+        ("GET /console", "/console".to_owned()),
+        ("GET /console/{file}", "/console/main.js".to_owned()),
     ] {
         let get = |if_none_match: Option<&str>| {
             let request = platform.request(Method::GET, &path).bearer_auth(&admin.token);
