@@ -1,6 +1,6 @@
 // The local stack as a process of its own, on free ports, with nothing kept. It ends with the tests, however they end.
 //
-// `LOCAL` names the binary; by default it is the one that `cargo build -p local` leaves in `target/debug`. Of its log,
+// `LOCAL` names the binary; by default it is the one that `cargo build --bin local` leaves in `target/debug`. Of its log,
 // what S3 answered is kept; the rest is passed on.
 
 import { spawn } from 'node:child_process';
@@ -20,15 +20,14 @@ export class Stack {
   /** What S3 answered: method, path, status, operation, and the number of a part; each a text. */
   s3Answers = [];
 
-  /** Starts it with parameters of the template, by their names, and with an admin of this `email` and `password`. */
-  static async start(parameters, admin) {
+  /** Starts it with parameters of the template, by their names. */
+  static async start(parameters) {
     const settings = Object.entries(parameters).flatMap(([name, value]) => ['--parameter', `${name}=${value}`]);
-    const account = admin ? ['--admin-email', admin.email, '--admin-password', admin.password] : [];
     const stack = new Stack();
     const ports = ['--port', '0', '--aws-port', '0', '--cdn-port', '0'];
     const options = ['--template', `${REPOSITORY}template.yaml`, '--ephemeral', ...ports];
     const log = `${process.env.RUST_LOG ?? 'error'},local::aws::s3::front=debug`;
-    stack.process = spawn(BINARY, [...options, ...settings, ...account], {
+    stack.process = spawn(BINARY, [...options, ...settings], {
       env: { ...process.env, RUST_LOG: log, NO_COLOR: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -45,7 +44,7 @@ export class Stack {
         return stack;
       }
     }
-    throw new Error('The local stack did not start; has `cargo build -p local` been run?');
+    throw new Error('The local stack did not start; has `cargo build --bin local` been run?');
   }
 
   #logged(line) {

@@ -25,7 +25,6 @@ from emulator import REGION, Emulator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TARGET = REPOSITORY / "target"
-PROFILE = "deployment-test"
 STACK_NAME = "media-platform"
 
 
@@ -53,20 +52,16 @@ class Deployment:
 
 
 def build() -> dict:
-    """Builds every function, and answers the template as `sam build` leaves it: with a folder for each function."""
-    subprocess.run(
-        ["cargo", "build", "--quiet", "--locked", "--profile", PROFILE, "--bins"]
-        + ["--workspace", "--exclude", "local", "--exclude", "integration"],
-        cwd=REPOSITORY,
-        check=True,
-    )
+    """Every function as the tests have it, and the template as `sam build` leaves it: with a folder for each function."""
+    subprocess.run(["cargo", "build", "--quiet", "--locked", "--workspace", "--bins"], cwd=REPOSITORY, check=True)
     template = yaml_parse((REPOSITORY / "template.yaml").read_text())
     for name, function in of_type(template, "AWS::Serverless::Function"):
         folder = TARGET / "deployment" / name
         folder.mkdir(parents=True, exist_ok=True)
         bootstrap = folder / "bootstrap"
-        bootstrap.unlink(missing_ok=True)
-        os.link(TARGET / PROFILE / function["Metadata"]["BuildProperties"]["Binary"], bootstrap)
+        binary = TARGET / "debug" / function["Metadata"]["BuildProperties"]["Binary"]
+        # What is only for debuggers is most of it.
+        subprocess.run(["strip", "-o", bootstrap, binary], check=True)
         function["Properties"]["CodeUri"] = str(folder)
     return template
 

@@ -7,6 +7,7 @@ import { removal } from './folders/removal.js';
 import { service } from './folders/service.js';
 import { streaming } from './folders/streaming.js';
 import { uploads } from './folders/uploads.js';
+import { uppy } from './folders/uppy.js';
 import { users } from './folders/users.js';
 import { SCHEMA, bearer } from './item.js';
 
@@ -31,11 +32,11 @@ const collection = {
   info: { name: 'media-platform', description: DESCRIPTION, schema: SCHEMA },
   auth: bearer('{{access_token}}'),
   event: [{ listen: 'test', script: { type: 'text/javascript', exec: EVERY_ANSWER } }],
-  item: [accounts, users, media, uploads, streaming, service, removal],
+  item: [accounts, users, media, uploads, streaming, uppy, service, removal],
 };
 
 /** Where it is kept. */
 export const COLLECTION = new URL('collection.json', import.meta.url);
 
 /** What is written there. */
-export const written = `${JSON.stringify(collection, null, 2)}\n`;
+export const written = `${JSON.stringify(collection, null, '\t')}\n`;

@@ -10,12 +10,11 @@ import newman from 'newman';
 import { Stack } from '../browser/stack.js';
 import { COLLECTION, written } from './collection.js';
 
-const ADMIN = { email: 'admin@example.com', password: 'correct horse battery staple' };
 const TESTS = fileURLToPath(new URL('..', import.meta.url));
 
 let stack;
 before(async () => {
-  stack = await Stack.start({}, ADMIN);
+  stack = await Stack.start({});
 });
 after(() => stack?.stop());
 
@@ -44,8 +43,8 @@ function runCollection() {
     environment: fileURLToPath(new URL('environment.json', import.meta.url)),
     envVar: [
       { key: 'api_url', value: stack.apiUrl },
-      { key: 'admin_email', value: ADMIN.email },
-      { key: 'admin_password', value: ADMIN.password },
+      { key: 'admin_email', value: stack.admin.email },
+      { key: 'admin_password', value: stack.admin.password },
     ],
     workingDir: TESTS,
     timeoutRequest: 30_000,

@@ -64,7 +64,7 @@ export function wait(name, variable, about, isDone, check) {
       if (pm.collectionVariables.get('polls')) setTimeout(() => {}, 500);
     },
     script: [
-      `const isDone = ${isDone};`,
+      ...`const isDone = ${isDone};`.split('\n'),
       "const polls = Number(pm.collectionVariables.get('polls') ?? 0) + 1;",
       'if (!isDone(pm.response.json()) && polls < 120) {',
       "  pm.collectionVariables.set('polls', polls);",

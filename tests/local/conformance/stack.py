@@ -1,6 +1,6 @@
 """The local stack as a process of its own: started on free ports with a template of the suite's, stopped at the end.
 
-`LOCAL` names the binary; by default it is the one that `cargo build -p local` leaves in `target/debug`.
+`LOCAL` names the binary; by default it is the one that `cargo build --bin local` leaves in `target/debug`.
 """
 
 import os

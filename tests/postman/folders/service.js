@@ -6,6 +6,21 @@ const pong = {
   },
 };
 
+/** A page of the API's own. */
+function page(name, route, about) {
+  return request(name, route, about, {
+    as: NOBODY,
+    status: 200,
+    type: 'text/html',
+    check: {
+      'it may load nothing from elsewhere': () => {
+        pm.expect(pm.response.headers.get('Content-Security-Policy')).to.match(/^default-src 'none'/);
+        pm.expect(pm.response.text()).to.match(/^<!doctype html>/i);
+      },
+    },
+  });
+}
+
 export const service = folder('service', 'How the service is, and what answers where there is no route.', [
   request('Ping', 'GET /ping', 'Whether the API answers at all.', { as: NOBODY, status: 200, check: pong }),
   request('Ping under its other name', 'GET /api/v1/ping', 'On a host of API Gateway, `/ping` may be its own.', {
@@ -48,6 +63,35 @@ export const service = folder('service', 'How the service is, and what answers w
       },
     },
   ),
+  request('Get the OpenAPI document', 'GET /openapi.json', 'This API, for programs.', {
+    as: NOBODY,
+    status: 200,
+    check: {
+      'it describes this API': (document) => {
+        pm.expect(document.openapi).to.match(/^3\.1\./);
+        pm.expect(document.paths).to.include.keys('/media', '/auth/login');
+      },
+    },
+  }),
+  page(
+    'Read the documentation',
+    'GET /docs',
+    'Swagger UI: every request can be tried out, every error code is explained.',
+  ),
+  page('Read the reference', 'GET /redoc', 'Redoc: the same, for reading.'),
+  request('Get a file of theirs', 'GET /docs/{file}', 'Nothing is loaded from anybody else.', {
+    as: NOBODY,
+    path: { file: 'swagger-ui.css' },
+    status: 200,
+    type: 'text/css',
+  }),
+  page('Open the console', 'GET /console', 'To upload, watch and manage by hand. An example for authors of frontends.'),
+  request('Get a file of the console', 'GET /console/{file}', 'Plain modules, to be copied.', {
+    as: NOBODY,
+    path: { file: 'main.js' },
+    status: 200,
+    type: 'text/javascript',
+  }),
   request('Ask for what is not there', 'GET /nowhere', 'Any route that there is not is a problem like others.', {
     as: NOBODY,
     status: 404,

@@ -1,14 +1,5 @@
 import { folder, request, signedRequest, wait } from '../item.js';
-
-/** The file of `tests` that is sent, and what is said of it. */
-const FILE = 'media/v_h264_aac_faststart.mp4';
-const ANNOUNCEMENT = { title: 'A film', filename: 'film.mp4', content_type: 'video/mp4', size_bytes: 77732 };
-
-const isSettled = (media) => ['ready', 'rejected', 'failed', 'expired'].includes(media.status);
-const isReady = (media) => {
-  pm.expect(media.status, JSON.stringify(media.failure)).to.equal('ready');
-  pm.expect(media.metadata.format_name).to.be.a('string');
-};
+import { ANNOUNCEMENT, FILE, isReady, isSettled, sendForm, sendPart } from '../s3.js';
 
 /** Ends an upload of one request; for those of parts there is more to say. */
 function complete(name, about) {
@@ -120,24 +111,7 @@ const form = folder('by a form', 'As an HTML form does it, up to 5 GiB.', [
       },
     },
   }),
-  signedRequest(
-    'Send the form to S3',
-    'POST',
-    '{{form_url}}',
-    'The fields first, the file last: what comes after it is not read.',
-    {
-      before: () => {
-        const form = pm.request.body.formdata;
-        const file = form.one('file');
-        form.clear();
-        const fields = JSON.parse(pm.collectionVariables.get('form_fields'));
-        Object.entries(fields).forEach(([key, value]) => form.add({ key, value, type: 'text' }));
-        form.add(file);
-      },
-      form: { file: { file: FILE, type: 'video/mp4' } },
-      status: 204,
-    },
-  ),
+  sendForm(),
   complete('Complete it', 'Tells whether the object has arrived.'),
   wait('Wait until it is ready', 'form_media_id', 'As of every upload.', isSettled, isReady),
 ]);
@@ -202,15 +176,7 @@ const parts = folder(
         },
       },
     }),
-    signedRequest('Send a part to S3', 'PUT', '{{part_url}}', 'Its ETag is what completing asks for.', {
-      file: FILE,
-      status: 200,
-      check: {
-        'S3 has it': () => {
-          pm.collectionVariables.set('part_etag', pm.response.headers.get('ETag').replaceAll('"', ''));
-        },
-      },
-    }),
+    sendPart(),
     request(
       'List the parts',
       'GET /api/v1/{upload_id}/parts',

@@ -25,12 +25,11 @@ impl Binaries {
 }
 
 fn build() -> Binaries {
-    // With this test, which is fresh: without a test, or with some packages only, dependencies would have other features,
-    // and be built anew at each turn.
+    // With all packages: with some only, dependencies would have other features, and be built anew at each turn.
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-        .args(["build", "--quiet", "--workspace", "--bins", "--test", "integration"])
+        .args(["build", "--quiet", "--workspace", "--bins"])
         .arg("--message-format=json-render-diagnostics")
         .args(if cfg!(debug_assertions) { [].as_slice() } else { &["--release"] })
         .output()
