@@ -55,7 +55,8 @@ export class Fixture {
       body: body && JSON.stringify(body),
     });
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-    return response.json();
+    const text = await response.text();
+    return text ? JSON.parse(text) : undefined;
   }
 
   /** Uploads a file, and answers the media once it is ready. */
@@ -64,11 +65,16 @@ export class Fixture {
     const { media, upload } = await this.call('POST', '/media', { user, body });
     const sent = await fetch(upload.url, { method: 'PUT', headers: upload.headers, body: bytes });
     if (!sent.ok) throw new Error(`${filename}: ${sent.status} ${await sent.text()}`);
+    return this.ready(user, media.id);
+  }
+
+  /** A media, once it is ready. */
+  async ready(user, mediaId) {
     const end = Date.now() + PATIENCE_MILLISECONDS;
     for (;;) {
-      const now = await this.call('GET', `/media/${media.id}`, { user });
+      const now = await this.call('GET', `/media/${mediaId}`, { user });
       if (now.status === 'ready') return now;
-      if (now.failure || Date.now() > end) throw new Error(`${filename} is ${JSON.stringify(now)}`);
+      if (now.failure || Date.now() > end) throw new Error(`The media is ${JSON.stringify(now)}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { Fixture, statusIs } from './fixture.js';
 import { Site } from './site.js';
+import { partNumber, partsSentBy, slowUploads } from './traffic.js';
 import { BYTES_PER_SECOND, wav } from './wav.js';
 
 const MEBIBYTE = 1024 * 1024;
@@ -140,48 +141,25 @@ async function submit(page, file, method) {
   await form.getByRole('button', { name: 'Upload' }).click();
 }
 
-/** What S3 answers to parts from now on, in a list that grows. */
-function partsSentBy(page) {
-  const responses = [];
-  page.on('response', (response) => {
-    if (response.request().method() === 'PUT') responses.push(response);
-  });
-  return responses;
-}
-
 async function somePartsAreSent(page) {
-  const isUnderWay = () => document.querySelector('progress').value > 0;
+  const isUnderWay = () => document.querySelector('progress').dataset.partsSent > 0;
   await Promise.race([page.waitForFunction(isUnderWay), statusIs(page, 'processing')]);
-}
-
-function partNumber(response) {
-  return Number(new URL(response.url()).searchParams.get('partNumber'));
 }
 
 function isListing(response) {
   return response.request().method() === 'GET' && response.url().endsWith('/parts');
 }
 
-/** Lets the page send 4 MiB a second, until what is returned is detached. */
-async function slowUploads(page) {
-  const session = await page.context().newCDPSession(page);
-  const conditions = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 4 * MEBIBYTE };
-  await session.send('Network.enable');
-  await session.send('Network.emulateNetworkConditions', conditions);
-  return session;
-}
-
 function rememberedUploads(page) {
-  return page.evaluate(() => Object.values(localStorage));
+  return page.evaluate(() => Object.values(localStorage).map((text) => JSON.parse(text).uploadId));
 }
 
 /** Runs in the page. Playwright could stop a request by itself, but then answers preflights, too, in place of S3. */
 function loseFirstPut() {
-  const send = window.fetch;
-  window.fetch = async (url, request) => {
-    if (request.method !== 'PUT') return send(url, request);
-    window.fetch = send;
-    throw new TypeError('Failed to fetch');
+  const { send } = XMLHttpRequest.prototype;
+  XMLHttpRequest.prototype.send = function () {
+    XMLHttpRequest.prototype.send = send;
+    this.dispatchEvent(new ProgressEvent('error'));
   };
 }
 

@@ -7,15 +7,16 @@
 use std::sync::Arc;
 
 use api::body::AnnouncedBody;
+use api::refusals::{Aws, CurrentCaller, JsonBody, RateLimited, Refused, RoleInsufficient};
 use api::uploads::{Begun, FileRequest, Uploads};
 use api::{
     Access, Answer, Environment, Fields, Function, Problem, ProblemBody, Request, StartError, ThumbnailBase,
     ThumbnailUrls, UnknownFields, UserLimit, http_function, list,
 };
-use domain::{Action, Invalid, MAX_BULK_FILES, decide};
+use domain::{Action, IdempotencyKey, Invalid, MAX_BULK_FILES, decide};
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "POST /api/v1/bulk-upload";
 
@@ -44,6 +45,7 @@ struct BulkRequest {
 #[schema(as = BulkUploads)]
 struct BulkBody<'a> {
     /// One for each file, in their order.
+    #[schema(min_items = 1, max_items = 100)]
     uploads: Vec<BulkItem<'a>>,
 }
 
@@ -55,6 +57,7 @@ enum BulkItem<'a> {
     /// It is announced.
     Announced {
         /// Its place in the request, from 0.
+        #[schema(minimum = 0, maximum = 99, example = 0)]
         index: usize,
         #[serde(flatten)]
         announced: AnnouncedBody<'a>,
@@ -62,11 +65,17 @@ enum BulkItem<'a> {
     /// It is not taken.
     Refused {
         /// Its place in the request, from 0.
+        #[schema(minimum = 0, maximum = 99, example = 0)]
         index: usize,
         /// Why.
         error: ProblemBody<'a>,
     },
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS` and the variables of [`Uploads::of`] and [`UserLimit::of_uploads`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -86,28 +95,12 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     post,
     path = "/api/v1/bulk-upload",
     tag = "uploads",
-    params(
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "The same key and file, at the same place, gives the same media again."),
-    ),
+    params(("Idempotency-Key" = Option<IdempotencyKey>, Header, description = "The same key and file, at the same place, gives the same media again.")),
     request_body = BulkRequest,
     responses(
         (status = 200, description = "What became of each file. The problems in it are those of `POST /media`.", body = BulkBody),
-        (status = 400, description = "`malformed_json`", body = ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = ProblemBody,
-        ),
-        (status = 413, description = "`body_too_large`", body = ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
-        (status = 422, description = "`invalid`: the request as a whole", body = ProblemBody),
-        (status = 429, description = "`rate_limited`: each file counts", body = ProblemBody),
-    )
+        Refused<(CurrentCaller, RoleInsufficient, JsonBody, RateLimited, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(&request, state.uploads.table()).await?;

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use api::refusals::{Aws, ChangedMeanwhile, CurrentAccount, JsonBody, RateLimited, Refused};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, UserLimit, http_function,
     text, warm_up,
@@ -12,7 +13,7 @@ use auth::{NewPassword, PasswordCheck, check_password};
 use domain::{Invalid, User};
 use serde_json::Value;
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "POST /users/me/password";
 
@@ -26,12 +27,18 @@ struct State {
 /// What is asked for.
 #[derive(ToSchema)]
 struct ChangePassword {
-    #[schema(format = Password)]
+    /// The password as it is.
+    #[schema(format = Password, example = "correct horse battery staple")]
     current_password: String,
     /// 12 to 128 characters, not easy to guess, and another one.
-    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "ten thousand quiet rivers")]
     new_password: NewPassword,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS` and the variables of [`UserLimit::of_password_changes`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -53,20 +60,9 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     tag = "accounts",
     request_body = ChangePassword,
     responses(
-        (status = 204),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (status = 403, description = "`account_disabled`", body = api::ProblemBody),
-        (status = 409, description = "`changed_meanwhile`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
-    )
+        (status = 204, description = "It is changed; all other sessions have ended."),
+        Refused<(CurrentAccount, JsonBody, RateLimited, ChangedMeanwhile, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let signed_in = state.access.signed_in(&request, &state.table).await?;

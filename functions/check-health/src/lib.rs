@@ -10,7 +10,7 @@ use buckets::{IngestBucket, MediaBucket};
 use http::StatusCode;
 use serde::Serialize;
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 /// The checks run side by side, and the answer comes within 3 s.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(2_500);
@@ -25,6 +25,7 @@ struct State {
 /// How one of them is.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = CheckStatus)]
 enum Health {
     Ok,
     Failed,
@@ -32,20 +33,32 @@ enum Health {
 
 /// How each of them is.
 #[derive(Serialize, ToSchema)]
+#[schema(as = HealthChecks)]
 struct Checks {
+    /// The table of DynamoDB.
     table: Health,
+    /// The bucket that files are sent to.
     ingest_bucket: Health,
+    /// The bucket that files are played from.
     media_bucket: Health,
+    /// The queue of what was sent.
     queue: Health,
 }
 
 /// What is answered.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Health)]
 struct Report {
     /// `ok` if all are.
     status: Health,
+    /// Each of them.
     checks: Checks,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `INGEST_BUCKET`, `MEDIA_BUCKET` and `INGEST_QUEUE_URL`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -64,7 +77,10 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     get,
     path = "/health",
     tag = "service",
-    responses((status = 200, body = Report), (status = 503, description = "One of them fails.", body = Report))
+    responses(
+        (status = 200, description = "All of them answer.", body = Report),
+        (status = 503, description = "One of them fails.", body = Report),
+    ),
 )]
 async fn handle(state: Arc<State>, _request: Request) -> Result<Answer, Problem> {
     let (table, ingest_bucket, media_bucket, queue) = futures::join!(

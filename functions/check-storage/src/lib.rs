@@ -12,7 +12,7 @@ use domain::Timestamp;
 use http::StatusCode;
 use serde::Serialize;
 use tokio::sync::Mutex;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 /// The answer comes within 3 s.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(2_500);
@@ -37,6 +37,7 @@ struct Look {
 /// How the bucket is.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = StorageStatus)]
 enum Status {
     Healthy,
     Unhealthy,
@@ -44,18 +45,28 @@ enum Status {
 
 /// What is answered.
 #[derive(Serialize, ToSchema)]
+#[schema(as = StorageHealth)]
 struct Report<'a> {
     /// Whether the bucket answers.
+    #[schema(example = true)]
     success: bool,
+    /// `s3`.
     #[schema(example = "s3")]
     service: &'static str,
     /// What the bucket is for, not its name.
     #[schema(example = "media")]
     bucket: &'static str,
+    /// Where it is.
     #[schema(example = "eu-central-1")]
     region: &'a str,
+    /// The same in a word.
     status: Status,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `MEDIA_BUCKET`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -74,7 +85,10 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     get,
     path = "/api/v1/s3-media/health/s3",
     tag = "service",
-    responses((status = 200, body = Report), (status = 503, description = "It does not answer.", body = Report))
+    responses(
+        (status = 200, description = "It answers.", body = Report),
+        (status = 503, description = "It does not answer.", body = Report),
+    ),
 )]
 async fn handle(state: Arc<State>, _request: Request) -> Result<Answer, Problem> {
     let status = look(&state).await;

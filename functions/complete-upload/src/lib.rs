@@ -1,29 +1,27 @@
 //! `POST /api/v1/{upload_id}/complete`: the client says that all bytes are there, and it is seen to that they are.
 //!
-//! What it is answered is decided by `complete`. It may be asked again at any time, and by several at once: it answers the
+//! What it is answered is decided by [`Completer`]. It may be asked again at any time, and by several at once: it answers the
 //! same, and goes on where another request died. One that S3 takes long for is answered with 202; S3 goes on by itself,
 //! and tells by an event, as of every object.
 
-mod complete;
-mod request;
-
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use api::body::MediaBody;
+use api::refusals::{
+    Aws, ChangedMeanwhile, CurrentCaller, FileTooLarge, JsonBody, NotFound, ObjectMissing, PartsIncomplete,
+    QuotaExceeded, Refused, RoleInsufficient, UploadEnded,
+};
+use api::uploads::{CompleteRequest, CompletedUpload, Completer, named_parts};
 use api::{
-    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function,
+    Access, Answer, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function,
     warm_up,
 };
-use buckets::IngestBucket;
+use domain::UploadId;
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 use serde::Serialize;
 use table::Table;
-use utoipa::ToSchema;
-
-use crate::complete::{Completion, Outcome};
-use crate::request::{CompleteRequest, named_parts};
+use utoipa::{OpenApi, ToSchema};
 
 /// When to ask again for an object that S3 is still making.
 const RETRY_AFTER_SECONDS: &str = "5";
@@ -31,37 +29,40 @@ const RETRY_AFTER_SECONDS: &str = "5";
 struct State {
     table: Table,
     access: Access,
-    ingest: IngestBucket,
-    clock: Clock,
+    completer: Completer,
     thumbnails: ThumbnailUrls,
-    /// How long a client waits for S3.
-    wait: Duration,
 }
 
 /// What is answered.
 #[derive(Serialize, ToSchema)]
+#[schema(as = CompletedUpload)]
 struct Completed<'a> {
+    /// The media.
     media: MediaBody<'a>,
     /// S3's tag of the object, without quotes; not there while S3 is still making it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ETag)]
     etag: Option<&'a str>,
 }
 
-/// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, `INGEST_BUCKET`, `COMPLETE_WAIT_SECONDS` and,
-/// where there is one, `CDN_DOMAIN`.
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
+
+/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, the variables of [`Completer::of`] and, where there is one,
+/// `CDN_DOMAIN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let state = State {
         table: environment.table(&aws)?,
         access: Access::of(&environment)?,
-        ingest: environment.ingest_bucket(&aws)?,
-        clock: environment.clock(),
+        completer: Completer::of(&environment, &aws)?,
         thumbnails: ThumbnailUrls::of(&environment),
-        wait: Duration::from_secs(environment.parsed("COMPLETE_WAIT_SECONDS")?),
     };
     tokio::join!(
         warm_up("table", state.table.open_for_uploads()),
-        warm_up("ingest bucket", state.ingest.check()),
+        warm_up("ingest bucket", state.completer.ingest().check()),
     );
     Ok(http_function(state, handle))
 }
@@ -71,35 +72,21 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     post,
     path = "/api/v1/{upload_id}/complete",
     tag = "uploads",
-    params(("upload_id" = String, Path, format = Uuid)),
+    params(("upload_id" = UploadId, Path)),
     request_body(content = Option<CompleteRequest>, description = "Without it, what S3 lists is completed."),
     responses(
-        (status = 200, body = Completed),
+        (status = 200, description = "The object is there.", body = Completed),
         (status = 202, description = "S3 is still joining the parts. Ask again after `Retry-After`.", body = Completed),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`parts_incomplete`, `object_missing`, `upload_ended`, `changed_meanwhile`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        Refused<(
+            (CurrentCaller, NotFound, RoleInsufficient, JsonBody, PartsIncomplete, ObjectMissing),
+            (QuotaExceeded, FileTooLarge, UploadEnded, ChangedMeanwhile, Aws),
+        )>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
-    let begun = Instant::now();
     let upload = state.access.own_upload(&request, &state.table).await?;
     let named = named_parts(&request, &upload)?;
-    let completion = Completion { state: &state, upload: &upload, named: named.as_deref(), begun };
-    let Outcome { media, metadata, etag } = completion.run().await?;
+    let CompletedUpload { media, metadata, etag } = state.completer.complete(&upload, named.as_ref()).await?;
     let body = Completed {
         media: MediaBody::new(&media, metadata.as_ref(), &state.thumbnails.base(&request)),
         etag: etag.as_deref(),

@@ -3,6 +3,10 @@
 use std::sync::Arc;
 
 use api::body::AnnouncedBody;
+use api::refusals::{
+    Aws, ChangedMeanwhile, CurrentCaller, FormBody, IdempotencyKeyReused, JsonBody, QuotaExceeded,
+    RateLimited, Refused, RoleInsufficient, UploadEnded,
+};
 use api::uploads::{FileForm, FileRequest, MediaForm, Stored, Uploads};
 use api::{
     Access, Answer, Environment, Function, Problem, Request, StartError, ThumbnailUrls, UserLimit,
@@ -11,6 +15,7 @@ use api::{
 use domain::{Action, Caller, IdempotencyKey, decide};
 use http::StatusCode;
 use http::header::LOCATION;
+use utoipa::OpenApi;
 
 const CANONICAL: &str = "POST /media";
 
@@ -24,6 +29,11 @@ struct State {
     max_form_bytes: usize,
     thumbnails: ThumbnailUrls,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `MAX_FORM_BYTES` and the variables of [`Uploads::of`] and
 /// [`UserLimit::of_uploads`].
@@ -45,30 +55,16 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     post,
     path = "/media",
     tag = "uploads",
-    params(
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "The same key and body gives the same media again."),
-    ),
+    params(("Idempotency-Key" = Option<IdempotencyKey>, Header, description = "The same key and body gives the same media again.")),
     request_body(content((FileRequest = "application/json"), (MediaForm = "multipart/form-data"))),
     responses(
-        (status = 201, body = AnnouncedBody),
-        (status = 200, description = "The caller has announced the same SHA-256 and size before.", body = AnnouncedBody),
-        (status = 400, description = "`malformed_json`, `malformed_form`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 409, description = "`quota_exceeded`, `changed_meanwhile`, `upload_ended`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`, `use_direct_upload`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`, `idempotency_key_reused`", body = api::ProblemBody),
-        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
-    )
+        (status = 201, description = "The media, and how to send its file. The file of a form is stored already.", body = AnnouncedBody),
+        (status = 200, description = "The caller has announced the same file, or sent the same request, before. With `duplicate: true` nothing is to be sent.", body = AnnouncedBody, headers(("Location" = String, description = "Where the media is."))),
+        Refused<(
+            CurrentCaller, RoleInsufficient, JsonBody, FormBody, IdempotencyKeyReused, RateLimited,
+            QuotaExceeded, UploadEnded, ChangedMeanwhile, Aws,
+        )>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(&request, state.uploads.table()).await?;

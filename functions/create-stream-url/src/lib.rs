@@ -10,15 +10,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::refusals::{AccessToken, Aws, NotFound, NotReady, Parameters, Refused};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, QueryParameters, Request, StartError, Stream,
-    StreamUrlSigner, http_function, playable, visible_media, warm_up, whole_number, yes_or_no,
+    StreamUrlSigner, YesOrNo, http_function, playable, visible_media, warm_up, whole_number, yes_or_no,
 };
-use buckets::{Playback, PlaybackMethod, PlaybackSigner};
-use domain::{EXPIRES_IN_SECONDS, Invalid, MediaId, PlaybackConditions, Timestamp};
+use buckets::{Playback, PlaybackMethod, PlaybackSigner, SignedUrl};
+use domain::{EXPIRES_IN_SECONDS, Invalid, Ipv4Block, MediaId, PlaybackConditions, Timestamp};
 use serde::Serialize;
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, OpenApi, ToSchema};
 
 const CANONICAL: &str = "GET /media/{media_id}/stream-url";
 const S3_MEDIA_ALIAS: &str = "GET /api/v1/s3-media/{media_id}";
@@ -36,30 +37,60 @@ struct State {
 #[derive(Serialize, ToSchema)]
 struct StreamUrls {
     /// Redirects to a freshly signed URL at each use.
-    #[schema(format = "uri")]
+    #[schema(
+        format = "uri",
+        example = "https://api.example.com/media/stream/01a1f806-60d0-7abc-8def-0123456789ab?token=eyJ0eXAiOiJzdHJlYW0rand0In0.eyJzdWIiOiIwMWExZjgwNiJ9.c2lnbmF0dXJl"
+    )]
     stream_url: String,
     /// How long `stream_url` lives, in seconds.
-    #[schema(minimum = 60, maximum = 86400)]
+    #[schema(minimum = 60, maximum = 86400, example = 3600)]
     expires_in: u64,
     /// When `stream_url` ends.
-    #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
     /// Goes straight to the file, on the CDN if there is one, else on S3.
-    #[schema(format = "uri")]
+    #[schema(
+        format = "uri",
+        example = "https://media.s3.eu-central-1.amazonaws.com/media/01a1f806-60d0-7abc-8def-0123456789ab/source?X-Amz-Signature=5d672d79c15b13162d9279b0855cfba6"
+    )]
     signed_url: String,
     /// When `signed_url` really ends.
-    #[schema(value_type = String, format = DateTime)]
     signed_url_expires_at: Timestamp,
 }
 
 /// What the alias answers, as the replaced system did.
 #[derive(Serialize, ToSchema)]
+#[schema(as = SignedS3Media)]
 struct S3Media {
+    /// `true`.
+    #[schema(example = true)]
     success: bool,
-    #[schema(value_type = String, format = Uuid)]
+    /// The media.
     media_id: MediaId,
+    /// The direct URL, if that can live as long as asked; else one that redirects to it.
+    #[schema(
+        format = "uri",
+        example = "https://media.s3.eu-central-1.amazonaws.com/media/01a1f806-60d0-7abc-8def-0123456789ab/source?X-Amz-Signature=5d672d79c15b13162d9279b0855cfba6"
+    )]
     signed_url: String,
+    /// How long it lives, in seconds.
+    #[schema(minimum = 60, maximum = 86400, example = 3600)]
     expires_in: u64,
+}
+
+/// What the query may ask for.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "read by the OpenAPI document only")]
+struct SigningParameters {
+    /// How long the URLs are to live, in seconds.
+    #[param(minimum = 60, maximum = 86400, default = 3600)]
+    expires_in: Option<u64>,
+    /// `1`: the URLs save the file instead of showing it.
+    download: Option<YesOrNo>,
+    /// An IPv4 address or block that the URLs are for; needs a CDN.
+    ip: Option<Ipv4Block>,
+    /// From when on the URLs play; needs a CDN.
+    not_before: Option<Timestamp>,
 }
 
 /// What the query asks for.
@@ -69,6 +100,20 @@ struct Asked {
     conditions: PlaybackConditions,
     is_download: bool,
 }
+
+/// The URLs of a media, and how long the stream URL lives.
+struct Signed {
+    media_id: MediaId,
+    stream_url: String,
+    direct: SignedUrl,
+    expires_in: u64,
+    expires_at: Timestamp,
+}
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(create_stream_url, get_s3_media))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, the variables of [`StreamUrlSigner::of`] and those of
 /// [`Environment::playback_signer`].
@@ -88,31 +133,59 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     Ok(http_function(state, handle))
 }
 
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    if request.route() == S3_MEDIA_ALIAS {
+        get_s3_media(&state, &request).await
+    } else {
+        create_stream_url(&state, &request).await
+    }
+}
+
 /// Signs URLs for a media that the caller may see and that is ready.
 #[utoipa::path(
     get,
     path = "/media/{media_id}/stream-url",
     tag = "streaming",
-    params(
-        ("media_id" = String, Path, format = Uuid),
-        ("expires_in" = Option<u64>, Query, minimum = 60, maximum = 86400, description = "In seconds; 3600 by default."),
-        ("download" = Option<bool>, Query, description = "`1`: the URLs save the file instead of showing it."),
-        ("ip" = Option<String>, Query, description = "An IPv4 address or block that the URLs are for; needs a CDN.", example = "203.0.113.0/24"),
-        ("not_before" = Option<String>, Query, format = DateTime, description = "From when on the URLs play; needs a CDN."),
-    ),
+    params(("media_id" = MediaId, Path), SigningParameters),
     responses(
-        (status = 200, body = StreamUrls),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`not_ready`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 200, description = "URLs that play the media.", body = StreamUrls),
+        Refused<(AccessToken, NotFound, NotReady, Parameters, Aws)>,
+    ),
 )]
-async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
-    let caller = state.access.caller(&request)?;
+async fn create_stream_url(state: &State, request: &Request) -> Result<Answer, Problem> {
+    let Signed { stream_url, direct, expires_in, expires_at, .. } = sign(state, request).await?;
+    Answer::ok(&StreamUrls {
+        stream_url,
+        expires_in,
+        expires_at,
+        signed_url: direct.url,
+        signed_url_expires_at: direct.expires_at,
+    })
+}
+
+/// Signs a URL for a media, as a replaced system did: the direct one, if that can live as long as asked.
+#[utoipa::path(
+    get,
+    path = "/api/v1/s3-media/{media_id}",
+    tag = "streaming",
+    params(("media_id" = MediaId, Path), SigningParameters),
+    responses(
+        (status = 200, description = "A URL that plays the media.", body = S3Media),
+        Refused<(AccessToken, NotFound, NotReady, Parameters, Aws)>,
+    ),
+    extensions(("x-alias-of" = json!("GET /media/{media_id}/stream-url"))),
+)]
+async fn get_s3_media(state: &State, request: &Request) -> Result<Answer, Problem> {
+    let Signed { media_id, stream_url, direct, expires_in, expires_at } = sign(state, request).await?;
+    let signed_url = if direct.expires_at >= expires_at { direct.url } else { stream_url };
+    Answer::ok(&S3Media { success: true, media_id, signed_url, expires_in })
+}
+
+async fn sign(state: &State, request: &Request) -> Result<Signed, Problem> {
+    let caller = state.access.caller(request)?;
     let media_id: MediaId = request.path_id("media_id", "media")?;
     let now = state.clock.now();
-    let Asked { expires_in, expires_at, conditions, is_download } = asked(&state, &request, now)?;
+    let Asked { expires_in, expires_at, conditions, is_download } = asked(state, request, now)?;
     let media = visible_media(state.table.media(media_id, now).await?, &caller)?;
     let playback = Playback {
         method: PlaybackMethod::Get,
@@ -121,20 +194,10 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
         life: Duration::from_secs(expires_in),
         conditions,
     };
-    let signed = state.playback.sign(playback, now).await?;
+    let direct = state.playback.sign(playback, now).await?;
     let stream = Stream { media_id, expires_at, conditions, is_download };
-    let stream_url = state.stream_urls.sign(&request, caller.user_id, &stream, now)?;
-    if request.route() == S3_MEDIA_ALIAS {
-        let signed_url = if signed.expires_at >= expires_at { signed.url } else { stream_url };
-        return Answer::ok(&S3Media { success: true, media_id, signed_url, expires_in });
-    }
-    Answer::ok(&StreamUrls {
-        stream_url,
-        expires_in,
-        expires_at,
-        signed_url: signed.url,
-        signed_url_expires_at: signed.expires_at,
-    })
+    let stream_url = state.stream_urls.sign(request, caller.user_id, &stream, now)?;
+    Ok(Signed { media_id, stream_url, direct, expires_in, expires_at })
 }
 
 fn asked(state: &State, request: &Request, now: Timestamp) -> Result<Asked, Problem> {

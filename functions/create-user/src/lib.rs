@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use api::body::UserBody;
+use api::refusals::{Aws, CurrentCaller, EmailTaken, JsonBody, Refused, RoleInsufficient};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, text, warm_up,
 };
 use auth::NewPassword;
 use domain::{Action, DisplayName, Email, Role, User, UserId, decide};
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "POST /users";
 
@@ -23,17 +24,21 @@ struct State {
 /// What is asked for.
 #[derive(ToSchema)]
 struct CreateUser {
-    #[schema(value_type = String, format = Email, max_length = 254)]
+    /// Their e-mail, which they log in with.
     email: Email,
     /// 12 to 128 characters, not easy to guess.
-    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "correct horse battery staple")]
     password: NewPassword,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    /// Their name as shown to others.
     display_name: Option<DisplayName>,
     /// That of those who sign up by default.
-    #[schema(value_type = Option<String>, pattern = "^(viewer|operator|admin)$")]
     role: Option<Role>,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and `SIGNUP_ROLE`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -55,23 +60,9 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     tag = "users",
     request_body = CreateUser,
     responses(
-        (status = 201, body = UserBody, headers(("Location" = String))),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 409, description = "`email_taken`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 201, description = "The account, which can log in now.", body = UserBody),
+        Refused<(CurrentCaller, RoleInsufficient, JsonBody, EmailTaken, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(&request, &state.table).await?;

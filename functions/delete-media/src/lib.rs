@@ -5,14 +5,16 @@
 
 use std::sync::Arc;
 
+use api::refusals::{
+    Aws, ChangedMeanwhile, CurrentCaller, NotFound, PreconditionFailed, Refused, RoleInsufficient,
+};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, warm_up,
 };
 use domain::{Action, Caller, Media, MediaId, Role, Status, UserId, decide};
-use http::StatusCode;
 use serde::Serialize;
 use table::{ChangeError, MediaChange, Record, Table};
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const S3_MEDIA_ALIAS: &str = "DELETE /api/v1/s3-media/{media_id}";
 
@@ -27,10 +29,15 @@ struct State {
 
 /// What the alias answers, as the replaced system did.
 #[derive(Serialize, ToSchema)]
+#[schema(as = DeletedS3Media)]
 struct S3Media {
+    /// `true`.
+    #[schema(example = true)]
     success: bool,
-    #[schema(value_type = String, format = Uuid)]
+    /// The media.
     media_id: MediaId,
+    /// For people.
+    #[schema(example = "The media is deleted.")]
     message: &'static str,
 }
 
@@ -39,6 +46,11 @@ enum Deleted {
     Now,
     Before,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(delete_media, delete_s3_media))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -52,43 +64,59 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     Ok(http_function(state, handle))
 }
 
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    if request.route() == S3_MEDIA_ALIAS {
+        delete_s3_media(&state, &request).await
+    } else {
+        delete_media(&state, &request).await
+    }
+}
+
 /// Deletes a media, if it is in the version that `If-Match` names.
 #[utoipa::path(
     delete,
     path = "/media/{media_id}",
     tag = "media",
-    params(("media_id" = String, Path, format = Uuid), ("If-Match" = Option<String>, Header)),
+    params(("media_id" = MediaId, Path)),
     responses(
         (status = 204, description = "It is deleted, or was before."),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`changed_meanwhile`", body = api::ProblemBody),
-        (status = 412, description = "`precondition_failed`", body = api::ProblemBody),
-    )
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, PreconditionFailed, ChangedMeanwhile, Aws)>,
+    ),
 )]
-async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
-    let caller = state.access.current_caller(&request, &state.table).await?;
-    let media_id: MediaId = request.path_id("media_id", "media")?;
-    let deleted = delete(&state, &request, &caller, media_id).await?;
-    if request.route() != S3_MEDIA_ALIAS {
-        return Ok(Answer::empty(StatusCode::NO_CONTENT));
-    }
-    match deleted {
-        Deleted::Now => Answer::ok(&S3Media { success: true, media_id, message: "The media is deleted." }),
-        Deleted::Before => Err(Problem::not_found("media")),
+async fn delete_media(state: &State, request: &Request) -> Result<Answer, Problem> {
+    delete(state, request).await?;
+    Ok(Answer::no_content())
+}
+
+/// Deletes a media, as a replaced system did: what was deleted before is not found.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/s3-media/{media_id}",
+    tag = "media",
+    params(("media_id" = MediaId, Path)),
+    responses(
+        (status = 200, description = "It is deleted.", body = S3Media),
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, PreconditionFailed, ChangedMeanwhile, Aws)>,
+    ),
+    extensions(("x-alias-of" = json!("DELETE /media/{media_id}"))),
+)]
+async fn delete_s3_media(state: &State, request: &Request) -> Result<Answer, Problem> {
+    match delete(state, request).await? {
+        (media_id, Deleted::Now) => {
+            Answer::ok(&S3Media { success: true, media_id, message: "The media is deleted." })
+        }
+        (_, Deleted::Before) => Err(Problem::not_found("media")),
     }
 }
 
-async fn delete(
+async fn delete(state: &State, request: &Request) -> Result<(MediaId, Deleted), Problem> {
+    let caller = state.access.current_caller(request, &state.table).await?;
+    let media_id = request.path_id("media_id", "media")?;
+    let deleted = take_out_of_sight(state, request, &caller, media_id).await?;
+    Ok((media_id, deleted))
+}
+
+async fn take_out_of_sight(
     state: &State,
     request: &Request,
     caller: &Caller,

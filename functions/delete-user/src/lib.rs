@@ -6,6 +6,10 @@
 
 use std::sync::Arc;
 
+use api::refusals::{
+    Aws, ChangedMeanwhile, CurrentCaller, LastAdmin, NotFound, Parameters, PreconditionFailed, Refused,
+    RoleInsufficient,
+};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, QueryParameters, Request, StartError,
     http_function, warm_up,
@@ -13,6 +17,7 @@ use api::{
 use domain::{Action, Caller, DeletedUser, Invalid, MediaFate, UserId, decide};
 use http::StatusCode;
 use table::{Account, ChangeUserError, Table};
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "DELETE /users/{user_id}";
 
@@ -24,6 +29,20 @@ struct State {
     access: Access,
     clock: Clock,
 }
+
+/// What a client says of it.
+#[derive(ToSchema)]
+#[schema(as = MediaFate, rename_all = "lowercase")]
+#[expect(dead_code, reason = "read by the OpenAPI document only")]
+enum MediaFateName {
+    Delete,
+    Keep,
+}
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -43,33 +62,21 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     path = "/users/{user_id}",
     tag = "users",
     params(
-        ("user_id" = String, Path, format = Uuid),
+        ("user_id" = UserId, Path),
         (
-            "media" = String,
+            "media" = MediaFateName,
             Query,
             description = "`delete`: its media are deleted too. `keep`: they become those of the admin who asks, which \
                            takes another admin than the one who is deleted.",
-            pattern = "^(delete|keep)$",
         ),
-        ("If-Match" = Option<String>, Header),
     ),
     responses(
         (status = 204, description = "It is deleted, or was before."),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`last_admin`, `changed_meanwhile`", body = api::ProblemBody),
-        (status = 412, description = "`precondition_failed`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        Refused<(
+            CurrentCaller, RoleInsufficient, NotFound, Parameters, PreconditionFailed, LastAdmin,
+            ChangedMeanwhile, Aws,
+        )>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(&request, &state.table).await?;

@@ -21,6 +21,7 @@ use api::{Clock, Environment, Function, Queue, StartError, long_event_function, 
 use aws_lambda_events::s3::S3EventRecord;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use buckets::{IngestBucket, MediaBucket, Publishing};
+use domain::SizeBytes;
 use lambda_runtime::Error;
 use serde::Deserialize;
 use serde_json::Value;
@@ -35,6 +36,7 @@ struct State {
     media: MediaBucket,
     queue: Queue,
     max_duration: Duration,
+    user_quota_bytes: SizeBytes,
     max_receive_count: u32,
     retry: Duration,
     /// How long before its end the function hands over what it cannot finish.
@@ -49,7 +51,7 @@ struct Notification {
 }
 
 /// The function, with `TABLE_NAME`, `INGEST_BUCKET`, `MEDIA_BUCKET`, `INGEST_QUEUE_URL`, `MAX_DURATION_SECONDS`,
-/// `MAX_RECEIVE_COUNT`, `RETRY_SECONDS`, `HANDOVER_SECONDS`, `SINGLE_COPY_UP_TO_BYTES` and `COPY_PART_SIZE_BYTES`.
+/// `USER_QUOTA_BYTES`, `MAX_RECEIVE_COUNT`, `RETRY_SECONDS`, `HANDOVER_SECONDS`, `SINGLE_COPY_UP_TO_BYTES` and `COPY_PART_SIZE_BYTES`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let aws = environment.aws()?;
     let publishing = Publishing {
@@ -63,6 +65,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         media: environment.media_bucket(&aws)?.with_publishing(publishing),
         queue: environment.ingest_queue(&aws)?,
         max_duration: Duration::from_secs(environment.parsed("MAX_DURATION_SECONDS")?),
+        user_quota_bytes: environment.parsed("USER_QUOTA_BYTES")?,
         max_receive_count: environment.parsed("MAX_RECEIVE_COUNT")?,
         retry: Duration::from_secs(environment.parsed("RETRY_SECONDS")?),
         handover: Duration::from_secs(environment.parsed("HANDOVER_SECONDS")?),

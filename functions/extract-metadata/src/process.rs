@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use api::{ObjectCreated, QueueError, metrics};
 use buckets::BucketError;
-use domain::{Arrival, Failure, Media, Slot, State as MediaState};
+use domain::{Arrival, Failure, Media, Slot, State as MediaState, Upload, UploadState};
 use probe::ProbeError;
 use table::{ChangeError, MediaChange, Record, TableError};
 
 use crate::State;
 use crate::miniature;
-use crate::run::Run;
+use crate::run::{Run, TakenOn};
 
 /// How often a step is decided again because the record changed under it.
 pub(crate) const ATTEMPTS: usize = 5;
@@ -129,8 +129,13 @@ async fn process_source(state: &State, delivery: &Delivery) -> Result<Outcome, P
             None => Run::begin(state, delivery, head, &media).await?,
             Some(_) => Run::resume(state, delivery, head, &media).await?,
         };
-        if let Some(run) = run {
-            return run.finish().await;
+        match run {
+            TakenOn::Run(run) => return run.finish().await,
+            TakenOn::QuotaExceeded(upload) => match refuse_over_quota(state, object, &media, upload).await {
+                Err(ProcessError::Contended) => {}
+                refused => return refused,
+            },
+            TakenOn::Changed => {}
         }
     }
     Err(ProcessError::Contended)
@@ -172,6 +177,29 @@ async fn gone(state: &State, object: &ObjectCreated, media: &Media) -> Result<Ou
         tracing::warn!({ metrics::UPLOADS_REJECTED } = 1, media_id = %media.id, "the accepted object is lost");
     }
     Ok(Outcome::Gone)
+}
+
+/// What does not fit into the quota is not kept, unlike what broke another rule: it would not count.
+async fn refuse_over_quota(
+    state: &State,
+    object: &ObjectCreated,
+    media: &Media,
+    upload: Upload,
+) -> Result<Outcome, ProcessError> {
+    let now = state.clock.now();
+    let failure = Failure::quota_exceeded(state.user_quota_bytes);
+    let rejected = media.reject(object.version.clone(), failure, now);
+    let uploads = vec![upload.end(UploadState::Completed, now)];
+    match state.table.change_media(media, &MediaChange { uploads, ..MediaChange::of(rejected) }).await {
+        Ok(()) => {}
+        Err(ChangeError::Outdated) => return Err(ProcessError::Contended),
+        Err(ChangeError::Table(error)) => return Err(error.into()),
+    }
+    tracing::info!({ metrics::UPLOADS_REJECTED } = 1, media_id = %media.id, "the file exceeds its owner's quota");
+    if let Err(error) = state.ingest.delete_version(&object.key, &object.version).await {
+        tracing::warn!(%error, "a file that exceeds its owner's quota is left to the sweep");
+    }
+    Ok(Outcome::Rejected)
 }
 
 /// Nothing more is tried by itself. The object is kept for a redrive.

@@ -11,6 +11,16 @@ use crate::State;
 use crate::judge::read_and_judge;
 use crate::process::{ATTEMPTS, Delivery, Outcome, PROCESSING_DUE, ProcessError};
 
+/// Whether a run has begun.
+pub(crate) enum TakenOn<'a> {
+    /// It has.
+    Run(Box<Run<'a>>),
+    /// The record is not what it was any more.
+    Changed,
+    /// The object, whose size was not declared, does not fit into its owner's quota.
+    QuotaExceeded(Upload),
+}
+
 /// What is known of a run by now.
 pub(crate) struct Run<'a> {
     pub(crate) state: &'a State,
@@ -24,29 +34,29 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Accepts the object, or goes on with the accepted one: a new attempt at the `extract_metadata` job. `None` if the
-    /// record is not `media` any more.
+    /// Accepts the object, or goes on with the accepted one: a new attempt at the `extract_metadata` job.
     pub(crate) async fn begin(
         state: &'a State,
         delivery: &'a Delivery,
         head: ObjectHead,
         media: &Media,
-    ) -> Result<Option<Self>, ProcessError> {
+    ) -> Result<TakenOn<'a>, ProcessError> {
         let now = state.clock.now();
-        let begun = media.begin_processing(delivery.object.version.clone(), work(now), now);
+        let version = delivery.object.version.clone();
+        let begun = media.begin_processing(version, head.size_bytes, work(now), now);
         let job_type = JobType::ExtractMetadata;
         let job = Job::start(state.clock.new_id(), job_type, begun.attempt(job_type), now);
         Self::take_on(state, delivery, head, media, begun, job).await
     }
 
     /// Goes on with a file that is being published in parts: with the `upload_to_cdn` job that was handed over, or with a
-    /// new attempt at it if the run before died or failed. `None` if the record is not `media` any more.
+    /// new attempt at it if the run before died or failed.
     pub(crate) async fn resume(
         state: &'a State,
         delivery: &'a Delivery,
         head: ObjectHead,
         media: &Media,
-    ) -> Result<Option<Self>, ProcessError> {
+    ) -> Result<TakenOn<'a>, ProcessError> {
         let now = state.clock.now();
         let job_type = JobType::UploadToCdn;
         // A job changes only together with the record, so if this one is newer than `media`, nothing is written.
@@ -70,13 +80,14 @@ impl<'a> Run<'a> {
         previous: &Media,
         media: Media,
         job: Job,
-    ) -> Result<Option<Self>, ProcessError> {
+    ) -> Result<TakenOn<'a>, ProcessError> {
         let upload = state.table.upload(media.upload_id, state.clock.now()).await?;
         let upload = upload.ok_or(ProcessError::UploadMissing)?;
         let change = MediaChange { jobs: vec![job.clone()], ..MediaChange::of(media.clone()) };
-        match state.table.change_media(previous, &change).await {
-            Ok(()) => Ok(Some(Self { state, delivery, head, upload, media, job })),
-            Err(ChangeError::Outdated) => Ok(None),
+        match state.table.change_media_within(previous, &change, state.user_quota_bytes).await {
+            Ok(true) => Ok(TakenOn::Run(Box::new(Self { state, delivery, head, upload, media, job }))),
+            Ok(false) => Ok(TakenOn::QuotaExceeded(upload)),
+            Err(ChangeError::Outdated) => Ok(TakenOn::Changed),
             Err(ChangeError::Table(error)) => Err(error.into()),
         }
     }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use api::refusals::{AccessToken, Aws, NotFound, Parameters, Refused, RoleInsufficient};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, QueryParameters, Request, StartError,
     http_function, visible_media, warm_up, whole_number,
@@ -12,7 +13,7 @@ use api::{
 use domain::{ANALYTICS_DAYS, Action, Day, Invalid, MediaId, ViewCounts, daily_views, decide};
 use serde::Serialize;
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, OpenApi, ToSchema};
 
 const CANONICAL: &str = "GET /media/{media_id}/analytics";
 const DEFAULT_DAYS: u16 = 30;
@@ -23,20 +24,32 @@ struct State {
     clock: Clock,
 }
 
+/// What the query may ask for.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "read by the OpenAPI document only")]
+struct AnalyticsParameters {
+    /// How many days `daily` has; today is the last.
+    #[param(minimum = 1, maximum = 365, default = 30)]
+    days: Option<u16>,
+}
+
 /// What is answered.
 #[derive(Serialize, ToSchema)]
 struct Analytics {
     /// The media.
-    #[schema(value_type = String, format = Uuid)]
     media_id: MediaId,
     /// Views of all time.
+    #[schema(example = 3)]
     total_views: u64,
     /// Viewers of all time, each once.
+    #[schema(example = 2)]
     unique_viewers: u64,
     /// How many days `daily` has.
-    #[schema(minimum = 1, maximum = 365)]
+    #[schema(minimum = 1, maximum = 365, example = 1)]
     days: u16,
     /// Each of these days in UTC, the last one today.
+    #[schema(min_items = 1, max_items = 365)]
     daily: Vec<DailyViews>,
 }
 
@@ -44,13 +57,19 @@ struct Analytics {
 #[derive(Serialize, ToSchema)]
 struct DailyViews {
     /// The day.
-    #[schema(value_type = String, format = Date)]
     date: Day,
     /// Its views.
+    #[schema(example = 3)]
     views: u64,
     /// Its viewers, each once.
+    #[schema(example = 2)]
     unique_viewers: u64,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -69,17 +88,11 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     get,
     path = "/media/{media_id}/analytics",
     tag = "streaming",
-    params(
-        ("media_id" = String, Path, format = Uuid),
-        ("days" = Option<u16>, Query, minimum = 1, maximum = 365, description = "30 by default; today is the last."),
-    ),
+    params(("media_id" = MediaId, Path), AnalyticsParameters),
     responses(
-        (status = 200, body = Analytics),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
-        (status = 403, description = "`role_insufficient`", body = api::ProblemBody),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 200, description = "Its views.", body = Analytics),
+        Refused<(AccessToken, NotFound, RoleInsufficient, Parameters, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.caller(&request)?;

@@ -11,6 +11,7 @@ use auth::PublicKeys;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
+use utoipa::{OpenApi, ToSchema};
 
 /// For how long the keys may be kept. The next one is among them before it signs.
 const KEPT: Duration = Duration::from_mins(5);
@@ -19,6 +20,44 @@ struct State {
     key_set: Value,
     etag: String,
 }
+
+/// Keys, as RFC 7517 writes them.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read by the OpenAPI document only")]
+struct KeySet {
+    /// Those that access tokens are signed with, have been, and will be next.
+    keys: Vec<PublicKey>,
+}
+
+/// A public key of Ed25519 (RFC 8037).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read by the OpenAPI document only")]
+struct PublicKey {
+    /// The key type: `OKP`.
+    #[schema(example = "OKP")]
+    kty: String,
+    /// The curve: `Ed25519`.
+    #[schema(example = "Ed25519")]
+    crv: String,
+    /// The public key, in base64url.
+    #[schema(example = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")]
+    x: String,
+    /// The id that a token's header names it by.
+    #[schema(example = "1")]
+    kid: String,
+    /// The algorithm: `EdDSA`.
+    #[schema(example = "EdDSA")]
+    alg: String,
+    /// What it is for: `sig`.
+    #[serde(rename = "use")]
+    #[schema(example = "sig")]
+    usage: String,
+}
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -39,9 +78,9 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     path = "/.well-known/jwks.json",
     tag = "accounts",
     responses(
-        (status = 200, description = "A JSON Web Key Set.", body = Value),
+        (status = 200, description = "A JSON Web Key Set.", body = KeySet),
         (status = 304, description = "The client has it."),
-    )
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     Answer::ok(&state.key_set)?.tagged(&state.etag, request.header("if-none-match"))?.public(KEPT)

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use api::body::MediaBody;
+use api::refusals::{AccessToken, Aws, NotFound, Refused};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function,
     visible_media, warm_up,
 };
 use domain::MediaId;
 use table::Table;
+use utoipa::OpenApi;
 
 struct State {
     table: Table,
@@ -16,6 +18,11 @@ struct State {
     clock: Clock,
     thumbnails: ThumbnailUrls,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and, where there is one, `CDN_DOMAIN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -35,13 +42,12 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     get,
     path = "/media/{media_id}",
     tag = "media",
-    params(("media_id" = String, Path, format = Uuid)),
+    params(("media_id" = MediaId, Path)),
     responses(
-        (status = 200, body = MediaBody),
+        (status = 200, description = "The media.", body = MediaBody),
         (status = 304, description = "The client has it in this version."),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-    )
+        Refused<(AccessToken, NotFound, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.caller(&request)?;

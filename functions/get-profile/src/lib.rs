@@ -3,13 +3,20 @@
 use std::sync::Arc;
 
 use api::body::UserBody;
+use api::refusals::{Aws, CurrentAccount, Refused};
 use api::{Access, Answer, Environment, Function, Problem, Request, StartError, http_function, warm_up};
 use table::Table;
+use utoipa::OpenApi;
 
 struct State {
     table: Table,
     access: Access,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -25,15 +32,10 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     path = "/users/me",
     tag = "accounts",
     responses(
-        (status = 200, body = UserBody),
+        (status = 200, description = "The account.", body = UserBody),
         (status = 304, description = "The client has it in this version."),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (status = 403, description = "`account_disabled`", body = api::ProblemBody),
-    )
+        Refused<(CurrentAccount, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let user = state.access.signed_in(&request, &state.table).await?.user;

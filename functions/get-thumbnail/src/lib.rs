@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::refusals::{Aws, NotFound, Refused};
 use api::{
     Answer, Clock, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function, warm_up,
 };
@@ -16,6 +17,7 @@ use http::header::LOCATION;
 use http::{Method, StatusCode};
 use subtle::ConstantTimeEq;
 use table::{Record, Table};
+use utoipa::OpenApi;
 
 /// How long the signed URL behind the redirect lives, if the credentials do.
 const SIGNED_URL_LIFE: Duration = Duration::from_hours(1);
@@ -30,6 +32,11 @@ struct State {
     thumbnails: ThumbnailUrls,
     playback: S3PlaybackSigner,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `MEDIA_BUCKET`, `PLAYBACK_ROLE_ARN` and, where there is one, `CDN_DOMAIN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -53,13 +60,13 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     path = "/media/{media_id}/thumbnail/{key}",
     tag = "media",
     params(
-        ("media_id" = String, Path, format = Uuid),
-        ("key" = String, Path, description = "As in the media's `thumbnail_url`."),
+        ("media_id" = MediaId, Path),
+        ("key" = ThumbnailKey, Path, description = "As in the media's `thumbnail_url`."),
     ),
     responses(
-        (status = 302, description = "To the image.", headers(("Location" = String))),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-    )
+        (status = 302, description = "To the image."),
+        Refused<(NotFound, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let media_id: MediaId = request.path_id("media_id", "thumbnail")?;

@@ -3,14 +3,21 @@
 use std::sync::Arc;
 
 use api::body::UserBody;
+use api::refusals::{AccessToken, Aws, NotFound, Refused, RoleInsufficient};
 use api::{Access, Answer, Environment, Function, Problem, Request, StartError, http_function, warm_up};
 use domain::{Action, UserId, decide};
 use table::Table;
+use utoipa::OpenApi;
 
 struct State {
     table: Table,
     access: Access,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -25,14 +32,12 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     get,
     path = "/users/{user_id}",
     tag = "users",
-    params(("user_id" = String, Path, format = Uuid)),
+    params(("user_id" = UserId, Path)),
     responses(
-        (status = 200, body = UserBody),
+        (status = 200, description = "The account.", body = UserBody),
         (status = 304, description = "The client has it in this version."),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
-        (status = 403, description = "`role_insufficient`", body = api::ProblemBody),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-    )
+        Refused<(AccessToken, RoleInsufficient, NotFound, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.caller(&request)?;

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use api::body::JobBody;
+use api::refusals::{AccessToken, Aws, NotFound, Parameters, Refused, RoleInsufficient};
 use api::{
-    Access, Answer, Clock, Environment, Function, List, Page, Problem, QueryParameters, Request, StartError,
-    http_function, visible_media, warm_up,
+    Access, Answer, Clock, Environment, Function, List, Page, PageParameters, Problem, QueryParameters,
+    Request, StartError, http_function, visible_media, warm_up,
 };
 use domain::{Action, JobsBefore, MediaId, decide, newest_jobs};
 use table::Table;
+use utoipa::OpenApi;
 
 const CANONICAL: &str = "GET /media/{media_id}/jobs";
 
@@ -17,6 +19,11 @@ struct State {
     access: Access,
     clock: Clock,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -35,18 +42,11 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     get,
     path = "/media/{media_id}/jobs",
     tag = "media",
-    params(
-        ("media_id" = String, Path, format = Uuid),
-        ("limit" = Option<u64>, Query, minimum = 1, maximum = 100, description = "20 by default."),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
-    ),
+    params(("media_id" = MediaId, Path), PageParameters),
     responses(
-        (status = 200, body = List<JobBody>),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
-        (status = 403, description = "`role_insufficient`", body = api::ProblemBody),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 200, description = "A page of jobs.", body = List<JobBody>),
+        Refused<(AccessToken, NotFound, RoleInsufficient, Parameters, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.caller(&request)?;

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use api::body::MediaBody;
+use api::refusals::{AccessToken, Aws, Parameters, Refused, RoleInsufficient};
 use api::{
-    Access, Answer, Code, Environment, Function, List, Page, Problem, QueryParameters, Request, StartError,
-    ThumbnailUrls, http_function, warm_up,
+    Access, Answer, Code, Environment, Function, List, Page, PageParameters, Problem, QueryParameters,
+    Request, StartError, ThumbnailUrls, http_function, warm_up,
 };
-use domain::{Caller, Decision, Invalid, Media, MediaFilter, MediaId, Place, Stretch, UserId};
+use domain::{
+    Caller, Decision, Invalid, Media, MediaFilter, MediaId, MediaKind, Place, Status, Stretch, Tag, UserId,
+};
 use futures::future::try_join_all;
 use table::Table;
+use utoipa::OpenApi;
 
 const CANONICAL: &str = "GET /media";
 
@@ -18,6 +22,11 @@ struct State {
     access: Access,
     thumbnails: ThumbnailUrls,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and, where there is one, `CDN_DOMAIN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -37,21 +46,21 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     path = "/media",
     tag = "media",
     params(
-        ("owner" = Option<String>, Query, description = "`me`, or a user's id: only theirs."),
-        ("status" = Option<String>, Query, description = "Only those in this state. For states other than `ready`, \
-            `owner` has to be the caller, unless they are an admin.",
-            pattern = "^(awaiting_upload|completing|processing|ready|rejected|failed|expired)$"),
-        ("kind" = Option<String>, Query, pattern = "^(video|audio)$"),
-        ("tag" = Option<String>, Query, min_length = 1, max_length = 50),
-        ("limit" = Option<u64>, Query, minimum = 1, maximum = 100, description = "20 by default."),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
+        ("owner" = Option<String>, Query, description = "Only theirs: `me`, or a user's id.", pattern = "^(me|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$"),
+        (
+            "status" = Option<Status>,
+            Query,
+            description = "Only those in this state. For states other than `ready`, `owner` has to be the caller, unless \
+                           they are an admin.",
+        ),
+        ("kind" = Option<MediaKind>, Query, description = "Only those of this kind."),
+        ("tag" = Option<Tag>, Query, description = "Only those with this tag."),
+        PageParameters,
     ),
     responses(
         (status = 200, description = "A page; it may be short and still have a `next_cursor`.", body = List<MediaBody>),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
-        (status = 403, description = "`role_insufficient`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        Refused<(AccessToken, RoleInsufficient, Parameters, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.caller(&request)?;

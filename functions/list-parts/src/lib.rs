@@ -3,12 +3,15 @@
 
 use std::sync::Arc;
 
+use api::refusals::{Aws, CurrentCaller, NotFound, NotMultipart, Refused, RoleInsufficient, UploadEnded};
 use api::{Access, Answer, Environment, Function, Problem, Request, StartError, http_function, warm_up};
 use buckets::IngestBucket;
-use domain::{ETag, PartNumber, PartPlan, SizeBytes, UploadMethod, UploadState, UploadedPart};
+use domain::{
+    ETag, PartNumber, PartPlan, PartRules, SizeBytes, UploadId, UploadMethod, UploadState, UploadedPart,
+};
 use serde::Serialize;
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 struct State {
     table: Table,
@@ -21,12 +24,11 @@ struct State {
 #[schema(as = UploadedPart)]
 struct UploadedPartBody {
     /// Its number, from 1.
-    #[schema(value_type = u16, minimum = 1, maximum = 10_000)]
     part_number: PartNumber,
     /// How many bytes it has.
+    #[schema(value_type = u64, minimum = 1, maximum = 5_368_709_120_u64, example = 16_777_216)]
     size_bytes: SizeBytes,
     /// S3's tag of it, without quotes.
-    #[schema(value_type = String)]
     etag: ETag,
 }
 
@@ -34,23 +36,28 @@ struct UploadedPartBody {
 #[derive(Serialize, ToSchema)]
 struct UploadedParts {
     /// All parts that are there, by number.
+    #[schema(max_items = 10_000)]
     parts: Vec<UploadedPartBody>,
     /// Those that have to be sent, or sent again because they are not in their length.
-    #[schema(value_type = Vec<u16>)]
+    #[schema(max_items = 10_000)]
     missing: Vec<PartNumber>,
-    /// How long every part but the last is; part `n` begins at `(n - 1) * part_size_bytes` of the file.
-    part_size_bytes: SizeBytes,
-    /// How many parts there have to be.
-    part_count: u16,
+    /// How long every part but the last is; part `n` begins at `(n - 1) * part_size_bytes` of the file. `null` where the
+    /// file's size was not declared.
+    #[schema(value_type = Option<u64>, required, minimum = 5_242_880, maximum = 5_368_709_120_u64, example = 16_777_216)]
+    part_size_bytes: Option<SizeBytes>,
+    /// How many parts there have to be; `null` where the file's size was not declared.
+    #[schema(required, minimum = 1, maximum = 10_000, example = 2)]
+    part_count: Option<u16>,
 }
 
 impl UploadedParts {
-    fn of(plan: &PartPlan, uploaded: Vec<UploadedPart>) -> Self {
+    fn of(rules: &PartRules, uploaded: Vec<UploadedPart>) -> Self {
+        let plan = rules.plan();
         Self {
-            missing: plan.missing(&uploaded),
+            missing: rules.missing(&uploaded),
             parts: uploaded.into_iter().map(UploadedPartBody::from).collect(),
-            part_size_bytes: plan.part_size_bytes(),
-            part_count: plan.part_count(),
+            part_size_bytes: plan.map(PartPlan::part_size_bytes),
+            part_count: plan.map(PartPlan::part_count),
         }
     }
 }
@@ -60,6 +67,11 @@ impl From<UploadedPart> for UploadedPartBody {
         Self { part_number: number, size_bytes, etag }
     }
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and `INGEST_BUCKET`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -78,26 +90,15 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     get,
     path = "/api/v1/{upload_id}/parts",
     tag = "uploads",
-    params(("upload_id" = String, Path, format = Uuid)),
+    params(("upload_id" = UploadId, Path)),
     responses(
-        (status = 200, body = UploadedParts),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`not_multipart`, `upload_ended`", body = api::ProblemBody),
-    )
+        (status = 200, description = "What is there, and what is missing.", body = UploadedParts),
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, NotMultipart, UploadEnded, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let upload = state.access.own_upload(&request, &state.table).await?;
-    let (UploadMethod::Multipart { s3_upload_id, .. }, Some(plan)) = (&upload.method, upload.part_plan())
+    let (UploadMethod::Multipart { s3_upload_id, .. }, Some(rules)) = (&upload.method, upload.part_rules())
     else {
         return Err(Problem::not_multipart());
     };
@@ -106,5 +107,5 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     }
     let uploaded = state.ingest.list_parts(&upload.key(), s3_upload_id).await?;
     let uploaded = uploaded.ok_or_else(Problem::upload_ended)?;
-    Answer::ok(&UploadedParts::of(&plan, uploaded))
+    Answer::ok(&UploadedParts::of(&rules, uploaded))
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use api::body::UserBody;
+use api::refusals::{AccessToken, Aws, Parameters, Refused, RoleInsufficient};
 use api::{
-    Access, Answer, Environment, Function, List, Page, Problem, QueryParameters, Request, StartError,
-    http_function,
+    Access, Answer, Environment, Function, List, Page, PageParameters, Problem, QueryParameters, Request,
+    StartError, http_function,
 };
 use domain::{Action, UserId, decide};
 use table::Table;
+use utoipa::OpenApi;
 
 const CANONICAL: &str = "GET /users";
 
@@ -16,6 +18,11 @@ struct State {
     table: Table,
     access: Access,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -29,16 +36,11 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     get,
     path = "/users",
     tag = "users",
-    params(
-        ("limit" = Option<u64>, Query, minimum = 1, maximum = 100, description = "20 by default."),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
-    ),
+    params(PageParameters),
     responses(
-        (status = 200, body = List<UserBody>),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
-        (status = 403, description = "`role_insufficient`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 200, description = "A page of accounts.", body = List<UserBody>),
+        Refused<(AccessToken, RoleInsufficient, Parameters, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.caller(&request)?;

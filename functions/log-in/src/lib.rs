@@ -4,6 +4,9 @@
 
 use std::sync::Arc;
 
+use api::refusals::{
+    AccountDisabled, Aws, CredentialsInvalid, JsonBody, MalformedForm, RateLimited, Refused,
+};
 use api::{
     Answer, Clock, Code, Environment, Fields, Function, LogInLimits, Problem, Request, StartError,
     TokenIssuer, TokensBody, UnknownFields, http_function, text, warm_up,
@@ -12,7 +15,7 @@ use auth::{PasswordCheck, RefreshToken, UNKNOWN_USER_HASH, check_password, needs
 use domain::{Email, IssuedToken, SESSION_LIFE, Session, SessionId, User, UserId};
 use serde_json::Value;
 use table::{ChangeUserError, Table};
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
 const CANONICAL: &str = "POST /auth/login";
@@ -27,14 +30,35 @@ struct State {
     limits: LogInLimits,
 }
 
-/// What is asked for. As an OAuth 2.0 form: `grant_type=password`, `username` and `password`.
+/// What is asked for.
 #[derive(ToSchema)]
 struct LogIn {
-    #[schema(value_type = String, format = Email)]
+    /// The account's e-mail.
     email: Email,
-    #[schema(format = Password)]
+    /// Its password.
+    #[schema(format = Password, example = "correct horse battery staple")]
     password: String,
 }
+
+/// The same as an OAuth 2.0 form (RFC 6749, section 4.3.2).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read by the OpenAPI document only")]
+struct PasswordGrant {
+    /// `password`; may be left out.
+    #[schema(pattern = "^password$", example = "password")]
+    grant_type: Option<String>,
+    /// The account's e-mail.
+    #[schema(value_type = Email)]
+    username: Email,
+    /// Its password.
+    #[schema(format = Password, example = "correct horse battery staple")]
+    password: String,
+}
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_KEYS_SECRET`, `ACCESS_SIGNING_KID` and the variables of [`LogInLimits::of`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -54,17 +78,11 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     post,
     path = "/auth/login",
     tag = "accounts",
-    request_body = LogIn,
+    request_body(content((LogIn = "application/json"), (PasswordGrant = "application/x-www-form-urlencoded"))),
     responses(
-        (status = 200, body = TokensBody),
-        (status = 400, description = "`malformed_json`, `malformed_form`", body = api::ProblemBody),
-        (status = 401, description = "`credentials_invalid`", body = api::ProblemBody),
-        (status = 403, description = "`account_disabled`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
-    )
+        (status = 200, description = "Tokens of a session that has begun.", body = TokensBody),
+        Refused<(JsonBody, MalformedForm, RateLimited, CredentialsInvalid, AccountDisabled, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let asked = parse(&request)?;

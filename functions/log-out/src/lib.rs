@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
+use api::refusals::{Aws, JsonBody, Refused};
 use api::{Answer, Environment, Function, Problem, Request, StartError, http_function, text};
 use auth::RefreshToken;
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "POST /auth/logout";
 
@@ -16,8 +17,15 @@ const CANONICAL: &str = "POST /auth/logout";
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "read by the OpenAPI document only")]
 struct LogOut {
+    /// As logging in or refreshing answered it.
+    #[schema(example = "AaH3-DAAfDqbUW8tTI4KFwGh9_gwAH0howT3Yc1n9rQ")]
     refresh_token: String,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -32,12 +40,9 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     tag = "accounts",
     request_body = LogOut,
     responses(
-        (status = 204),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 204, description = "The token is good for nothing any more."),
+        Refused<(JsonBody, Aws)>,
+    ),
 )]
 async fn handle(table: Arc<Table>, request: Request) -> Result<Answer, Problem> {
     let mut fields = request.json_fields(CANONICAL)?;

@@ -4,14 +4,20 @@ use std::sync::Arc;
 
 use api::{Answer, Environment, Function, Problem, Request, StartError, http_function};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 /// What is answered.
 #[derive(Serialize, ToSchema)]
 struct Pong {
-    #[schema(example = "pong")]
+    /// `pong`.
+    #[schema(pattern = "^pong$", example = "pong")]
     message: &'static str,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function.
 pub async fn build(_environment: Environment) -> Result<impl Function, StartError> {
@@ -19,7 +25,14 @@ pub async fn build(_environment: Environment) -> Result<impl Function, StartErro
 }
 
 /// Says pong.
-#[utoipa::path(get, path = "/ping", tag = "service", responses((status = 200, body = Pong)))]
+#[utoipa::path(
+    get,
+    path = "/ping",
+    tag = "service",
+    responses(
+        (status = 200, description = "It answers.", body = Pong),
+    ),
+)]
 async fn handle(_state: Arc<()>, _request: Request) -> Result<Answer, Problem> {
     Answer::ok(&Pong { message: "pong" })
 }

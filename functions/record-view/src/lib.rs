@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use api::refusals::{Aws, CurrentCaller, JsonBody, NotFound, NotReady, RateLimited, Refused};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, UserLimit, ViewRecorder,
     http_function, playable, seconds, text, visible_media, warm_up,
@@ -15,7 +16,7 @@ use domain::{MAX_DECLARED_DURATION_SECONDS, MediaId, ViewId};
 use http::StatusCode;
 use serde::Serialize;
 use table::{Recorded, Table};
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "POST /media/{media_id}/view";
 
@@ -31,10 +32,9 @@ struct State {
 #[derive(Debug, Default, PartialEq, ToSchema)]
 struct ViewRequest {
     /// The view's own name, e.g. a UUID for each playing.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
     view_id: Option<ViewId>,
     /// Where in the media the viewer is.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 31_536_000, example = 4.2)]
     position_seconds: Option<f64>,
 }
 
@@ -42,12 +42,15 @@ struct ViewRequest {
 #[derive(Serialize, ToSchema)]
 struct ViewBody {
     /// The media.
-    #[schema(value_type = String, format = Uuid)]
     media_id: MediaId,
     /// The name that the view is recorded under.
-    #[schema(value_type = String)]
     view_id: ViewId,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `VIEW_LOG_RETENTION_DAYS` and the variables of
 /// [`UserLimit::of_views`].
@@ -69,24 +72,12 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     post,
     path = "/media/{media_id}/view",
     tag = "streaming",
-    params(("media_id" = String, Path, format = Uuid)),
+    params(("media_id" = MediaId, Path)),
     request_body = Option<ViewRequest>,
     responses(
-        (status = 202, body = ViewBody, description = "It is recorded, or was before."),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (status = 403, description = "`account_disabled`, `password_change_required`", body = api::ProblemBody),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`not_ready`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
-    )
+        (status = 202, description = "It is recorded, or was before.", body = ViewBody),
+        Refused<(CurrentCaller, NotFound, NotReady, JsonBody, RateLimited, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(&request, &state.table).await?;

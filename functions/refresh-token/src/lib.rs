@@ -7,6 +7,9 @@
 
 use std::sync::Arc;
 
+use api::refusals::{
+    AccountDisabled, Aws, ChangedMeanwhile, JsonBody, Refused, SessionEnded, TokenInvalid, TokenReused,
+};
 use api::{
     Answer, Clock, Code, Environment, Function, Problem, Request, StartError, TokenIssuer, TokensBody,
     http_function, text, warm_up,
@@ -14,7 +17,7 @@ use api::{
 use auth::RefreshToken;
 use domain::{Session, Timestamp, User};
 use table::{ChangeError, Table};
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "POST /auth/refresh";
 
@@ -31,8 +34,15 @@ struct State {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "read by the OpenAPI document only")]
 struct Refresh {
+    /// As logging in or refreshing answered it.
+    #[schema(example = "AaH3-DAAfDqbUW8tTI4KFwGh9_gwAH0howT3Yc1n9rQ")]
     refresh_token: String,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_KEYS_SECRET` and `ACCESS_SIGNING_KID`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -53,14 +63,9 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     tag = "accounts",
     request_body = Refresh,
     responses(
-        (status = 200, body = TokensBody),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (status = 401, description = "`token_invalid`, `session_ended`, `token_reused`", body = api::ProblemBody),
-        (status = 403, description = "`account_disabled`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 200, description = "Fresh tokens of the same session.", body = TokensBody),
+        Refused<(JsonBody, TokenInvalid, SessionEnded, TokenReused, AccountDisabled, ChangedMeanwhile, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let presented = parse(&request)?;

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use api::body::MediaBody;
+use api::refusals::{AccessToken, Aws, Parameters, Refused};
 use api::{
-    Access, Answer, Environment, Function, List, Page, Problem, QueryParameters, Request, StartError,
-    ThumbnailUrls, http_function, warm_up,
+    Access, Answer, Environment, Function, List, Page, PageParameters, Problem, QueryParameters, Request,
+    StartError, ThumbnailUrls, http_function, warm_up,
 };
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use domain::{Invalid, Query, Title, TitleWord};
 use table::Table;
+use utoipa::OpenApi;
 
 const CANONICAL: &str = "GET /search";
 
@@ -19,6 +21,11 @@ struct State {
     access: Access,
     thumbnails: ThumbnailUrls,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS` and, where there is one, `CDN_DOMAIN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -39,15 +46,13 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     path = "/search",
     tag = "media",
     params(
-        ("title" = String, Query, min_length = 1, max_length = 200),
-        ("limit" = Option<u64>, Query, minimum = 1, maximum = 100, description = "20 by default."),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
+        ("title" = Title, Query, description = "Words of the title, at least one."),
+        PageParameters,
     ),
     responses(
         (status = 200, description = "A page; it may be short and still have a `next_cursor`.", body = List<MediaBody>),
-        (status = 401, description = "`token_missing`, `token_invalid`, `token_expired`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        Refused<(AccessToken, Parameters, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.caller(&request)?;

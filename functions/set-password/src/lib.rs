@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use api::refusals::{Aws, ChangedMeanwhile, CurrentCaller, JsonBody, NotFound, Refused, RoleInsufficient};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, change_user, http_function,
     text, warm_up,
@@ -12,7 +13,7 @@ use api::{
 use auth::NewPassword;
 use domain::{Action, UserId, decide};
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "POST /users/{user_id}/password";
 
@@ -27,9 +28,14 @@ struct State {
 #[expect(dead_code, reason = "read by the OpenAPI document only")]
 struct SetPassword {
     /// 12 to 128 characters, not easy to guess.
-    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "ten thousand quiet rivers")]
     password: NewPassword,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -48,27 +54,12 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     post,
     path = "/users/{user_id}/password",
     tag = "users",
-    params(("user_id" = String, Path, format = Uuid)),
+    params(("user_id" = UserId, Path)),
     request_body = SetPassword,
     responses(
-        (status = 204),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`changed_meanwhile`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 204, description = "It is set; all sessions of the account have ended."),
+        Refused<(CurrentCaller, RoleInsufficient, NotFound, JsonBody, ChangedMeanwhile, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(&request, &state.table).await?;

@@ -5,16 +5,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::body::PartBody;
+use api::refusals::{
+    Aws, CurrentCaller, JsonBody, NotFound, NotMultipart, Parameters, Refused, RoleInsufficient, UploadEnded,
+};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, http_function, list, warm_up,
 };
 use buckets::UploadSigner;
-use domain::{Invalid, MAX_SIGNED_PARTS, Part, PartNumber, PartPlan, Upload};
+use domain::{AwaitedPart, Invalid, MAX_SIGNED_PARTS, PartNumber, PartRules, Upload, UploadId};
 use http::Method;
 use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const SEVERAL: &str = "POST /api/v1/{upload_id}/parts";
 
@@ -31,6 +34,7 @@ struct State {
 struct PartNumbers {
     /// Each at most once.
     #[schema(min_items = 1, max_items = 100)]
+    #[schema(value_type = Vec<PartNumber>)]
     part_numbers: Vec<u16>,
 }
 
@@ -38,8 +42,14 @@ struct PartNumbers {
 #[derive(Serialize, ToSchema)]
 struct SignedParts {
     /// In the order in which they were asked for.
+    #[schema(min_items = 1, max_items = 100)]
     parts: Vec<PartBody>,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(sign_one, sign_several))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, `INGEST_BUCKET` and `UPLOAD_ROLE_ARN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -70,28 +80,16 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     get,
     path = "/api/v1/{upload_id}/part/{num}",
     tag = "uploads",
-    params(("upload_id" = String, Path, format = Uuid), ("num" = u16, Path, minimum = 1, maximum = 10_000)),
+    params(("upload_id" = UploadId, Path), ("num" = PartNumber, Path)),
     responses(
-        (status = 200, body = PartBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`not_multipart`, `upload_ended`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`: there is no part with this number", body = api::ProblemBody),
-    )
+        (status = 200, description = "The part, signed.", body = PartBody),
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, NotMultipart, UploadEnded, Parameters, Aws)>,
+    ),
 )]
 async fn sign_one(state: &State, request: &Request) -> Result<Answer, Problem> {
-    let (upload, plan) = open_upload(state, request).await?;
+    let (upload, rules) = open_upload(state, request).await?;
     let number: String = request.path_id("num", "part")?;
-    let part = plan.find(number.parse().ok()).map_err(|invalid| Problem::invalid_field("{num}", invalid))?;
+    let part = rules.find(number.parse().ok()).map_err(|invalid| Problem::invalid_field("{num}", invalid))?;
     Answer::ok(&PartBody::from(state.signer.presign_part(&upload, part, state.clock.now()).await?))
 }
 
@@ -100,46 +98,31 @@ async fn sign_one(state: &State, request: &Request) -> Result<Answer, Problem> {
     post,
     path = "/api/v1/{upload_id}/parts",
     tag = "uploads",
-    params(("upload_id" = String, Path, format = Uuid)),
+    params(("upload_id" = UploadId, Path)),
     request_body = PartNumbers,
     responses(
-        (status = 200, body = SignedParts),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`not_multipart`, `upload_ended`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 200, description = "The parts, signed.", body = SignedParts),
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, NotMultipart, UploadEnded, JsonBody, Aws)>,
+    ),
 )]
 async fn sign_several(state: &State, request: &Request) -> Result<Answer, Problem> {
-    let (upload, plan) = open_upload(state, request).await?;
+    let (upload, rules) = open_upload(state, request).await?;
     let mut fields = request.json_fields(SEVERAL)?;
-    let parts = fields.required("part_numbers", |value| numbered_parts(value, &plan));
+    let parts = fields.required("part_numbers", |value| numbered_parts(value, &rules));
     let parts = fields.finish_with(parts)?;
     let signed = state.signer.presign_parts(&upload, parts.into_iter(), state.clock.now()).await?;
     Answer::ok(&SignedParts { parts: signed.into_iter().map(PartBody::from).collect() })
 }
 
-/// The upload that the path names, and how its file is cut, if parts of it may still be sent.
-async fn open_upload(state: &State, request: &Request) -> Result<(Upload, PartPlan), Problem> {
+/// The upload that the path names, and what its parts have to be, if some of it may still be sent.
+async fn open_upload(state: &State, request: &Request) -> Result<(Upload, PartRules), Problem> {
     let upload = state.access.own_upload(request, &state.table).await?;
-    let plan = upload.part_plan().ok_or_else(Problem::not_multipart)?;
-    if upload.is_open(state.clock.now()) { Ok((upload, plan)) } else { Err(Problem::upload_ended()) }
+    let rules = upload.part_rules().ok_or_else(Problem::not_multipart)?;
+    if upload.is_open(state.clock.now()) { Ok((upload, rules)) } else { Err(Problem::upload_ended()) }
 }
 
-fn numbered_parts(value: &Value, plan: &PartPlan) -> Result<Vec<Part>, Invalid> {
-    let parts = list(value, MAX_SIGNED_PARTS, |number| plan.find(PartNumber::deserialize(number).ok()))?;
+fn numbered_parts(value: &Value, rules: &PartRules) -> Result<Vec<AwaitedPart>, Invalid> {
+    let parts = list(value, MAX_SIGNED_PARTS, |number| rules.find(PartNumber::deserialize(number).ok()))?;
     let different: BTreeSet<PartNumber> = parts.iter().map(|part| part.number).collect();
     if parts.is_empty() {
         return Err(Invalid::new("must name at least one part"));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use api::body::UserBody;
+use api::refusals::{Aws, EmailTaken, JsonBody, RateLimited, Refused, SignUpClosed};
 use api::{
     Answer, Clock, Code, Environment, Function, Problem, Request, SignUpLimits, StartError, http_function,
     text,
@@ -10,7 +11,7 @@ use api::{
 use auth::NewPassword;
 use domain::{DisplayName, Email, Invalid, Role, User, UserId};
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "POST /auth/signup";
 
@@ -25,14 +26,19 @@ struct State {
 /// What is asked for.
 #[derive(ToSchema)]
 struct SignUp {
-    #[schema(value_type = String, format = Email, max_length = 254)]
+    /// Their e-mail, which they log in with.
     email: Email,
     /// 12 to 128 characters, not easy to guess.
-    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, example = "correct horse battery staple")]
     password: NewPassword,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    /// Their name as shown to others.
     display_name: Option<DisplayName>,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `SIGNUP_ENABLED`, `SIGNUP_ROLE` and the variables of [`SignUpLimits::of`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -54,15 +60,9 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     tag = "accounts",
     request_body = SignUp,
     responses(
-        (status = 201, body = UserBody, headers(("Location" = String))),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (status = 403, description = "`sign_up_closed`", body = api::ProblemBody),
-        (status = 409, description = "`email_taken`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
-    )
+        (status = 201, description = "The account, which can log in now.", body = UserBody),
+        Refused<(SignUpClosed, JsonBody, RateLimited, EmailTaken, Aws)>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     if !state.is_open {

@@ -11,9 +11,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::refusals::{
+    AccessToken, AddressNotAllowed, Aws, NotFound, NotReady, Parameters, Refused, TokenNotYetValid,
+};
 use api::{
     Access, Answer, Clock, Code, Environment, Function, Problem, QueryParameters, Request, StartError,
-    ViewRecorder, http_function, note_caller, playable, visible_media, warm_up, yes_or_no,
+    ViewRecorder, YesOrNo, http_function, note_caller, playable, visible_media, warm_up, yes_or_no,
 };
 use auth::{StreamClaims, TokenError, TokenVerifier};
 use buckets::{Playback, PlaybackMethod, PlaybackSigner};
@@ -21,6 +24,7 @@ use domain::{Caller, MediaId, PlaybackConditions, Timestamp, UserId, ViewId};
 use http::header::LOCATION;
 use http::{Method, StatusCode};
 use table::Table;
+use utoipa::OpenApi;
 
 /// How long the signed URL behind the redirect lives, if the credentials do.
 const SIGNED_URL_LIFE: Duration = Duration::from_hours(1);
@@ -41,6 +45,11 @@ struct Viewer {
     /// The view that their stream token stands for.
     view_id: Option<ViewId>,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, `CAPABILITY_JWKS`, `VIEW_LOG_RETENTION_DAYS` and the
 /// variables of [`Environment::playback_signer`].
@@ -68,22 +77,14 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     path = "/media/stream/{media_id}",
     tag = "streaming",
     params(
-        ("media_id" = String, Path, format = Uuid),
-        ("token" = Option<String>, Query, description = "A stream token; without it the caller has to be signed in."),
-        ("download" = Option<bool>, Query, description = "`1`: the file is saved instead of shown."),
+        ("media_id" = MediaId, Path),
+        ("download" = Option<YesOrNo>, Query, description = "`1`: the file is saved instead of shown."),
     ),
     responses(
-        (status = 302, description = "To a signed URL, which answers `Range`.", headers(("Location" = String))),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `token_not_yet_valid`",
-            body = api::ProblemBody,
-        ),
-        (status = 403, description = "`address_not_allowed`", body = api::ProblemBody),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`not_ready`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 302, description = "To a signed URL, which answers `Range`."),
+        Refused<(AccessToken, TokenNotYetValid, AddressNotAllowed, NotFound, NotReady, Parameters, Aws)>,
+    ),
+    security(("stream_token" = []), ("bearer" = []), ("oauth2" = [])),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let media_id: MediaId = request.path_id("media_id", "media")?;

@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use buckets::Completed;
-use domain::{Media, Slot, SourceKey, Status, Upload, UploadMethod, UploadState, UploadedPart};
+use domain::{
+    Media, Slot, SourceKey, Status, Upload, UploadMethod, UploadState, UploadedPart, total_size_bytes,
+};
 use table::MediaChange;
 
 use crate::State;
@@ -63,11 +65,10 @@ async fn join(
             None => expire(state, media, upload.clone()).await,
         };
     };
-    let planned = planned_parts(upload, parts);
-    if upload.part_plan().is_none_or(|plan| !plan.missing(&planned).is_empty()) {
+    let Some(parts) = whole_file(media, upload, parts) else {
         return give_back_or_expire(state, media, upload.clone()).await;
-    }
-    let joined = state.ingest.complete_multipart(&upload.key(), s3_upload_id, &planned, JOIN_TIMEOUT).await?;
+    };
+    let joined = state.ingest.complete_multipart(&upload.key(), s3_upload_id, &parts, JOIN_TIMEOUT).await?;
     let now = state.clock.now();
     match joined {
         Completed::Done(_) => {
@@ -80,11 +81,12 @@ async fn join(
     }
 }
 
-/// Those that were planned: S3 takes others too.
-fn planned_parts(upload: &Upload, parts: Vec<UploadedPart>) -> Vec<UploadedPart> {
-    let plan = upload.part_plan();
-    let is_planned = |part: &UploadedPart| plan.is_some_and(|plan| plan.part(part.number).is_some());
-    parts.into_iter().filter(is_planned).collect()
+/// The parts that make up the file, if all of it is there. Of a file whose size was not declared, that is what was counted
+/// when its client completed it: nobody knows of parts that came later whether they belong to it.
+fn whole_file(media: &Media, upload: &Upload, parts: Vec<UploadedPart>) -> Option<Vec<UploadedPart>> {
+    let parts = upload.part_rules()?.assemble(parts, None).ok()?;
+    let counted = media.reserving(total_size_bytes(&parts));
+    (counted.reserved_bytes == media.reserved_bytes).then_some(parts)
 }
 
 /// The client may go on until the deadline.

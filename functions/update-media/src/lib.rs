@@ -6,10 +6,13 @@
 use std::sync::Arc;
 
 use api::body::MediaBody;
+use api::refusals::{
+    Aws, ChangedMeanwhile, CurrentCaller, JsonBody, NotFound, PreconditionFailed, Refused, RoleInsufficient,
+};
 use api::uploads::{distinct_tags, thumbnail_key, visibility};
 use api::{
-    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function,
-    text, visible_media, warm_up,
+    Access, Answer, Clock, Environment, Fields, Function, Problem, Request, StartError, ThumbnailUrls,
+    http_function, text, visible_media, warm_up,
 };
 use buckets::MediaBucket;
 use domain::{
@@ -18,7 +21,7 @@ use domain::{
 };
 use probe::Metadata;
 use table::{ChangeError, MediaChange, Table};
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "PATCH /media/{media_id}";
 const REPLACING: &str = "PUT /content/{media_id}";
@@ -38,20 +41,44 @@ struct State {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "read by the OpenAPI document only")]
 struct UpdateMedia {
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
+    /// The media's title.
+    #[schema(value_type = Title, required = false)]
     title: Option<Title>,
     /// `null` empties it.
-    #[schema(value_type = Option<String>, max_length = 5000)]
+    #[schema(value_type = Option<Description>)]
     description: Patch<Description>,
     /// All of them; `null` removes them.
-    #[schema(value_type = Option<Vec<String>>, max_items = 20)]
+    #[schema(value_type = Option<Vec<Tag>>, max_items = 20)]
     tags: Patch<Vec<Tag>>,
-    #[schema(value_type = String, required = false, pattern = "^(members|private)$")]
+    /// Who may see it.
+    #[schema(value_type = Visibility, required = false)]
     visibility: Option<Visibility>,
     /// `null` removes it.
-    #[schema(value_type = Option<String>, format = "uri", max_length = 2048)]
+    #[schema(value_type = Option<ThumbnailUrl>)]
     thumbnail_url: Patch<ThumbnailUrl>,
 }
+
+/// What is asked for instead of what is there. Fields that are left out are emptied, but for who may see it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read by the OpenAPI document only")]
+struct ReplaceMedia {
+    /// The media's title.
+    title: Title,
+    /// Its description.
+    description: Option<Description>,
+    /// Its tags.
+    #[schema(max_items = 20)]
+    tags: Option<Vec<Tag>>,
+    /// As it was, if it is left out.
+    visibility: Option<Visibility>,
+    /// Where its thumbnail is.
+    thumbnail_url: Option<ThumbnailUrl>,
+}
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(update, replace))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER`, `ACCESS_JWKS`, `MEDIA_BUCKET` and, where there is one, `CDN_DOMAIN`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -67,40 +94,61 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     Ok(http_function(state, handle))
 }
 
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    if request.route() == REPLACING {
+        replace(&state, &request).await
+    } else {
+        update(&state, &request).await
+    }
+}
+
 /// Changes a media, if it is in the version that `If-Match` names.
 #[utoipa::path(
     patch,
     path = "/media/{media_id}",
     tag = "media",
-    params(("media_id" = String, Path, format = Uuid), ("If-Match" = Option<String>, Header)),
+    params(("media_id" = MediaId, Path)),
     request_body(content = UpdateMedia, content_type = "application/merge-patch+json"),
     responses(
-        (status = 200, body = MediaBody),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`changed_meanwhile`", body = api::ProblemBody),
-        (status = 412, description = "`precondition_failed`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 200, description = "The media as it is now.", body = MediaBody),
+        Refused<(
+            CurrentCaller, NotFound, RoleInsufficient, JsonBody, PreconditionFailed, ChangedMeanwhile, Aws,
+        )>,
+    ),
 )]
-async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
-    let caller = state.access.current_caller(&request, &state.table).await?;
+async fn update(state: &State, request: &Request) -> Result<Answer, Problem> {
+    edit(state, request, patched).await
+}
+
+/// Replaces all that people wrote about a media, if it is in the version that `If-Match` names.
+#[utoipa::path(
+    put,
+    path = "/content/{media_id}",
+    tag = "media",
+    params(("media_id" = MediaId, Path)),
+    request_body = ReplaceMedia,
+    responses(
+        (status = 200, description = "The media as it is now.", body = MediaBody),
+        Refused<(
+            CurrentCaller, NotFound, RoleInsufficient, JsonBody, PreconditionFailed, ChangedMeanwhile, Aws,
+        )>,
+    ),
+    extensions(("x-alias-of" = json!("PATCH /media/{media_id}"))),
+)]
+async fn replace(state: &State, request: &Request) -> Result<Answer, Problem> {
+    edit(state, request, replaced).await
+}
+
+async fn edit(
+    state: &State,
+    request: &Request,
+    parse: fn(Fields) -> Result<MediaEdit, Problem>,
+) -> Result<Answer, Problem> {
+    let caller = state.access.current_caller(request, &state.table).await?;
     let media_id: MediaId = request.path_id("media_id", "media")?;
-    let edit = parse(&request)?;
-    let (media, metadata) = change(&state, &request, &caller, media_id, &edit).await?;
-    let thumbnails = state.thumbnails.base(&request);
+    let edit = parse(request.json_fields(CANONICAL)?)?;
+    let (media, metadata) = change(state, request, &caller, media_id, &edit).await?;
+    let thumbnails = state.thumbnails.base(request);
     Answer::ok(&MediaBody::new(&media, metadata.as_ref(), &thumbnails))?.versioned(media.version, None)
 }
 
@@ -145,19 +193,8 @@ async fn with_hidden_miniature(state: &State, media: &Media, fresh: &ThumbnailKe
     Ok(media.with_thumbnail_key(fresh.clone(), state.clock.now()))
 }
 
-fn parse(request: &Request) -> Result<MediaEdit, Problem> {
-    let mut fields = request.json_fields(CANONICAL)?;
-    if request.route() == REPLACING {
-        let title = fields.required("title", text);
-        let edit = MediaEdit {
-            title: None,
-            description: Some(fields.optional("description", text).unwrap_or_else(Description::empty)),
-            tags: Some(fields.optional("tags", distinct_tags).unwrap_or_default()),
-            visibility: fields.optional("visibility", visibility),
-            thumbnail_url: fields.optional("thumbnail_url", text).map_or(Patch::Remove, Patch::Set),
-        };
-        return fields.finish_with(title).map(|title| MediaEdit { title: Some(title), ..edit });
-    }
+/// What is not sent stays as it is.
+fn patched(mut fields: Fields) -> Result<MediaEdit, Problem> {
     let edit = MediaEdit {
         title: fields.replacement("title", text),
         description: emptied(fields.patch("description", text), Description::empty),
@@ -167,6 +204,19 @@ fn parse(request: &Request) -> Result<MediaEdit, Problem> {
     };
     fields.finish()?;
     Ok(edit)
+}
+
+/// What is not sent is emptied, but for who may see it.
+fn replaced(mut fields: Fields) -> Result<MediaEdit, Problem> {
+    let title = fields.required("title", text);
+    let edit = MediaEdit {
+        title: None,
+        description: Some(fields.optional("description", text).unwrap_or_else(Description::empty)),
+        tags: Some(fields.optional("tags", distinct_tags).unwrap_or_default()),
+        visibility: fields.optional("visibility", visibility),
+        thumbnail_url: fields.optional("thumbnail_url", text).map_or(Patch::Remove, Patch::Set),
+    };
+    fields.finish_with(title).map(|title| MediaEdit { title: Some(title), ..edit })
 }
 
 /// A field whose removal leaves it empty.

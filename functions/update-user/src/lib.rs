@@ -6,13 +6,17 @@
 use std::sync::Arc;
 
 use api::body::UserBody;
+use api::refusals::{
+    Aws, ChangedMeanwhile, CurrentCaller, JsonBody, LastAdmin, NotFound, PreconditionFailed, Refused,
+    RoleInsufficient,
+};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, boolean, change_user,
     http_function, text, warm_up,
 };
 use domain::{Action, DisplayName, Patch, Role, UserId, UserPatch, decide};
 use table::Table;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 const CANONICAL: &str = "PATCH /users/{user_id}";
 
@@ -27,13 +31,20 @@ struct State {
 #[expect(dead_code, reason = "read by the OpenAPI document only")]
 struct UpdateUser {
     /// `null` removes it.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    #[schema(value_type = Option<DisplayName>)]
     display_name: Patch<DisplayName>,
-    #[schema(value_type = String, required = false, pattern = "^(viewer|operator|admin)$")]
+    /// What they may do.
+    #[schema(value_type = Role, required = false)]
     role: Option<Role>,
-    #[schema(value_type = bool, required = false)]
+    /// Whether they are shut out.
+    #[schema(value_type = bool, required = false, example = false)]
     disabled: Option<bool>,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
@@ -52,28 +63,15 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     patch,
     path = "/users/{user_id}",
     tag = "users",
-    params(("user_id" = String, Path, format = Uuid), ("If-Match" = Option<String>, Header)),
+    params(("user_id" = UserId, Path)),
     request_body(content = UpdateUser, content_type = "application/merge-patch+json"),
     responses(
-        (status = 200, body = UserBody),
-        (status = 400, description = "`malformed_json`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`", body = api::ProblemBody),
-        (status = 409, description = "`last_admin`, `changed_meanwhile`", body = api::ProblemBody),
-        (status = 412, description = "`precondition_failed`", body = api::ProblemBody),
-        (status = 413, description = "`body_too_large`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`", body = api::ProblemBody),
-    )
+        (status = 200, description = "The account as it is now.", body = UserBody),
+        Refused<(
+            CurrentCaller, RoleInsufficient, NotFound, JsonBody, PreconditionFailed, LastAdmin,
+            ChangedMeanwhile, Aws,
+        )>,
+    ),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let signed_in = state.access.signed_in(&request, &state.table).await?;

@@ -9,14 +9,18 @@ mod wait;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::refusals::{
+    Aws, ChangedMeanwhile, CurrentCaller, FormBody, IdempotencyKeyReused, MediaRejected, NotFound,
+    QuotaExceeded, RateLimited, Refused, RoleInsufficient, UploadEnded,
+};
 use api::uploads::{Announcer, FileForm, Stored, VideoForm};
 use api::{
     Access, Answer, Clock, Environment, EnvironmentError, Function, Problem, Request, StartError, Stream,
     StreamUrlSigner, UserLimit, http_function,
 };
-use domain::{Action, Caller, EXPIRES_IN_SECONDS, MediaId, PlaybackConditions, decide};
+use domain::{Action, Caller, EXPIRES_IN_SECONDS, IdempotencyKey, MediaId, PlaybackConditions, decide};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 use crate::wait::{Progress, wait_until_ready};
 
@@ -38,14 +42,26 @@ struct State {
 /// What is answered, as the replaced system did.
 #[derive(Serialize, ToSchema)]
 struct Uploaded {
+    /// `true`.
+    #[schema(example = true)]
     success: bool,
-    #[schema(value_type = String, format = Uuid)]
+    /// The media.
     media_id: MediaId,
     /// Plays the media once it is ready, for ten minutes unless the deployment says otherwise.
-    #[schema(format = "uri")]
+    #[schema(
+        format = "uri",
+        example = "https://api.example.com/media/stream/01a1f806-60d0-7abc-8def-0123456789ab?token=eyJ0eXAiOiJzdHJlYW0rand0In0.eyJzdWIiOiIwMWExZjgwNiJ9.c2lnbmF0dXJl"
+    )]
     storage_url: String,
+    /// For people.
+    #[schema(example = "The file is uploaded and ready.")]
     message: &'static str,
 }
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+pub struct Documentation;
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `MAX_FORM_BYTES`, `READY_WAIT_SECONDS`,
 /// `STREAM_TOKEN_EXPIRE_SECONDS` and the variables of [`Announcer::of`], [`UserLimit::of_uploads`] and
@@ -71,30 +87,16 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     post,
     path = "/api/v1/s3-media/upload",
     tag = "uploads",
-    params(
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "The same key and form gives the same media again."),
-    ),
+    params(("Idempotency-Key" = Option<IdempotencyKey>, Header, description = "The same key and form gives the same media again.")),
     request_body(content = VideoForm, content_type = "multipart/form-data"),
     responses(
-        (status = 201, body = Uploaded),
-        (status = 400, description = "`malformed_form`", body = api::ProblemBody),
-        (
-            status = 401,
-            description = "`token_missing`, `token_invalid`, `token_expired`, `session_ended`",
-            body = api::ProblemBody,
-        ),
-        (
-            status = 403,
-            description = "`role_insufficient`, `account_disabled`, `password_change_required`",
-            body = api::ProblemBody,
-        ),
-        (status = 404, description = "`not_found`: it was deleted meanwhile", body = api::ProblemBody),
-        (status = 409, description = "`quota_exceeded`, `changed_meanwhile`, `upload_ended`", body = api::ProblemBody),
-        (status = 413, description = "`use_direct_upload`", body = api::ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = api::ProblemBody),
-        (status = 422, description = "`invalid`, `idempotency_key_reused`, `media_rejected`", body = api::ProblemBody),
-        (status = 429, description = "`rate_limited`", body = api::ProblemBody),
-    )
+        (status = 201, description = "It is stored, and if it was quick enough it is ready.", body = Uploaded),
+        Refused<(
+            CurrentCaller, RoleInsufficient, FormBody, IdempotencyKeyReused, RateLimited, QuotaExceeded,
+            UploadEnded, ChangedMeanwhile, MediaRejected, NotFound, Aws,
+        )>,
+    ),
+    extensions(("x-unknown-fields" = json!("ignored"))),
 )]
 async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
     let caller = state.access.current_caller(&request, state.announcer.table()).await?;

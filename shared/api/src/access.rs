@@ -1,7 +1,7 @@
 //! Who asks: access tokens, and on routes that change something the account as it is now.
 
-use auth::{AccessClaims, TokenError, TokenVerifier};
-use domain::{Action, Caller, Media, PublishedObject, SessionId, State, Upload, User, decide};
+use auth::{AccessClaims, TokenError, TokenVerifier, UploadClaims};
+use domain::{Action, Caller, Media, PublishedObject, SessionId, State, Upload, User, UserId, decide};
 use table::{Record, Table};
 
 use crate::environment::{Clock, Environment, EnvironmentError};
@@ -9,10 +9,14 @@ use crate::invocation::note_caller;
 use crate::problem::{Code, Problem};
 use crate::request::Request;
 
-/// Verifies access tokens with the public keys of the environment.
+/// The path parameter that an upload token comes in.
+const UPLOAD_TOKEN: &str = "upload_token";
+
+/// Verifies access tokens with the public keys of the environment; and where they are taken, upload tokens.
 #[derive(Debug)]
 pub struct Access {
     verifier: TokenVerifier<AccessClaims>,
+    upload_tokens: Option<TokenVerifier<UploadClaims>>,
     clock: Clock,
 }
 
@@ -21,7 +25,15 @@ impl Access {
     pub fn of(environment: &Environment) -> Result<Self, EnvironmentError> {
         let verifier =
             TokenVerifier::new(environment.required("TOKEN_ISSUER")?, environment.parsed("ACCESS_JWKS")?);
-        Ok(Self { verifier, clock: environment.clock() })
+        Ok(Self { verifier, upload_tokens: None, clock: environment.clock() })
+    }
+
+    /// The same; on routes with an `upload_token` in their path, for that instead of an access token, with the keys of
+    /// `CAPABILITY_JWKS`.
+    pub fn with_upload_tokens(environment: &Environment) -> Result<Self, EnvironmentError> {
+        let verifier =
+            TokenVerifier::new(environment.required("TOKEN_ISSUER")?, environment.parsed("CAPABILITY_JWKS")?);
+        Ok(Self { upload_tokens: Some(verifier), ..Self::of(environment)? })
     }
 
     /// Who the token says is asking. A demotion, a disabled account or an ended session shows when the token ends.
@@ -40,21 +52,34 @@ impl Access {
     /// no session is read, because the user says which are over. A token of a session that was logged out of, which is
     /// its holder's own doing, lives to its end.
     pub async fn signed_in(&self, request: &Request, table: &Table) -> Result<SignedIn, Problem> {
-        let claims = self.claims(request)?;
-        let user = table.user(claims.sub).await?;
-        as_of_now(&claims, user)
+        let holder = self.holder(request)?;
+        let user = table.user(holder.user_id).await?;
+        as_of_now(&holder, user)
     }
 
     /// The upload that the path names, if it is the caller's own and their account and session allow changes. One read of
     /// the table.
     pub async fn own_upload(&self, request: &Request, table: &Table) -> Result<Upload, Problem> {
-        let claims = self.claims(request)?;
+        let holder = self.holder(request)?;
         let upload_id = request.path_id("upload_id", "upload")?;
-        let (upload, user) = table.upload_and_user(upload_id, claims.sub, self.clock.now()).await?;
-        let caller = as_of_now(&claims, user)?.caller()?;
+        let (upload, user) = table.upload_and_user(upload_id, holder.user_id, self.clock.now()).await?;
+        let caller = as_of_now(&holder, user)?.caller()?;
         let upload = upload.ok_or_else(|| Problem::not_found("upload"))?;
         Problem::unless_allowed(decide(&caller, Action::UseUpload(&upload)), "upload")?;
         Ok(upload)
+    }
+
+    fn holder(&self, request: &Request) -> Result<Holder, Problem> {
+        let upload_token = request.path_parameter(UPLOAD_TOKEN);
+        let Some((tokens, token)) = self.upload_tokens.as_ref().zip(upload_token) else {
+            let AccessClaims { sub: user_id, sid: session_id, session_generation, .. } =
+                self.claims(request)?;
+            return Ok(Holder { user_id, session_id, session_generation });
+        };
+        let claims = tokens.verify(token, self.clock.now()).map_err(upload_token_problem)?;
+        let UploadClaims { sub: user_id, sid: session_id, session_generation, .. } = claims;
+        note_caller(user_id);
+        Ok(Holder { user_id, session_id, session_generation })
     }
 
     fn claims(&self, request: &Request) -> Result<AccessClaims, Problem> {
@@ -67,16 +92,23 @@ impl Access {
     }
 }
 
+/// Whose a token is, and of which session.
+struct Holder {
+    user_id: UserId,
+    session_id: SessionId,
+    session_generation: u64,
+}
+
 /// The account of a token, if it is not shut out and the token's session goes on.
-fn as_of_now(claims: &AccessClaims, user: Option<User>) -> Result<SignedIn, Problem> {
+fn as_of_now(holder: &Holder, user: Option<User>) -> Result<SignedIn, Problem> {
     let user = user.ok_or_else(|| Problem::new(Code::TokenInvalid, "The account of this token is gone."))?;
     if user.disabled {
         return Err(Problem::account_disabled());
     }
-    if !user.keeps_session(claims.sid, claims.session_generation) {
+    if !user.keeps_session(holder.session_id, holder.session_generation) {
         return Err(Problem::session_ended());
     }
-    Ok(SignedIn { user, session_id: claims.sid })
+    Ok(SignedIn { user, session_id: holder.session_id })
 }
 
 /// An account that is asking, as it is now, and the session that it asks in.
@@ -133,6 +165,19 @@ pub(crate) fn token_problem(error: TokenError) -> Problem {
             Problem::new(Code::TokenNotYetValid, "The token is for later. Try again when its time has come.")
         }
         TokenError::Invalid => Problem::new(Code::TokenInvalid, "The token is not valid here. Log in again."),
+    }
+}
+
+/// What a client is told of an upload token that is not accepted: it is renewed in another way.
+fn upload_token_problem(error: TokenError) -> Problem {
+    const RENEW: &str = "Ask for another one, with POST /upload-tokens.";
+    match error {
+        TokenError::Expired => {
+            Problem::new(Code::TokenExpired, format!("The upload token has expired. {RENEW}"))
+        }
+        TokenError::NotYetValid | TokenError::Invalid => {
+            Problem::new(Code::TokenInvalid, format!("The upload token is not valid here. {RENEW}"))
+        }
     }
 }
 

@@ -95,12 +95,17 @@ impl Environment {
     /// [`cdn_signing_key`](Self::cdn_signing_key), which CloudFront knows as `CDN_KEY_PAIR_ID`; else from `MEDIA_BUCKET`,
     /// as `PLAYBACK_ROLE_ARN`.
     pub async fn playback_signer(&self, aws: &SdkConfig) -> Result<PlaybackSigner, StartError> {
-        let Some(domain_name) = self.optional("CDN_DOMAIN") else {
+        let Some(cdn_url) = self.cdn_url() else {
             return Ok(PlaybackSigner::S3(Box::new(self.s3_playback_signer(aws)?)));
         };
         let (key_pair_id, key) = (self.required("CDN_KEY_PAIR_ID")?, self.cdn_signing_key(aws).await?);
-        let signer = CloudFrontSigner::new(url_of(domain_name), key_pair_id, key);
+        let signer = CloudFrontSigner::new(cdn_url, key_pair_id, key);
         Ok(PlaybackSigner::CloudFront(Box::new(signer)))
+    }
+
+    /// The distribution at `CDN_DOMAIN`, if there is one, without a slash at the end.
+    pub fn cdn_url(&self) -> Option<String> {
+        self.optional("CDN_DOMAIN").map(url_of)
     }
 
     /// The signer of playback from `MEDIA_BUCKET`, as `PLAYBACK_ROLE_ARN`.

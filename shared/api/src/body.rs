@@ -18,25 +18,22 @@ use crate::uploads::Begun;
 #[schema(as = User)]
 pub struct UserBody<'a> {
     /// Their id, a UUID of version 7.
-    #[schema(value_type = String, format = Uuid)]
     pub id: domain::UserId,
     /// Their e-mail, normalised.
-    #[schema(value_type = String, format = Email, max_length = 254)]
     pub email: &'a domain::Email,
     /// Their name as shown to others.
-    #[schema(value_type = Option<String>, max_length = 100)]
+    #[schema(required)]
     pub display_name: Option<&'a domain::DisplayName>,
     /// What they may do.
-    #[schema(value_type = String, pattern = "^(viewer|operator|admin)$")]
     pub role: Role,
     /// Whether they are shut out.
+    #[schema(example = false)]
     pub disabled: bool,
     /// `true` where an admin chose their password and they have not changed it since; absent otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub password_change_required: bool,
     /// When the account was made.
-    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
 }
 
@@ -58,8 +55,7 @@ impl<'a> From<&'a User> for UserBody<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Failure)]
 pub struct FailureBody<'a> {
-    /// A stable code, for programs.
-    #[schema(example = "size_mismatch")]
+    /// A stable code, for programs, e.g. `size_mismatch`.
     pub code: &'a str,
     /// What went wrong and what to do.
     pub detail: &'a str,
@@ -76,62 +72,56 @@ impl<'a> From<&'a Failure> for FailureBody<'a> {
 #[schema(as = Media)]
 pub struct MediaBody<'a> {
     /// Its id, a UUID of version 7.
-    #[schema(value_type = String, format = Uuid)]
     pub id: domain::MediaId,
     /// Its title.
-    #[schema(value_type = String, min_length = 1, max_length = 200)]
     pub title: &'a domain::Title,
     /// Its description.
-    #[schema(value_type = String, max_length = 5000)]
     pub description: &'a domain::Description,
     /// Its tags.
-    #[schema(value_type = Vec<String>, max_items = 20)]
+    #[schema(max_items = 20)]
     pub tags: &'a [domain::Tag],
     /// Whether it is watched or listened to.
-    #[schema(value_type = String, pattern = "^(video|audio)$")]
     pub kind: MediaKind,
     /// The declared media type.
-    #[schema(value_type = String, example = "video/mp4")]
     pub content_type: &'a domain::ContentType,
     /// The client's name of the file.
-    #[schema(value_type = String, min_length = 1, max_length = 255)]
     pub filename: &'a domain::Filename,
-    /// Its size in bytes.
-    pub size_bytes: u64,
+    /// Its size in bytes; `null` where it was not declared and the file is not there yet.
+    #[schema(required, minimum = 1, example = 1_048_576)]
+    pub size_bytes: Option<u64>,
     /// SHA-256 of what was uploaded, in base64, where it was declared.
-    #[schema(value_type = Option<String>)]
+    #[schema(required)]
     pub checksum_sha256: Option<&'a domain::Sha256Checksum>,
     /// CRC-64/NVME of what was uploaded, in base64.
-    #[schema(value_type = Option<String>)]
+    #[schema(required)]
     pub checksum_crc64nvme: Option<&'a domain::Crc64NvmeChecksum>,
     /// Which of the declared checksums was compared with the object.
-    #[schema(value_type = Option<String>)]
+    #[schema(required)]
     pub checksum_verified: Option<ChecksumAlgorithm>,
     /// Who may see it.
-    #[schema(value_type = String, pattern = "^(members|private)$")]
     pub visibility: Visibility,
     /// Its state.
-    #[schema(value_type = String, pattern = "^(awaiting_upload|completing|processing|ready|rejected|failed|expired)$")]
     pub status: Status,
     /// Why it was rejected or failed.
+    #[schema(required)]
     pub failure: Option<FailureBody<'a>>,
     /// Whose it is.
-    #[schema(value_type = String, format = Uuid)]
     pub owner_id: domain::UserId,
     /// How long it plays: as a form declared it, if one did, and once processed as measured.
+    #[schema(required, minimum = 0, example = 12.48)]
     pub duration_seconds: Option<f64>,
     /// Where its thumbnail is.
-    #[schema(format = "uri")]
+    #[schema(required, format = "uri", example = "https://example.com/walk.jpg")]
     pub thumbnail_url: Option<String>,
     /// What the file is, once read; always `null` in lists, where a media comes without it.
+    #[schema(required)]
     pub metadata: Option<&'a Metadata>,
     /// When it was made.
-    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When it last changed.
-    #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
     /// Raised by every change.
+    #[schema(minimum = 1, example = 3)]
     pub version: u64,
 }
 
@@ -174,23 +164,23 @@ impl<'a> MediaBody<'a> {
 #[schema(as = Job)]
 pub struct JobBody<'a> {
     /// Its id, a UUID of version 7.
+    #[schema(example = "01a1f806-7a10-7e42-8c11-5d6e7f8091a2")]
     pub id: Uuid,
     /// What it does.
     #[serde(rename = "type")]
-    #[schema(value_type = String, pattern = "^(extract_metadata|upload_to_cdn)$")]
     pub job_type: JobType,
     /// Where it stands. One whose function died stays `running`, and the next attempt is a job of its own.
-    #[schema(value_type = String, pattern = "^(queued|running|succeeded|failed)$")]
     pub status: JobStatus,
     /// Which attempt at this type of job for this media, from 1.
+    #[schema(minimum = 1, example = 1)]
     pub attempt: u32,
     /// When it began.
-    #[schema(value_type = String, format = DateTime)]
     pub started_at: Timestamp,
     /// When it ended.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(required)]
     pub finished_at: Option<Timestamp>,
     /// Why it failed.
+    #[schema(required)]
     pub error: Option<&'a str>,
 }
 
@@ -216,50 +206,62 @@ pub enum UploadBody {
     /// One PUT of all bytes to `url`, with exactly these `headers`.
     Put {
         /// The upload's id, a UUID of version 7.
-        #[schema(value_type = String, format = Uuid)]
         upload_id: domain::UploadId,
-        /// Where to send the bytes.
-        #[schema(format = "uri")]
+        /// Where to send the bytes. It is signed: whoever has it can send them.
+        #[schema(
+            format = "uri",
+            example = "https://ingest.s3.eu-central-1.amazonaws.com/uploads/01a1f806-60d0-7d21-a3b4-95c6d7e8f901?X-Amz-Signature=5d672d79c15b13162d9279b0855cfba6"
+        )]
         url: String,
         /// What to send with them; `Content-Length` is signed too, and set by the HTTP client.
+        #[schema(example = json!({"content-type": "video/mp4", "if-none-match": "*"}))]
         headers: BTreeMap<String, String>,
         /// When `url` ends.
-        #[schema(value_type = String, format = DateTime)]
         expires_at: Timestamp,
     },
     /// One form to `url` as `multipart/form-data`: all `fields`, then the field `file` with the bytes.
     Post {
         /// The upload's id, a UUID of version 7.
-        #[schema(value_type = String, format = Uuid)]
         upload_id: domain::UploadId,
         /// Where to send the form.
-        #[schema(format = "uri")]
+        #[schema(format = "uri", example = "https://ingest.s3.eu-central-1.amazonaws.com/")]
         url: String,
         /// What the form has in front of the file.
+        #[schema(example = json!({"key": "uploads/01a1f806-60d0-7d21-a3b4-95c6d7e8f901", "Content-Type": "video/mp4", "policy": "eyJleHBpcmF0aW9uIjoi", "x-amz-signature": "5d672d79c15b13162d9279b0855cfba6"}))]
         fields: BTreeMap<String, String>,
         /// When the form ends.
-        #[schema(value_type = String, format = DateTime)]
         expires_at: Timestamp,
     },
     /// A PUT for each part; then `complete_url`.
     Multipart {
         /// The upload's id, a UUID of version 7.
-        #[schema(value_type = String, format = Uuid)]
         upload_id: domain::UploadId,
         /// How long every part but the last is.
+        #[schema(minimum = 5_242_880, maximum = 5_368_709_120_u64, example = 16_777_216)]
         part_size_bytes: u64,
         /// How many parts there are.
+        #[schema(minimum = 1, maximum = 10_000, example = 8)]
         part_count: u16,
         /// The first parts, signed; the others are signed on demand.
+        #[schema(max_items = 10)]
         parts: Vec<PartBody>,
         /// POST here when all parts are there.
-        #[schema(format = "uri")]
+        #[schema(
+            format = "uri",
+            example = "https://api.example.com/api/v1/01a1f806-60d0-7d21-a3b4-95c6d7e8f901/complete"
+        )]
         complete_url: String,
         /// DELETE here to give the upload up.
-        #[schema(format = "uri")]
+        #[schema(
+            format = "uri",
+            example = "https://api.example.com/api/v1/01a1f806-60d0-7d21-a3b4-95c6d7e8f901"
+        )]
         abort_url: String,
         /// GET here to learn which parts are there and which are missing.
-        #[schema(format = "uri")]
+        #[schema(
+            format = "uri",
+            example = "https://api.example.com/api/v1/01a1f806-60d0-7d21-a3b4-95c6d7e8f901/parts"
+        )]
         list_parts_url: String,
     },
 }
@@ -278,6 +280,7 @@ pub struct AnnouncedBody<'a> {
     pub miniature_upload: Option<&'a UploadBody>,
     /// `true` if the caller has uploaded the same bytes before, and nothing is to be sent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
     pub duplicate: bool,
 }
 
@@ -304,15 +307,18 @@ impl<'a> AnnouncedBody<'a> {
 #[schema(as = SignedPart)]
 pub struct PartBody {
     /// Its number, from 1.
-    #[schema(value_type = u16, minimum = 1, maximum = 10000)]
     pub part_number: PartNumber,
     /// Where to send its bytes.
-    #[schema(format = "uri")]
+    #[schema(
+        format = "uri",
+        example = "https://ingest.s3.eu-central-1.amazonaws.com/uploads/01a1f806-60d0-7d21-a3b4-95c6d7e8f901?partNumber=1&uploadId=VXBsb2FkIElE&X-Amz-Signature=5d672d79c15b13162d9279b0855cfba6"
+    )]
     pub url: String,
-    /// How many bytes it has; part `n` begins at `(n - 1) * part_size_bytes` of the file.
-    pub size_bytes: u64,
+    /// How many bytes it has; part `n` begins at `(n - 1) * part_size_bytes` of the file. `null` where the file's size was
+    /// not declared.
+    #[schema(required, minimum = 1, maximum = 5_368_709_120_u64, example = 16_777_216)]
+    pub size_bytes: Option<u64>,
     /// When `url` ends.
-    #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
 }
 
@@ -351,7 +357,7 @@ impl UploadBody {
     /// Of an upload in parts, with some of them signed, to the API at `api_url`.
     pub(crate) fn multipart(upload: &Upload, parts: Vec<buckets::SignedPart>, api_url: &str) -> Self {
         let upload_url = format!("{api_url}/api/v1/{}", upload.id);
-        let plan = upload.part_plan();
+        let plan = upload.part_rules().and_then(|rules| rules.plan().copied());
         Self::Multipart {
             upload_id: upload.id,
             part_size_bytes: plan.map_or(0, |plan| plan.part_size_bytes()),

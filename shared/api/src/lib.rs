@@ -43,9 +43,9 @@ pub use function::{Function, StartError, event_function, long_event_function, ru
 pub use http_function::http_function;
 pub use invocation::note_caller;
 pub use log::json_log;
-pub use page::{List, MAX_PAGE_ITEMS, Page, Place};
-pub use problem::{Code, FieldError, Problem, ProblemBody};
-pub use query::{QueryParameters, whole_number, yes_or_no};
+pub use page::{List, MAX_PAGE_ITEMS, Page, PageParameters, Place};
+pub use problem::{Code, FieldError, Problem, ProblemBody, refusals};
+pub use query::{QueryParameters, YesOrNo, whole_number, yes_or_no};
 pub use queue::{Queue, QueueError};
 pub use rate_limits::{LogInAttempt, LogInLimits, SignUpLimits, UserLimit};
 pub use request::Request;

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use domain::{Invalid, JobsBefore, MediaId, TitleWord};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::query::{QueryParameters, whole_number};
@@ -18,6 +18,18 @@ pub const MAX_PAGE_ITEMS: u64 = 100;
 
 /// How many it has if the client does not say.
 const DEFAULT_PAGE_ITEMS: u64 = 20;
+
+/// What a list is asked for, as the OpenAPI document describes it.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageParameters {
+    /// How many items the page has at most.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    pub limit: Option<u64>,
+    /// `next_cursor` of the page before. Without it, the first page is answered.
+    #[param(pattern = "^[A-Za-z0-9_-]+$")]
+    pub cursor: Option<String>,
+}
 
 /// A place in a list, as bytes. Each has one spelling.
 pub trait Place: Sized {
@@ -117,8 +129,10 @@ fn parse_cursor<P: Place>(list: &str, text: &str) -> Option<P> {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct List<T> {
     /// The items, the newest first.
+    #[schema(max_items = 100)]
     pub items: Vec<T>,
     /// To be sent as `cursor` for the page after this one; `null` if there is none.
+    #[schema(required, example = "bWVkaWEBofgGYNB6vI3vASNFZ4mr")]
     pub next_cursor: Option<String>,
 }
 

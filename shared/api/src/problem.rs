@@ -3,118 +3,18 @@
 //! A problem has two texts. `detail` is for the client and says what to do next. The internal one is for the log, is
 //! written there once, at the boundary, and never sent.
 
+mod code;
+
 use std::fmt::Display;
 use std::time::Duration;
 
 use buckets::BucketError;
 use domain::{Decision, PartNumber};
-use http::StatusCode;
 use serde::Serialize;
 use table::{ChangeError, ChangeUserError, CreateUserError, TableError};
 use utoipa::ToSchema;
 
-macro_rules! codes {
-    ($($(#[$doc:meta])+ $variant:ident = $text:literal, $status:ident, $title:literal;)+) => {
-        /// The stable code of a problem. The one table of all of them.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Code {
-            $($(#[$doc])+ $variant,)+
-        }
-
-        impl Code {
-            /// All codes.
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
-
-            /// The text that clients compare.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)+ }
-            }
-
-            /// The status that it is answered with; always an error.
-            pub fn status(self) -> StatusCode {
-                match self { $(Self::$variant => StatusCode::$status,)+ }
-            }
-
-            /// The problem's title, the same for every occurrence.
-            pub fn title(self) -> &'static str {
-                match self { $(Self::$variant => $title,)+ }
-            }
-        }
-    };
-}
-
-codes! {
-    /// The body is no JSON.
-    MalformedJson = "malformed_json", BAD_REQUEST, "Malformed JSON";
-    /// The body is no form, or not the one that is expected.
-    MalformedForm = "malformed_form", BAD_REQUEST, "Malformed form";
-    /// There is no token.
-    TokenMissing = "token_missing", UNAUTHORIZED, "Not signed in";
-    /// The token is not one of ours, or not for this.
-    TokenInvalid = "token_invalid", UNAUTHORIZED, "Token not valid";
-    /// The token was good once.
-    TokenExpired = "token_expired", UNAUTHORIZED, "Token expired";
-    /// The token will be good.
-    TokenNotYetValid = "token_not_yet_valid", UNAUTHORIZED, "Token not valid yet";
-    /// The session is over.
-    SessionEnded = "session_ended", UNAUTHORIZED, "Session ended";
-    /// The refresh token was used before.
-    TokenReused = "token_reused", UNAUTHORIZED, "Token used before";
-    /// E-mail or password is wrong.
-    CredentialsInvalid = "credentials_invalid", UNAUTHORIZED, "Wrong e-mail or password";
-    /// The account is shut out.
-    AccountDisabled = "account_disabled", FORBIDDEN, "Account disabled";
-    /// The role does not suffice.
-    RoleInsufficient = "role_insufficient", FORBIDDEN, "Not allowed";
-    /// The token is for other addresses.
-    AddressNotAllowed = "address_not_allowed", FORBIDDEN, "Address not allowed";
-    /// The password was chosen by somebody else, and has to be changed first.
-    PasswordChangeRequired = "password_change_required", FORBIDDEN, "Password change required";
-    /// Sign-up is closed.
-    SignUpClosed = "sign_up_closed", FORBIDDEN, "Sign-up closed";
-    /// There is no such route.
-    RouteUnknown = "route_unknown", NOT_FOUND, "No such route";
-    /// There is no such thing, or not for the caller.
-    NotFound = "not_found", NOT_FOUND, "Not found";
-    /// Another user has this e-mail.
-    EmailTaken = "email_taken", CONFLICT, "E-mail taken";
-    /// No admin would be left.
-    LastAdmin = "last_admin", CONFLICT, "Last admin";
-    /// The media is not ready to be played.
-    NotReady = "not_ready", CONFLICT, "Not ready";
-    /// The caller's files would take more than they may.
-    QuotaExceeded = "quota_exceeded", CONFLICT, "Quota exceeded";
-    /// Not all parts are there, or not as they should be; `missing` says which.
-    PartsIncomplete = "parts_incomplete", CONFLICT, "Parts incomplete";
-    /// The object was not sent.
-    ObjectMissing = "object_missing", CONFLICT, "Object missing";
-    /// The upload is not one in parts.
-    NotMultipart = "not_multipart", CONFLICT, "Not an upload in parts";
-    /// The upload has ended.
-    UploadEnded = "upload_ended", CONFLICT, "Upload ended";
-    /// Too many changes at the same time.
-    ChangedMeanwhile = "changed_meanwhile", CONFLICT, "Changed in the meantime";
-    /// It is not in the version that `If-Match` names.
-    PreconditionFailed = "precondition_failed", PRECONDITION_FAILED, "Precondition failed";
-    /// The body is too large.
-    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
-    /// The form is larger than forms may be; there is another way for its file.
-    UseDirectUpload = "use_direct_upload", PAYLOAD_TOO_LARGE, "Too large for a form";
-    /// The body has a media type that is not taken.
-    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Media type not supported";
-    /// Another request was sent under the same `Idempotency-Key`.
-    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Idempotency key reused";
-    /// The file that came with the request broke a rule.
-    MediaRejected = "media_rejected", UNPROCESSABLE_ENTITY, "Media rejected";
-    /// Fields are wrong; `errors` has all of them.
-    Invalid = "invalid", UNPROCESSABLE_ENTITY, "Not valid";
-    /// There were too many requests of this kind.
-    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
-    /// A fault of ours.
-    Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
-    /// Something that we depend on throttles or fails.
-    Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Temporarily unavailable";
-}
+pub use self::code::{Code, refusals};
 
 /// How many wrong fields are told at most.
 const MAX_FIELD_ERRORS: usize = 100;
@@ -138,6 +38,7 @@ pub struct Problem {
     missing: Vec<PartNumber>,
     retry_after_seconds: Option<u32>,
     internal: Option<String>,
+    is_for_uppy: bool,
 }
 
 /// What a client sees of a problem.
@@ -146,11 +47,12 @@ pub struct Problem {
 pub struct ProblemBody<'a> {
     /// Where the code is explained.
     #[serde(rename = "type")]
-    #[schema(example = "/docs#not_found")]
+    #[schema(format = "uri-reference")]
     problem_type: String,
     /// The same for every occurrence of the code.
     title: &'static str,
     /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
     /// What happened and what to do next.
     detail: &'a str,
@@ -158,13 +60,20 @@ pub struct ProblemBody<'a> {
     code: &'static str,
     /// Names this request in our logs.
     request_id: &'a str,
-    /// Every wrong field.
+    /// Every wrong field; the first hundred of very many.
     #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
+    #[schema(required = false, min_items = 1, max_items = 100)]
     errors: &'a [FieldError],
     /// The parts that have to be sent, or sent again.
     #[serde(skip_serializing_if = "<[PartNumber]>::is_empty")]
-    #[schema(value_type = Option<Vec<u16>>)]
+    #[schema(required = false, min_items = 1, max_items = 10_000)]
     missing: &'a [PartNumber],
+    /// The title again, on the routes that Uppy calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+    /// The detail again, on the routes that Uppy calls, which shows it to its user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
 }
 
 impl Problem {
@@ -177,6 +86,7 @@ impl Problem {
             missing: Vec::new(),
             retry_after_seconds: None,
             internal: None,
+            is_for_uppy: false,
         }
     }
 
@@ -184,6 +94,13 @@ impl Problem {
     pub fn parts_incomplete(missing: Vec<PartNumber>) -> Self {
         let detail = "Not all parts are there as they should be. Send those in missing, then complete again.";
         Self { missing, ..Self::new(Code::PartsIncomplete, detail) }
+    }
+
+    /// The caller's files would take more than `quota_bytes`.
+    pub fn quota_exceeded(quota_bytes: u64) -> Self {
+        let detail =
+            format!("Your files may take {quota_bytes} bytes in all. Delete some, or ask for more room.");
+        Self::new(Code::QuotaExceeded, detail)
     }
 
     /// The upload has no parts.
@@ -264,6 +181,12 @@ impl Problem {
         }
     }
 
+    /// With `error` and `message` besides, which is where Uppy's client of a companion looks.
+    #[must_use]
+    pub fn for_uppy(self) -> Self {
+        Self { is_for_uppy: true, ..self }
+    }
+
     /// What is wrong, in one line, for functions that are not behind HTTP.
     pub fn describe(&self) -> String {
         if self.errors.is_empty() {
@@ -299,6 +222,8 @@ impl Problem {
             request_id,
             errors: &self.errors,
             missing: &self.missing,
+            error: self.is_for_uppy.then(|| self.code.title()),
+            message: self.is_for_uppy.then_some(&self.detail),
         }
     }
 }
@@ -378,17 +303,6 @@ pub(crate) fn whole_seconds(duration: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_code_is_an_error_and_spelled_once() {
-        let mut texts: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
-        assert!(
-            Code::ALL.iter().all(|code| code.status().is_client_error() || code.status().is_server_error())
-        );
-        texts.sort_unstable();
-        texts.dedup();
-        assert_eq!(texts.len(), Code::ALL.len());
-    }
 
     #[test]
     fn of_very_many_wrong_fields_the_first_are_told() {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use domain::Invalid;
+use utoipa::ToSchema;
 
 use crate::fields::UnknownFields;
 use crate::problem::{FieldError, Problem};
@@ -67,6 +68,23 @@ pub fn whole_number(text: &str, bounds: RangeInclusive<u64>) -> Result<u64, Inva
     text.parse().ok().filter(|number| bounds.contains(number)).ok_or_else(|| {
         Invalid::new(format!("must be a whole number from {} to {}", bounds.start(), bounds.end()))
     })
+}
+
+/// What [`yes_or_no`] reads, as the OpenAPI document describes it.
+#[derive(Clone, Copy, Debug, ToSchema)]
+pub enum YesOrNo {
+    /// Yes.
+    #[schema(rename = "1")]
+    One,
+    /// Yes.
+    #[schema(rename = "true")]
+    True,
+    /// No.
+    #[schema(rename = "0")]
+    Zero,
+    /// No.
+    #[schema(rename = "false")]
+    False,
 }
 
 /// `1` or `true`, `0` or `false`, as a parameter's text.

@@ -170,11 +170,13 @@ impl Request {
 
     /// An id in the path. What is no id names nothing, so it is not found.
     pub fn path_id<T: FromStr>(&self, name: &str, what: &str) -> Result<T, Problem> {
-        self.inner
-            .path_parameters_ref()
-            .and_then(|parameters| parameters.first(name))
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| Problem::not_found(what))
+        let id = self.path_parameter(name).and_then(|text| text.parse().ok());
+        id.ok_or_else(|| Problem::not_found(what))
+    }
+
+    /// A parameter of the path.
+    pub(crate) fn path_parameter(&self, name: &str) -> Option<&str> {
+        self.inner.path_parameters_ref().and_then(|parameters| parameters.first(name))
     }
 
     /// A query parameter; the first, if it is repeated.

@@ -3,6 +3,8 @@
 //! Whoever has a file asks each time whether it is still the same, so a page and its scripts are of one deployment. A
 //! browser takes them for what they are said to be, and sends nobody the address that they were opened at.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::header::{
@@ -22,18 +24,19 @@ pub struct StaticFile {
     content_type: &'static str,
     content: Content,
     etag: String,
-    security_policy: Option<&'static str>,
+    security_policy: Option<Cow<'static, str>>,
 }
 
 #[derive(Clone, Debug)]
 enum Content {
-    Text(&'static str),
+    Text(Cow<'static, str>),
     Gzip(&'static [u8]),
 }
 
 impl StaticFile {
     /// A text of this media type.
-    pub fn text(content_type: &'static str, text: &'static str) -> Self {
+    pub fn text(content_type: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
+        let text = text.into();
         Self {
             content_type,
             etag: etag(text.as_bytes()),
@@ -51,8 +54,8 @@ impl StaticFile {
     /// A page that may load and reach only what this content security policy says.
     /// <https://www.w3.org/TR/CSP3/>
     #[must_use]
-    pub fn secured(self, security_policy: &'static str) -> Self {
-        Self { security_policy: Some(security_policy), ..self }
+    pub fn secured(self, security_policy: impl Into<Cow<'static, str>>) -> Self {
+        Self { security_policy: Some(security_policy.into()), ..self }
     }
 
     /// The file, or 304 if the client has it.
@@ -61,16 +64,16 @@ impl StaticFile {
         let mut header =
             |name: HeaderName, value| answer.headers.insert(name, HeaderValue::from_static(value));
         header(CONTENT_TYPE, self.content_type);
-        if let Some(policy) = self.security_policy {
-            header(CONTENT_SECURITY_POLICY, policy);
-        }
         if let Content::Gzip(_) = self.content {
             header(CONTENT_ENCODING, "gzip");
         }
-        answer.body = Some(match self.content {
-            Content::Text(text) => Body::Text(text.to_owned()),
+        answer.body = Some(match &self.content {
+            Content::Text(text) => Body::Text(text.clone().into_owned()),
             Content::Gzip(compressed) => Body::Binary(compressed.to_vec()),
         });
+        if let Some(policy) = &self.security_policy {
+            answer = answer.header(CONTENT_SECURITY_POLICY, policy)?;
+        }
         answer
             .tagged(&self.etag, if_none_match)?
             .header(CACHE_CONTROL, "public, no-cache")?
@@ -80,8 +83,7 @@ impl StaticFile {
 }
 
 fn etag(content: &[u8]) -> String {
-    let hash = digest(&SHA256, content);
-    format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]))
+    format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, content)))
 }
 
 #[cfg(test)]

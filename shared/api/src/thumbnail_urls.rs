@@ -6,7 +6,7 @@
 use domain::{MediaId, ThumbnailKey};
 
 use crate::environment::Environment;
-use crate::request::{Request, url_of};
+use crate::request::Request;
 
 /// The addresses of thumbnails.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct ThumbnailUrls {
 impl ThumbnailUrls {
     /// On the distribution at `CDN_DOMAIN`, if there is one.
     pub fn of(environment: &Environment) -> Self {
-        Self { cdn_url: environment.optional("CDN_DOMAIN").map(url_of) }
+        Self { cdn_url: environment.cdn_url() }
     }
 
     /// Under which URL the thumbnails are that this request's answer tells of.

@@ -22,13 +22,18 @@ pub struct TokenIssuer {
 #[schema(as = Tokens)]
 pub struct TokensBody {
     /// A JWT, to be sent as `Authorization: Bearer …`.
+    #[schema(
+        example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSIsImtpZCI6IjEifQ.eyJzdWIiOiIwMWExZjdmOCJ9.c2lnbmF0dXJl"
+    )]
     access_token: String,
-    /// How to send it.
-    #[schema(example = "bearer")]
+    /// How to send it: `bearer`.
+    #[schema(pattern = "^bearer$", example = "bearer")]
     token_type: &'static str,
     /// How long the access token lives, in seconds.
+    #[schema(minimum = 1, example = 1800)]
     expires_in: u64,
     /// Opaque; good for one refresh, until 30 days after the log-in.
+    #[schema(example = "AaH3-DAAfDqbUW8tTI4KFwGh9_gwAH0howT3Yc1n9rQ")]
     refresh_token: String,
     /// `true` where the password was chosen by an admin: until it is changed, whatever else changes something is refused.
     /// Absent otherwise.

@@ -19,5 +19,6 @@ pub use password::NewPassword;
 pub use password::{HashError, PasswordCheck, UNKNOWN_USER_HASH, check_password, needs_rehash, rehash};
 pub use refresh_token::RefreshToken;
 pub use token::{
-    ACCESS_TOKEN_LIFE, AccessClaims, Audience, StreamClaims, TokenError, TokenSigner, TokenVerifier,
+    ACCESS_TOKEN_LIFE, AccessClaims, Audience, LONGEST_UPLOAD_TOKEN_LIFE, StreamClaims, TokenError,
+    TokenSigner, TokenVerifier, UploadClaims,
 };

@@ -93,6 +93,37 @@ impl Audience for StreamClaims {
     }
 }
 
+/// The longest life of an upload token.
+pub const LONGEST_UPLOAD_TOKEN_LIFE: Duration = Duration::from_hours(24);
+
+/// What an upload token says: whoever has it may upload as this user until it ends, and see and give up what they are
+/// uploading. What they may do is not in it: it is asked at each use, and so is whether the session goes on that it was made
+/// in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadClaims {
+    /// The user.
+    pub sub: UserId,
+    /// The session that it was made in.
+    pub sid: SessionId,
+    /// The generation of the session.
+    pub session_generation: u64,
+    /// When it was made, in seconds since the epoch.
+    pub iat: i64,
+    /// When it ends, in seconds since the epoch.
+    pub exp: i64,
+    /// Its own id.
+    pub jti: Uuid,
+}
+
+impl Audience for UploadClaims {
+    const AUDIENCE: &'static str = "upload";
+    const TYPE: &'static str = "upload+jwt";
+
+    fn expires_at(&self) -> i64 {
+        self.exp
+    }
+}
+
 /// Why a token is not accepted. Clients are told which of these it is, and no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
@@ -269,6 +300,7 @@ mod tests {
         );
         // A token for another purpose, signed with the same key.
         assert_eq!(verifier::<StreamClaims>(&ring).verify(&token, now()), Err(TokenError::Invalid));
+        assert_eq!(verifier::<UploadClaims>(&ring).verify(&token, now()), Err(TokenError::Invalid));
         for damaged in
             [String::new(), "a.b.c".to_owned(), token[..token.len() - 4].to_owned(), format!("{token}.")]
         {

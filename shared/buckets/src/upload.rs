@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_types::SdkConfig;
-use domain::{Part, PartNumber, SizeBytes, Timestamp, Upload, UploadMethod};
+use domain::{AwaitedPart, PartNumber, SizeBytes, Timestamp, Upload, UploadMethod};
 
 use crate::assumed_role::AssumedRole;
 use crate::error::BucketError;
@@ -54,8 +54,8 @@ pub struct SignedPart {
     pub number: PartNumber,
     /// Where to send its bytes.
     pub url: String,
-    /// How many bytes have to come.
-    pub size_bytes: SizeBytes,
+    /// How many bytes have to come, if that is known: a signature bounds a length only by naming it.
+    pub size_bytes: Option<SizeBytes>,
     /// When the URL ends.
     pub expires_at: Timestamp,
 }
@@ -90,7 +90,11 @@ impl UploadSigner {
         const OPERATION: &str = "presigning PutObject";
         let session = self.role.session(SHORTEST_LIFE, now).await?;
         let (presigning, expires_at) = presigning(OPERATION, &session, LONGEST_LIFE, now)?;
-        let content_length = content_length(OPERATION, upload.size_bytes)?;
+        let size_bytes = upload.size.size_bytes().ok_or_else(|| BucketError::Refused {
+            operation: OPERATION,
+            reason: "the size is not declared".to_owned(),
+        })?;
+        let content_length = content_length(OPERATION, size_bytes)?;
         let request = signing_client(&self.configuration, session)
             .put_object()
             .bucket(&self.bucket)
@@ -116,7 +120,7 @@ impl UploadSigner {
     pub async fn presign_part(
         &self,
         upload: &Upload,
-        part: Part,
+        part: AwaitedPart,
         now: Timestamp,
     ) -> Result<SignedPart, BucketError> {
         self.part_signer(upload, now).await?.sign(part).await
@@ -126,7 +130,7 @@ impl UploadSigner {
     pub async fn presign_parts(
         &self,
         upload: &Upload,
-        parts: impl Iterator<Item = Part>,
+        parts: impl Iterator<Item = AwaitedPart>,
         now: Timestamp,
     ) -> Result<Vec<SignedPart>, BucketError> {
         let signer = self.part_signer(upload, now).await?;
@@ -193,19 +197,21 @@ struct PartSigner<'a> {
 }
 
 impl PartSigner<'_> {
-    async fn sign(&self, part: Part) -> Result<SignedPart, BucketError> {
+    async fn sign(&self, part: AwaitedPart) -> Result<SignedPart, BucketError> {
+        let AwaitedPart { number, size_bytes } = part;
+        let content_length =
+            size_bytes.map(|size_bytes| content_length(PRESIGNING_PART, size_bytes)).transpose()?;
         let request = self
             .client
             .upload_part()
             .bucket(self.bucket)
             .key(&self.key)
             .upload_id(self.s3_upload_id)
-            .part_number(u16::from(part.number).into())
-            .content_length(content_length(PRESIGNING_PART, part.size_bytes)?)
+            .part_number(u16::from(number).into())
+            .set_content_length(content_length)
             .presigned(self.presigning.clone())
             .await
             .map_err(|error| BucketError::of(PRESIGNING_PART, &error))?;
-        let Part { number, size_bytes } = part;
         Ok(SignedPart { number, url: presigned_url(&request), size_bytes, expires_at: self.expires_at })
     }
 }

@@ -10,8 +10,8 @@ use aws_types::SdkConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::{
-    MediaId, Part, PlaybackConditions, PublishedObject, Sha256Checksum, SizeBytes, ThumbnailKey, Timestamp,
-    Upload, UploadId, UploadMethod, UploadState, UserId,
+    AwaitedPart, DeclaredSize, MediaId, PlaybackConditions, PublishedObject, Sha256Checksum, SizeBytes,
+    ThumbnailKey, Timestamp, Upload, UploadId, UploadMethod, UploadState, UserId,
 };
 use serde_json::Value;
 
@@ -96,7 +96,7 @@ impl Vector {
             method: self.method(),
             state: UploadState::Open,
             content_type: self.input["content_type"].as_str().unwrap_or("video/mp4").parse().unwrap(),
-            size_bytes: self.input["size_bytes"].as_u64().unwrap_or(0),
+            size: DeclaredSize::exact(self.input["size_bytes"].as_u64().unwrap_or(0)),
             checksum_sha256: checksum.map(|checksum| checksum.parse::<Sha256Checksum>().unwrap()),
             checksum_crc64nvme: None,
             created_at: self.now,
@@ -174,11 +174,11 @@ async fn presigned_parts_are_botocores() {
     for vector in Vector::all("upload_part") {
         let number = u16::try_from(vector.input["part_number"].as_u64().unwrap()).unwrap();
         let size_bytes = vector.input["size_bytes"].as_u64().unwrap();
-        let part = Part { number: number.try_into().unwrap(), size_bytes };
+        let part = AwaitedPart { number: number.try_into().unwrap(), size_bytes: Some(size_bytes) };
         let (signer, upload) = (vector.upload_signer(), vector.upload());
         let put = signer.presign_part(&upload, part, vector.now).await.unwrap();
         assert_eq!(put.url, vector.text("url"));
-        assert_eq!((put.number, put.size_bytes), (part.number, size_bytes));
+        assert_eq!((put.number, put.size_bytes), (part.number, Some(size_bytes)));
         assert_eq!(put.expires_at, vector.now.plus(vector.life()));
         let both = signer.presign_parts(&upload, [part, part].into_iter(), vector.now).await.unwrap();
         assert_eq!(both, [put.clone(), put]);
@@ -193,7 +193,7 @@ async fn a_part_ends_with_the_credentials_that_signed_it() {
     let session = Session { ends_at: ends_at.into(), ..vector.session.clone() };
     let role = AssumedRole::assumed(&vector.configuration, session);
     let signer = UploadSigner::new(&vector.configuration, role, "stack-ingest");
-    let part = Part { number: 1.try_into().unwrap(), size_bytes: 1 };
+    let part = AwaitedPart { number: 1.try_into().unwrap(), size_bytes: Some(1) };
     let put = signer.presign_part(&vector.upload(), part, now).await.unwrap();
     assert_eq!(put.expires_at, ends_at);
     let life = put.url.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Expires="));
@@ -203,7 +203,7 @@ async fn a_part_ends_with_the_credentials_that_signed_it() {
 #[tokio::test]
 async fn only_an_upload_in_parts_has_parts_to_sign() {
     let vector = Vector::all("put_object").remove(0);
-    let part = Part { number: 1.try_into().unwrap(), size_bytes: 1 };
+    let part = AwaitedPart { number: 1.try_into().unwrap(), size_bytes: Some(1) };
     let refused = vector.upload_signer().presign_part(&vector.upload(), part, vector.now).await;
     assert!(matches!(refused, Err(BucketError::Refused { .. })));
 }

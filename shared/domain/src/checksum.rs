@@ -7,6 +7,7 @@ use crate::{Invalid, text};
 
 /// The algorithm of a checksum that was compared with the object's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ChecksumAlgorithm {
     /// SHA-256, enforced by S3 on a single PUT.

@@ -5,10 +5,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Invalid, text};
+use crate::{Filename, Invalid, text};
 
 /// Whether a media is watched or listened to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum MediaKind {
     /// It has moving pictures.
@@ -80,6 +81,15 @@ impl ContentType {
         Some(Self(content_type.to_owned()))
     }
 
+    /// The type that a file's extension stands for, where it stands for one: what a browser leaves out that does not know
+    /// it. The names are those that browsers have for the others.
+    pub fn of_filename(filename: &Filename) -> Option<Self> {
+        let (_, extension) = filename.as_str().rsplit_once('.')?;
+        let extension = extension.to_ascii_lowercase();
+        let row = EXTENSIONS.iter().find(|(extensions, _)| extensions.contains(&extension.as_str()));
+        row.map(|(_, content_type)| Self((*content_type).to_owned()))
+    }
+
     /// Whether a file in `container`, by the short name that `probe` gives it, can be what this type declares. A type
     /// that the table does not know is judged by its kind alone.
     pub fn admits(&self, container: &str) -> bool {
@@ -111,6 +121,37 @@ const CONTAINERS: [(&[&str], &[&str]); 18] = [
     (&["x-msvideo", "msvideo", "avi", "vnd.avi"], &["avi"]),
     (&["x-ms-wmv", "x-ms-wma", "x-ms-asf"], &["asf"]),
     (&["x-ape", "x-monkeys-audio"], &["ape"]),
+];
+
+/// Extensions of files, and the type of such a file.
+const EXTENSIONS: [(&[&str], &str); 27] = [
+    (&["mp4", "m4v"], "video/mp4"),
+    (&["mov", "qt"], "video/quicktime"),
+    (&["3gp"], "video/3gpp"),
+    (&["3g2"], "video/3gpp2"),
+    (&["webm"], "video/webm"),
+    (&["mkv"], "video/matroska"),
+    (&["ts", "mts", "m2ts"], "video/mp2t"),
+    (&["ogv"], "video/ogg"),
+    (&["flv"], "video/x-flv"),
+    (&["avi"], "video/vnd.avi"),
+    (&["wmv", "asf"], "video/x-ms-wmv"),
+    (&["mp3"], "audio/mpeg"),
+    (&["m4a", "m4b"], "audio/mp4"),
+    (&["aac", "adts"], "audio/aac"),
+    (&["ogg", "oga", "opus", "spx"], "audio/ogg"),
+    (&["weba"], "audio/webm"),
+    (&["mka"], "audio/matroska"),
+    (&["flac"], "audio/flac"),
+    (&["wav", "wave", "w64"], "audio/wav"),
+    (&["aiff", "aif"], "audio/aiff"),
+    (&["au", "snd"], "audio/basic"),
+    (&["caf"], "audio/x-caf"),
+    (&["amr"], "audio/amr"),
+    (&["ac3"], "audio/ac3"),
+    (&["eac3", "ec3"], "audio/eac3"),
+    (&["wma"], "audio/x-ms-wma"),
+    (&["ape"], "audio/x-ape"),
 ];
 
 fn content_type(text: &str) -> Result<String, Invalid> {
@@ -211,6 +252,21 @@ mod tests {
             }
         }
         assert_eq!(ContentType::of_container(MediaKind::Video, "mp3"), None);
+    }
+
+    #[test]
+    fn an_extension_stands_for_a_type() {
+        let of = |filename: &str| ContentType::of_filename(&filename.parse().unwrap());
+        assert_eq!(of("clip.final.MKV"), Some("video/matroska".parse().unwrap()));
+        assert_eq!(of("song.m4a").map(|content_type| content_type.kind()), Some(MediaKind::Audio));
+        for unknown in ["mp4", "clip.txt", "clip.", ".", "clip mp4"] {
+            assert_eq!(of(unknown), None, "{unknown}");
+        }
+        // What is not in the table of containers would admit any.
+        for (_, content_type) in EXTENSIONS {
+            let content_type: ContentType = content_type.parse().unwrap();
+            assert!(!content_type.admits("none"), "{content_type}");
+        }
     }
 
     #[test]

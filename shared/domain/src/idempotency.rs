@@ -5,10 +5,13 @@ use crate::{Invalid, text};
 text! {
     /// The value of an `Idempotency-Key` header: 1–255 visible ASCII characters.
     IdempotencyKey = |text| {
-        let is_key = (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if is_key { Ok(text.to_owned()) } else { Err(Invalid::new("must be 1 to 255 visible ASCII characters")) }
+        let is_key = (1..=MAX_KEY_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_key { Ok(text.to_owned()) } else { Err(Invalid::new(format!("must be 1 to {MAX_KEY_BYTES} visible ASCII characters"))) }
     },
 }
+
+/// The longest idempotency key.
+pub(crate) const MAX_KEY_BYTES: usize = 255;
 
 /// A request that was sent under an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -33,6 +33,7 @@ pub use steps::{Arrival, Measurement};
 
 /// Who may see a media.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
     /// Any signed-in user, once it is ready.
@@ -61,6 +62,15 @@ impl Failure {
     pub fn source_missing() -> Self {
         let detail = "The uploaded file is not there any more. Create a new media and upload it again.";
         Self::new("source_missing", detail)
+    }
+
+    /// The file, whose size was not declared, does not fit into its owner's quota.
+    pub fn quota_exceeded(quota_bytes: SizeBytes) -> Self {
+        let detail = format!(
+            "Your files may take {quota_bytes} bytes in all, and with this one they would take more. Delete some, then \
+             upload it again."
+        );
+        Self::new("quota_exceeded", detail)
     }
 
     /// Nothing more is tried by itself.
@@ -185,8 +195,9 @@ pub struct Media {
     pub content_type: ContentType,
     /// The client's name of the file.
     pub filename: Filename,
-    /// The size: as declared, and once processed as measured.
-    pub size_bytes: SizeBytes,
+    /// The size: as declared, if it was, and once the object is there as measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<SizeBytes>,
     /// SHA-256 of what was uploaded, where it was declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum_sha256: Option<Sha256Checksum>,

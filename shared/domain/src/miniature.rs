@@ -31,7 +31,7 @@ pub enum ImageType {
 }
 
 impl ImageType {
-    const ALL: [Self; 5] = [Self::Avif, Self::Gif, Self::Jpeg, Self::Png, Self::WebP];
+    pub(crate) const ALL: [Self; 5] = [Self::Avif, Self::Gif, Self::Jpeg, Self::Png, Self::WebP];
 
     /// Its media type.
     pub fn as_str(self) -> &'static str {

@@ -30,6 +30,16 @@ const USUAL_PART_SIZE_BYTES: SizeBytes = 16 * MIB;
 #[serde(try_from = "u16", into = "u16")]
 pub struct PartNumber(u16);
 
+impl PartNumber {
+    /// The first part's.
+    pub const FIRST: Self = Self(1);
+
+    /// All numbers from this one to `last`, with it.
+    pub fn up_to(self, last: Self) -> impl Iterator<Item = Self> {
+        (self.0..=last.0).map(Self)
+    }
+}
+
 impl TryFrom<u16> for PartNumber {
     type Error = Invalid;
 
@@ -69,11 +79,14 @@ text! {
     /// S3's tag of an object or a part, without the quotes that it is sent in.
     ETag = |text| {
         let tag = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
-        let is_tag = (1..=128).contains(&tag.len())
+        let is_tag = (1..=MAX_ETAG_BYTES).contains(&tag.len())
             && tag.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
         if is_tag { Ok(tag.to_owned()) } else { Err(Invalid::new("must be an ETag as S3 answered it")) }
     },
 }
+
+/// The longest tag.
+pub(crate) const MAX_ETAG_BYTES: usize = 128;
 
 /// A part as planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,11 +6,11 @@ text! {
     /// A media's title: 1–200 characters, on one line.
     Title = |text| one_line(text, MAX_TITLE_CHARACTERS),
     /// A media's description: at most 5 000 characters, on as many lines as it likes.
-    Description = |text| lines(text, 5_000),
+    Description = |text| lines(text, MAX_DESCRIPTION_CHARACTERS),
     /// A tag: 1–50 characters, on one line.
-    Tag = |text| one_line(text, 50),
+    Tag = |text| one_line(text, MAX_TAG_CHARACTERS),
     /// A user's name as shown to others: 1–100 characters, on one line.
-    DisplayName = |text| one_line(text, 100),
+    DisplayName = |text| one_line(text, MAX_DISPLAY_NAME_CHARACTERS),
     /// The name of the file on the client's side: 1–255 bytes, no path separators, no control characters. It is
     /// shown and offered for downloads; nothing on the server is named after it.
     Filename = filename,
@@ -19,7 +19,17 @@ text! {
 }
 
 /// The longest title.
-const MAX_TITLE_CHARACTERS: usize = 200;
+pub(crate) const MAX_TITLE_CHARACTERS: usize = 200;
+/// The longest description.
+pub(crate) const MAX_DESCRIPTION_CHARACTERS: usize = 5_000;
+/// The longest tag.
+pub(crate) const MAX_TAG_CHARACTERS: usize = 50;
+/// The longest name of a user.
+pub(crate) const MAX_DISPLAY_NAME_CHARACTERS: usize = 100;
+/// The longest name of a file, in UTF-8.
+pub(crate) const MAX_FILENAME_BYTES: usize = 255;
+/// The longest URL of a thumbnail.
+pub(crate) const MAX_THUMBNAIL_URL_BYTES: usize = 2_048;
 
 impl Title {
     /// The title of a file that was given none: its name, as far as it fits.
@@ -57,8 +67,8 @@ fn lines(text: &str, max_characters: usize) -> Result<String, Invalid> {
 }
 
 fn filename(text: &str) -> Result<String, Invalid> {
-    if text.is_empty() || text.len() > 255 {
-        return Err(Invalid::new("must be 1 to 255 bytes long"));
+    if text.is_empty() || text.len() > MAX_FILENAME_BYTES {
+        return Err(Invalid::new(format!("must be 1 to {MAX_FILENAME_BYTES} bytes long")));
     }
     if text.chars().any(|character| character.is_control() || matches!(character, '/' | '\\')) {
         return Err(Invalid::new("must be a file's name without folders or control characters"));
@@ -70,12 +80,12 @@ fn thumbnail_url(text: &str) -> Result<String, Invalid> {
     let authority =
         text.strip_prefix("https://").map(|rest| rest.split(['/', '?', '#']).next().unwrap_or(""));
     let is_url = authority.is_some_and(|authority| !authority.is_empty() && !authority.contains('@'))
-        && text.len() <= 2_048
+        && text.len() <= MAX_THUMBNAIL_URL_BYTES
         && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\'));
     if is_url {
         Ok(text.to_owned())
     } else {
-        Err(Invalid::new("must be an absolute https URL of at most 2048 bytes"))
+        Err(Invalid::new(format!("must be an absolute https URL of at most {MAX_THUMBNAIL_URL_BYTES} bytes")))
     }
 }
 

@@ -7,13 +7,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AUTO_MULTIPART_FROM_BYTES, ChecksumAlgorithm, ContentType, Crc64NvmeChecksum, Failure, ImageType,
-    Invalid, MAX_PUT_SIZE_BYTES, MediaId, PartPlan, Sha256Checksum, SizeBytes, Slot, SourceKey, Timestamp,
-    UploadId, UserId, serde_as_text,
+    AUTO_MULTIPART_FROM_BYTES, ChecksumAlgorithm, ContentType, Crc64NvmeChecksum, DeclaredSize, Failure,
+    ImageType, Invalid, MAX_PUT_SIZE_BYTES, MediaId, PartPlan, PartRules, Sha256Checksum, SizeBytes, Slot,
+    SourceKey, Timestamp, UploadId, UserId, serde_as_text,
 };
 
 /// How a client asks to send the bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum RequestedMethod {
     /// As suits the size: in parts from 64 MiB up, by one PUT below.
@@ -50,6 +51,8 @@ pub enum PlannedMethod {
     Post,
     /// In these parts.
     Multipart(PartPlan),
+    /// In parts that the client cuts as it likes: the size of the file is not declared.
+    FreeParts,
 }
 
 impl PlannedMethod {
@@ -104,7 +107,7 @@ pub enum UploadMethod {
     Multipart {
         /// S3's own id of the multipart upload. Never shown to a client.
         s3_upload_id: String,
-        /// How long every part but the last is.
+        /// How long every part but the last is; at least, where the file's size is not declared.
         part_size_bytes: SizeBytes,
     },
 }
@@ -178,8 +181,9 @@ pub struct Upload {
     pub state: UploadState,
     /// The declared media type.
     pub content_type: UploadContentType,
-    /// The declared size.
-    pub size_bytes: SizeBytes,
+    /// What is declared of the size.
+    #[serde(flatten)]
+    pub size: DeclaredSize,
     /// The declared SHA-256, enforced by S3 where the object comes in one piece.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum_sha256: Option<Sha256Checksum>,
@@ -217,13 +221,16 @@ impl Upload {
         SourceKey { media_id: self.media_id, slot: self.slot }
     }
 
-    /// How its file is cut, if it comes in parts.
-    pub fn part_plan(&self) -> Option<PartPlan> {
-        match self.method {
-            UploadMethod::Multipart { part_size_bytes, .. } => {
-                Some(PartPlan::recorded(self.size_bytes, part_size_bytes))
+    /// What its parts have to be, if it comes in parts.
+    pub fn part_rules(&self) -> Option<PartRules> {
+        match (&self.method, self.size) {
+            (UploadMethod::Multipart { part_size_bytes, .. }, DeclaredSize::Exact { size_bytes }) => {
+                Some(PartRules::Planned(PartPlan::recorded(size_bytes, *part_size_bytes)))
             }
-            UploadMethod::Put | UploadMethod::Post => None,
+            (UploadMethod::Multipart { .. }, DeclaredSize::Unknown { max_size_bytes }) => {
+                Some(PartRules::Free { max_size_bytes })
+            }
+            (UploadMethod::Put | UploadMethod::Post, _) => None,
         }
     }
 
@@ -235,7 +242,7 @@ impl Upload {
         sha256: &Sha256Checksum,
     ) -> bool {
         self.content_type == *content_type
-            && self.size_bytes == size_bytes
+            && self.size == DeclaredSize::exact(size_bytes)
             && self.checksum_sha256.as_ref().is_none_or(|declared| declared == sha256)
     }
 
@@ -244,13 +251,7 @@ impl Upload {
     /// S3 has enforced size, type and SHA-256 through the signature already; this is the second look, at the object
     /// itself, which does not depend on how it got there.
     pub fn verify(&self, head: &ObjectHead) -> Result<Option<ChecksumAlgorithm>, Failure> {
-        if head.size_bytes != self.size_bytes {
-            let detail = format!(
-                "The file is {} bytes long; {} bytes were declared. Upload it again with its true size.",
-                head.size_bytes, self.size_bytes
-            );
-            return Err(Failure::new("size_mismatch", detail));
-        }
+        self.size.verify(head.size_bytes)?;
         let arrived_type = head.content_type.as_deref().unwrap_or("none");
         if !arrived_type.eq_ignore_ascii_case(self.content_type.as_str()) {
             let detail =
@@ -260,7 +261,7 @@ impl Upload {
         // S3 keeps one checksum of an object: the one that came with it, and a CRC-64/NVME of its own only if none did.
         // Of an object that came in parts it knows no SHA-256; but a file that is announced in parts may come in one
         // piece, in a form.
-        let is_known = self.part_plan().is_none() || head.checksum_sha256.is_some();
+        let is_known = self.part_rules().is_none() || head.checksum_sha256.is_some();
         let sha256 = self.checksum_sha256.as_ref().filter(|_| is_known);
         match (sha256, &self.checksum_crc64nvme) {
             (Some(declared), _) => {
@@ -327,7 +328,7 @@ mod tests {
             method: UploadMethod::Put,
             state: UploadState::Open,
             content_type: "video/mp4".parse().unwrap(),
-            size_bytes: 10,
+            size: DeclaredSize::exact(10),
             checksum_sha256: None,
             checksum_crc64nvme: None,
             created_at: now,
@@ -418,9 +419,13 @@ mod tests {
     #[test]
     fn how_it_is_sent_is_stored_with_the_upload() {
         let method = UploadMethod::Multipart { s3_upload_id: "u".to_owned(), part_size_bytes: 5 << 20 };
-        for upload in [upload(), Upload { method, ..upload() }] {
+        let size = DeclaredSize::Unknown { max_size_bytes: 50 << 30 };
+        for upload in
+            [upload(), Upload { method: method.clone(), ..upload() }, Upload { method, size, ..upload() }]
+        {
             let stored = serde_json::to_value(&upload).unwrap();
             assert!(stored["method"].is_string(), "{stored}");
+            assert_eq!(stored["size_bytes"].as_u64(), upload.size.size_bytes(), "{stored}");
             assert_eq!(serde_json::from_value::<Upload>(stored).unwrap(), upload);
         }
     }

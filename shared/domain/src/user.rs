@@ -13,6 +13,7 @@ use crate::{DisplayName, Invalid, Patch, SessionId, Timestamp, UserId, text};
 
 /// What a user may do. Ordered: each role may do all that the ones before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Reads.
@@ -42,6 +43,9 @@ text! {
     Email = email,
 }
 
+/// The longest e-mail address.
+pub(crate) const MAX_EMAIL_BYTES: usize = 254;
+
 /// Checks what every address has: one `@` between a local part of at most 64 bytes and a domain of labels, 254 bytes
 /// in all (RFC 5321, section 4.5.3.1). Whether mail arrives there is not known.
 fn email(text: &str) -> Result<String, Invalid> {
@@ -52,7 +56,7 @@ fn email(text: &str) -> Result<String, Invalid> {
             && !label.ends_with('-')
             && label.chars().all(|character| character.is_alphanumeric() || character == '-')
     };
-    let is_address = normal.len() <= 254
+    let is_address = normal.len() <= MAX_EMAIL_BYTES
         && normal.split_once('@').is_some_and(|(local, domain)| {
             (1..=64).contains(&local.len())
                 && local.chars().all(|character| {

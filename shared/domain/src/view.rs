@@ -23,10 +23,13 @@ use crate::{Day, Invalid, MediaId, Timestamp, UserId, text};
 text! {
     /// The name of one view, chosen by the client: 1–128 visible ASCII characters.
     ViewId = |text| {
-        let is_id = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if is_id { Ok(text.to_owned()) } else { Err(Invalid::new("must be 1 to 128 visible ASCII characters")) }
+        let is_id = (1..=MAX_VIEW_ID_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_id { Ok(text.to_owned()) } else { Err(Invalid::new(format!("must be 1 to {MAX_VIEW_ID_BYTES} visible ASCII characters"))) }
     },
 }
+
+/// The longest name of a view.
+pub(crate) const MAX_VIEW_ID_BYTES: usize = 128;
 
 /// How many characters are kept of what a client says that it is.
 const MAX_USER_AGENT_CHARS: usize = 256;

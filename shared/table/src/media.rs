@@ -1,7 +1,7 @@
 //! Media with what belongs to them: technical metadata, jobs, the owner's usage, and the work still owed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Job, JobType, JobsBefore, Media, MediaId, Timestamp, Upload, UserId};
+use domain::{Job, JobType, JobsBefore, Media, MediaId, SizeBytes, Timestamp, Upload, UserId};
 use probe::Metadata;
 use serde::{Deserialize, Serialize};
 
@@ -134,6 +134,27 @@ impl Table {
     /// Replaces a media by what one step makes of it. Work items, the claim to a digest and the owner's usage follow from
     /// the difference, so each is made and released exactly once, however often the step is tried.
     pub async fn change_media(&self, previous: &Media, change: &MediaChange) -> Result<(), ChangeError> {
+        // Without a quota there is none to exceed.
+        self.change(previous, change, None).await.map(drop)
+    }
+
+    /// The same, unless what the step adds to the owner's usage makes that larger than `quota_bytes`. Whether it fits; if
+    /// not, nothing is written.
+    pub async fn change_media_within(
+        &self,
+        previous: &Media,
+        change: &MediaChange,
+        quota_bytes: SizeBytes,
+    ) -> Result<bool, ChangeError> {
+        self.change(previous, change, Some(quota_bytes)).await
+    }
+
+    async fn change(
+        &self,
+        previous: &Media,
+        change: &MediaChange,
+        quota_bytes: Option<SizeBytes>,
+    ) -> Result<bool, ChangeError> {
         let media = &change.media;
         let condition = Condition::Version(previous.version);
         let mut transaction =
@@ -151,8 +172,16 @@ impl Table {
             transaction =
                 transaction.put(to_item(&Key::metadata(media.id), Vec::new(), &stored)?, &Condition::Always);
         }
+        let mut quota_guard = None;
         for (owner_id, difference) in usage_differences(previous, media) {
-            transaction = transaction.add(&Key::usage(owner_id), "size_bytes", difference);
+            let usage = Key::usage(owner_id);
+            transaction = match (quota_bytes, u64::try_from(difference)) {
+                (Some(quota_bytes), Ok(added)) => {
+                    quota_guard = Some(transaction.len());
+                    transaction.add_within(&usage, "size_bytes", added, quota_bytes)
+                }
+                _ => transaction.add(&usage, "size_bytes", difference),
+            };
         }
         if let Some(digest) = digest_key(previous).filter(|_| !media.claims_digest) {
             transaction = transaction.delete(&digest);
@@ -160,7 +189,9 @@ impl Table {
         let transaction = replace_work(transaction, previous, media)?;
         let transaction = replace_entries(transaction, previous, media)?;
         match self.commit(transaction).await?.first_failed() {
-            None => Ok(()),
+            None => Ok(true),
+            // The version comes first: of a record that has moved on, nothing is said about a quota.
+            failed if failed == quota_guard => Ok(false),
             Some(_) => Err(ChangeError::Outdated),
         }
     }
@@ -197,5 +228,5 @@ fn usage_differences(previous: &Media, media: &Media) -> Vec<(UserId, i128)> {
 /// The digest that a media holds, if it holds one.
 pub(crate) fn digest_key(media: &Media) -> Option<Key> {
     let sha256 = media.checksum_sha256.as_ref().filter(|_| media.claims_digest)?;
-    Some(Key::digest(media.owner_id, sha256, media.size_bytes))
+    Some(Key::digest(media.owner_id, sha256, media.size_bytes?))
 }

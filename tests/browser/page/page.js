@@ -1,11 +1,12 @@
-// Joins the page's forms to media-api.js and uploads.js.
+// Joins the page's forms to the console's media-api.js and uploads.js.
 
 import { MediaApi } from './media-api.js';
-import { announce, cancel, prepareForm, processed, upload } from './uploads.js';
+import { Uploads, prepareForm } from './uploads.js';
 
 const { apiUrl, partSizeBytes } = await (await fetch('config.json')).json();
 // In the session's storage the token outlives a reload, not the tab.
 const api = new MediaApi(apiUrl, () => sessionStorage.getItem('access_token'));
+const uploads = new Uploads(api);
 
 const forms = Object.fromEntries(['log-in', 'upload', 'plain'].map((id) => [id, document.getElementById(id)]));
 const progress = document.querySelector('progress');
@@ -25,10 +26,13 @@ on(forms.upload, 'submit', async () => {
   running = new AbortController();
   progress.max = file.size;
   status.value = 'uploading';
-  const media = await upload(api, file, {
+  const media = await uploads.upload(file, {
     media: { upload_method: method, ...(method === 'multipart' && { part_size_bytes: partSizeBytes }) },
     signal: running.signal,
-    onProgress: (bytes) => (progress.value = bytes),
+    onProgress: ({ sentBytes, parts }) => {
+      progress.value = sentBytes;
+      progress.dataset.partsSent = parts.filter(({ isSent }) => isSent).length;
+    },
   });
   await show(media);
 });
@@ -36,14 +40,14 @@ on(forms.upload, 'submit', async () => {
 on(document.getElementById('cancel'), 'click', async () => {
   running.abort();
   const [file] = forms.upload.elements.file.files;
-  if (file) await cancel(api, file);
+  if (file) await uploads.cancel(file);
   status.value = 'cancelled';
 });
 
 on(forms.plain, 'submit', async () => {
   const [file] = forms.plain.elements.file.files;
   running = new AbortController();
-  const created = await announce(api, file, { upload_method: 'post' }, running.signal);
+  const created = await uploads.announce(file, { upload_method: 'post' }, running.signal);
   prepareForm(forms.plain, created.upload);
   forms.plain.submit();
   status.value = 'uploading';
@@ -53,7 +57,7 @@ on(forms.plain, 'submit', async () => {
 async function show({ id }) {
   mediaId.value = id;
   status.value = 'processing';
-  const media = await processed(api, id, running.signal);
+  const media = await uploads.processed(id, { signal: running.signal });
   status.value = media.failure ? `${media.status}: ${media.failure.detail}` : media.status;
 }
 

@@ -1,7 +1,10 @@
 //! Routes, and what API Gateway and the service routes answer by themselves.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::platform::{Platform, expect, expect_problem};
 
@@ -12,7 +15,11 @@ crate::tests![
     bodies_are_bounded,
     a_browser_on_an_allowed_origin_may_call,
     every_function_has_events_and_a_folder,
+    every_route_is_documented_and_has_a_request,
 ];
+
+/// Of the requests of the Postman collection, those that show what answers where there is no route.
+const WITHOUT_ROUTE: [&str; 2] = ["GET /media/", "GET /nowhere"];
 
 async fn ping_version_and_health_answer(platform: &Platform) {
     let get = |path| platform.request(Method::GET, path).send();
@@ -95,8 +102,12 @@ async fn a_browser_on_an_allowed_origin_may_call(platform: &Platform) {
     }
 }
 
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
 async fn every_function_has_events_and_a_folder(platform: &Platform) {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = repository();
     let mut declared: Vec<_> =
         platform.stack.stack().functions.values().map(|function| &function.binary).collect();
     declared.sort();
@@ -108,5 +119,71 @@ async fn every_function_has_events_and_a_folder(platform: &Platform) {
     assert!(declared.iter().copied().eq(&folders), "template: {declared:?}, functions/: {folders:?}");
     for folder in folders {
         assert!(root.join("events").join(&folder).is_dir(), "events/{folder} is missing");
+    }
+}
+
+async fn every_route_is_documented_and_has_a_request(platform: &Platform) {
+    let routes = &platform.stack.stack().routes;
+    let declared: BTreeSet<String> = routes
+        .iter()
+        .filter_map(|route| Some(format!("{} {}", route.method.as_ref()?, route.path)))
+        .collect();
+    let document = read_json("functions/docs/openapi.json");
+    let collection = read_json("tests/postman/collection.json");
+    let mut requested = BTreeSet::new();
+    requests(&collection["item"], &mut requested);
+    for route in WITHOUT_ROUTE {
+        assert!(requested.remove(route), "the Postman collection has no request {route}");
+    }
+
+    let mut differences = Vec::new();
+    for (place, listed) in
+        [("the OpenAPI document", operations(&document)), ("the Postman collection", requested)]
+    {
+        differences.extend(declared.difference(&listed).map(|route| format!("{route} is not in {place}")));
+        differences.extend(
+            listed.difference(&declared).map(|route| format!("{route} of {place} is not in template.yaml")),
+        );
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+
+    let tags: Vec<&Value> = document["tags"].as_array().unwrap().iter().map(|tag| &tag["name"]).collect();
+    let folders = collection["item"].as_array().unwrap().iter().map(|folder| &folder["name"]);
+    let folders: Vec<&Value> = folders.take(tags.len()).collect();
+    assert_eq!(folders, tags, "the collection's folders are the document's tags, in the same order");
+}
+
+fn read_json(path: &str) -> Value {
+    let text = std::fs::read(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The method and path of each operation of an OpenAPI document.
+fn operations(document: &Value) -> BTreeSet<String> {
+    const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+    let paths = document["paths"].as_object().unwrap().iter();
+    paths
+        .flat_map(|(path, operations)| {
+            // Beside the operations a path may have parameters, and a description.
+            let methods = METHODS.into_iter().filter(|method| operations.get(method).is_some());
+            methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+        })
+        .collect()
+}
+
+/// Adds the method and path of each request to the API in the folders of a Postman collection. What goes to a URL that
+/// was signed, to S3, is none.
+fn requests(items: &Value, found: &mut BTreeSet<String>) {
+    for item in items.as_array().unwrap() {
+        requests(item.get("item").unwrap_or(&json!([])), found);
+        let url = &item["request"]["url"];
+        if url["host"] == json!(["{{api_url}}"]) {
+            let segments = url["path"].as_array().unwrap().iter().map(|segment| {
+                let segment = segment.as_str().unwrap();
+                segment.strip_prefix(':').map_or_else(|| segment.to_owned(), |name| format!("{{{name}}}"))
+            });
+            let path = segments.collect::<Vec<_>>().join("/");
+            found.insert(format!("{} /{path}", item["request"]["method"].as_str().unwrap()));
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! The command line: `cargo local [serve]`, `cargo local demo [FILE]`, `cargo local sweep` and `cargo local preflight`.
+//! The command line: `cargo local [serve]`, `cargo local demo [FILE]`, `cargo local sweep`, `cargo local openapi` and
+//! `cargo local preflight`.
 
 mod admin;
 mod cargo_lambda;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::demo;
+use crate::{Options, demo, openapi};
 
 /// The whole media platform on this machine: the HTTP API, its functions, and the AWS services behind them.
 #[derive(Debug, Parser)]
@@ -34,6 +35,9 @@ enum Command {
     /// Does at once what the schedule does every few minutes: ends what nobody finished. In the platform that runs, else in
     /// one that is started for it.
     Sweep(Sweep),
+    /// Prints the OpenAPI document of the template's routes. `functions/docs/openapi.json` is what it printed.
+    #[command(name = "openapi")]
+    OpenApi(OpenApi),
     /// Looks at a real AWS account before `sam deploy`: credentials, quotas, names, permissions and tools. Changes nothing.
     Preflight(Preflight),
 }
@@ -99,6 +103,13 @@ struct Sweep {
 }
 
 #[derive(Debug, Clone, Args)]
+struct OpenApi {
+    /// The template that has the routes [default: template.yaml of the repository].
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
 struct Preflight {
     /// The profile of the AWS CLI [default: AWS_PROFILE, or the keys of the environment].
     #[arg(long, value_name = "NAME")]
@@ -144,6 +155,12 @@ pub async fn run() -> ExitCode {
         Command::Sweep(options) => {
             log("warn,dynoxide=error");
             sweep::sweep(options).await.map_err(|error| error.to_string())
+        }
+        Command::OpenApi(OpenApi { template }) => {
+            let template = template.unwrap_or_else(|| Options::default().template);
+            openapi::document(&template)
+                .map(|document| print!("{document}"))
+                .map_err(|error| error.to_string())
         }
         Command::Preflight(options) => {
             log("warn");

@@ -11,4 +11,4 @@ mod running;
 
 pub(crate) use self::invocation::PAYLOAD_LIMIT_BYTES;
 pub use self::invocation::{Functions, Invocation, InvocationError};
-pub use self::registry::{Build, Instance, Registry};
+pub use self::registry::{Build, Instance, Registry, documentations};

@@ -4,7 +4,7 @@
 //! on one port, and [`cdn`] its distribution on another; [`functions`] runs the function crates in this process,
 //! [`bootstrap`] their binaries; [`gateway`] puts them behind HTTP as API Gateway does, [`mapping`] behind queues as Lambda
 //! does. [`LocalStack`] is all of it, started and stopped as one; [`command`] is what `cargo local` understands, [`demo`]
-//! what a client does with it, and [`preflight`] what is asked of a real account.
+//! what a client does with it, [`openapi`] how it is told of it, and [`preflight`] what is asked of a real account.
 
 pub mod aws;
 pub mod bootstrap;
@@ -19,6 +19,7 @@ pub mod functions;
 pub mod gateway;
 mod local_stack;
 pub mod mapping;
+pub mod openapi;
 pub mod preflight;
 pub mod schedule;
 pub mod stack;

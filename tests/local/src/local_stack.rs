@@ -17,7 +17,7 @@ use crate::control::Control;
 use crate::custom_resource::State;
 use crate::data_directory::{Data, DataDirectory};
 use crate::functions::{Functions, Invocation, InvocationError, Registry};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Inspect};
 use crate::mapping::{Mappings, Source};
 use crate::schedule::{RunScheduleError, Schedules};
 use crate::stack::{Function, Stack};
@@ -50,6 +50,8 @@ pub struct Options {
     pub clock: api::Clock,
     /// The function crates.
     pub functions: Registry,
+    /// Looks at each answer of the HTTP API before it is sent.
+    pub inspect: Option<Inspect>,
 }
 
 impl Default for Options {
@@ -65,6 +67,7 @@ impl Default for Options {
             aws_endpoint: None,
             clock: api::Clock::system(),
             functions: Registry::platform(),
+            inspect: None,
         }
     }
 }
@@ -167,7 +170,7 @@ impl LocalStack {
             AwsOptions { data_directory: data.path.join("aws"), address: options.aws_address },
         )
         .await?;
-        let started = Self::run(&template, &builder, &data, listeners).await;
+        let started = Self::run(&template, &builder, &data, listeners, options.inspect).await;
         match started {
             Ok(Started { stack, functions, gateway, cdn, mappings, schedules, control }) => Ok(Self {
                 api_url,
@@ -195,6 +198,7 @@ impl LocalStack {
         builder: &Builder,
         data: &Data,
         listeners: Listeners,
+        inspect: Option<Inspect>,
     ) -> Result<Started, StartError> {
         let stack = deploy(template, builder, &data.path).await?;
         let functions = builder.functions(stack.functions.values()).await?;
@@ -202,7 +206,7 @@ impl LocalStack {
         let schedules = Schedules::start(&stack, &functions)?;
         let Listeners { api, cdn } = listeners;
         let address = bound(&api, (Ipv4Addr::LOCALHOST, 0).into())?;
-        let gateway = Gateway::start(api, &stack, &template.settings().api_id, functions.clone())
+        let gateway = Gateway::start(api, &stack, &template.settings().api_id, functions.clone(), inspect)
             .map_err(|source| StartError::Listen { address, source })?;
         let cdn = match (cdn, &stack.distribution, &builder.aws) {
             (Some(listener), Some(distribution), Some(aws)) => {

@@ -3,9 +3,9 @@
 use aws_types::SdkConfig;
 use buckets::IngestBucket;
 use domain::{
-    Caller, IdempotencyKey, IdempotentRequest, Media, MediaId, Miniature, MiniatureState, PlannedMethod,
-    Slot, SourceKey, State, Status, ThumbnailKey, Timestamp, Upload, UploadContentType, UploadId,
-    UploadMethod, UploadState, Work, WorkKind,
+    Caller, DeclaredSize, IdempotencyKey, IdempotentRequest, Media, MediaId, Miniature, MiniatureState,
+    PART_SIZE_BYTES, PlannedMethod, Slot, SourceKey, State, Status, ThumbnailKey, Timestamp, Upload,
+    UploadContentType, UploadId, UploadMethod, UploadState, Work, WorkKind,
 };
 use futures::stream::{self, StreamExt as _};
 use ring::rand::SystemRandom;
@@ -146,14 +146,19 @@ impl Announcer {
         let media_id = MediaId::new(self.clock.new_id());
         let deadline = now.plus(self.limits.deadline);
         let content_type = UploadContentType::Media(asked.content_type.clone());
-        let method = match asked.method {
-            PlannedMethod::Put => UploadMethod::Put,
-            PlannedMethod::Post => UploadMethod::Post,
-            PlannedMethod::Multipart(plan) => {
+        let part_size_bytes = match asked.method {
+            PlannedMethod::Put | PlannedMethod::Post => None,
+            PlannedMethod::Multipart(plan) => Some(plan.part_size_bytes()),
+            PlannedMethod::FreeParts => Some(*PART_SIZE_BYTES.start()),
+        };
+        let method = match part_size_bytes {
+            Some(part_size_bytes) => {
                 let key = SourceKey { media_id, slot: Slot::Source };
                 let s3_upload_id = self.ingest.create_multipart(&key, &content_type).await?;
-                UploadMethod::Multipart { s3_upload_id, part_size_bytes: plan.part_size_bytes() }
+                UploadMethod::Multipart { s3_upload_id, part_size_bytes }
             }
+            None if asked.method == PlannedMethod::Post => UploadMethod::Post,
+            None => UploadMethod::Put,
         };
         let upload = Upload {
             id: UploadId::new(self.clock.new_id()),
@@ -163,7 +168,7 @@ impl Announcer {
             method,
             state: UploadState::Open,
             content_type,
-            size_bytes: asked.size_bytes,
+            size: self.limits.declared_size(asked.size_bytes, asked.method),
             checksum_sha256: asked.checksum_sha256.clone(),
             checksum_crc64nvme: asked.checksum_crc64nvme.clone(),
             created_at: now,
@@ -175,7 +180,7 @@ impl Announcer {
             slot: Slot::Miniature,
             method: if upload.method == UploadMethod::Post { UploadMethod::Post } else { UploadMethod::Put },
             content_type: UploadContentType::Image(miniature.content_type),
-            size_bytes: miniature.size_bytes,
+            size: DeclaredSize::exact(miniature.size_bytes),
             checksum_sha256: miniature.checksum_sha256.clone(),
             checksum_crc64nvme: None,
             ..upload.clone()
@@ -200,7 +205,7 @@ impl Announcer {
                 let Announcement { media, uploads, .. } = announcement;
                 Ok(Recorded { media, uploads, is_known: false })
             }
-            Announced::QuotaExceeded => Err(self.quota_exceeded()),
+            Announced::QuotaExceeded => Err(Problem::quota_exceeded(self.limits.user_quota_bytes)),
             Announced::KeyReused => Err(Problem::new(
                 Code::IdempotencyKeyReused,
                 "This Idempotency-Key was used for another request. Use a fresh key for each request.",
@@ -261,12 +266,6 @@ impl Announcer {
         uploads.retain(|upload| upload.is_open(now));
         Ok(Some(Recorded { media, uploads, is_known: false }))
     }
-
-    fn quota_exceeded(&self) -> Problem {
-        let quota = self.limits.user_quota_bytes;
-        let detail = format!("Your files may take {quota} bytes in all. Delete some, or ask for more room.");
-        Problem::new(Code::QuotaExceeded, detail)
-    }
 }
 
 /// A file, and the request for it if the client named that.
@@ -314,7 +313,7 @@ fn announced_media(
         version: 1,
         upload_id: upload.id,
         work: Some(Work { kind: WorkKind::Upload, due: upload.deadline }),
-        reserved_bytes: asked.size_bytes.saturating_add(miniature_bytes),
+        reserved_bytes: upload.size.reserved_bytes().saturating_add(miniature_bytes),
         extract_metadata_attempts: 0,
         upload_to_cdn_attempts: 0,
     }
@@ -330,7 +329,7 @@ pub fn thumbnail_key() -> Result<ThumbnailKey, Problem> {
 fn awaited_miniature(upload: &Upload) -> Result<Miniature, Problem> {
     Ok(Miniature {
         upload_id: upload.id,
-        size_bytes: upload.size_bytes,
+        size_bytes: upload.size.reserved_bytes(),
         key: thumbnail_key()?,
         state: MiniatureState::AwaitingUpload,
         work: Some(Work { kind: WorkKind::Miniature, due: upload.deadline }),

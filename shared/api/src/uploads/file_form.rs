@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use domain::{
     ContentType, Description, ImageType, Invalid, MAX_DECLARED_DURATION_SECONDS, MediaKind, PlannedMethod,
-    RequestedMethod, Sha256Checksum, Tag, Title,
+    RequestedMethod, Sha256Checksum, Tag, ThumbnailUrl, Title, Visibility,
 };
 use probe::{MemorySource, probe, probe_image};
 use ring::digest::{SHA256, digest};
@@ -31,27 +31,23 @@ pub struct MediaForm {
     #[schema(content_media_type = "application/octet-stream")]
     pub file: Vec<u8>,
     /// The media's title.
-    #[schema(min_length = 1, max_length = 200)]
-    pub title: String,
+    pub title: Title,
     /// The media's description.
-    #[schema(max_length = 5000)]
-    pub description: Option<String>,
+    pub description: Option<Description>,
     /// The file's media type, or `video` or `audio`: then the type that the file is sent with, if it is of that kind, or
     /// else the usual type of what the file is. Without it the type that the file is sent with.
-    #[schema(example = "video")]
+    #[schema(pattern = "^(video|audio)(/[A-Za-z0-9!#$&^_.+-]{1,127})?$", example = "video")]
     pub content_type: Option<String>,
     /// How long it plays in seconds, shown until that is measured.
-    #[schema(exclusive_minimum = 0, maximum = 31_536_000)]
+    #[schema(exclusive_minimum = 0, maximum = 31_536_000, example = 12.5)]
     pub duration: Option<f64>,
-    /// The media's tags, separated by commas.
-    #[schema(example = "holiday, 2026")]
+    /// The media's tags, separated by commas: at most 20, of 1 to 50 characters.
+    #[schema(example = "mountains, 2026")]
     pub tags: Option<String>,
     /// `members` by default.
-    #[schema(pattern = "^(members|private)$")]
-    pub visibility: Option<String>,
+    pub visibility: Option<Visibility>,
     /// Where a thumbnail is, if the client has one of its own.
-    #[schema(format = "uri", max_length = 2048)]
-    pub thumbnail_url: Option<String>,
+    pub thumbnail_url: Option<ThumbnailUrl>,
     /// A thumbnail.
     #[schema(content_media_type = "application/octet-stream")]
     pub miniature: Option<Vec<u8>>,
@@ -65,8 +61,7 @@ pub struct VideoForm {
     #[schema(content_media_type = "application/octet-stream")]
     pub file: Vec<u8>,
     /// The media's title; the file's name by default.
-    #[schema(min_length = 1, max_length = 200)]
-    pub title: Option<String>,
+    pub title: Option<Title>,
 }
 
 /// The bytes of a file, with their digest.
@@ -155,7 +150,7 @@ impl FileForm {
             title,
             filename,
             content_type,
-            size_bytes: file.size_bytes(),
+            size_bytes: Some(file.size_bytes()),
             description,
             tags,
             visibility,

@@ -17,42 +17,37 @@ use crate::uploads::UploadLimits;
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct FileRequest {
     /// The media's title.
-    #[schema(value_type = String, min_length = 1, max_length = 200)]
     pub title: Title,
     /// The file's name on the client's side.
-    #[schema(value_type = String, min_length = 1, max_length = 255)]
     pub filename: Filename,
     /// Its media type.
-    #[schema(value_type = String, example = "video/mp4")]
     pub content_type: ContentType,
     /// The file's exact size: a file of another size is refused.
-    #[schema(minimum = 1)]
-    pub size_bytes: SizeBytes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u64, minimum = 1, maximum = 53_687_091_200_000_u64, example = 1_048_576)]
+    pub size_bytes: Option<SizeBytes>,
     /// The media's description.
-    #[schema(value_type = Option<String>, max_length = 5000)]
+    #[schema(value_type = Option<Description>)]
     pub description: Description,
     /// The media's tags.
-    #[schema(value_type = Option<Vec<String>>, max_items = 20)]
+    #[schema(value_type = Option<Vec<Tag>>, max_items = 20)]
     pub tags: Vec<Tag>,
     /// `members` by default.
-    #[schema(value_type = Option<String>, pattern = "^(members|private)$")]
+    #[schema(value_type = Option<Visibility>)]
     pub visibility: Visibility,
     /// SHA-256 of the file in base64. S3 refuses a file with another one where it comes in one piece; a file that the
     /// caller has already is not uploaded again.
-    #[schema(value_type = Option<String>)]
     pub checksum_sha256: Option<Sha256Checksum>,
     /// CRC-64/NVME of the file in base64, compared with S3's own, unless a SHA-256 was.
-    #[schema(value_type = Option<String>)]
     pub checksum_crc64nvme: Option<Crc64NvmeChecksum>,
     /// Where a thumbnail is, if the client has one of its own.
-    #[schema(value_type = Option<String>, format = "uri", max_length = 2048)]
     pub thumbnail_url: Option<ThumbnailUrl>,
     /// `auto` by default: in parts from 64 MiB up, by one PUT below.
     #[serde(rename = "upload_method")]
-    #[schema(value_type = Option<String>, pattern = "^(auto|put|post|multipart)$")]
+    #[schema(value_type = Option<RequestedMethod>)]
     pub(crate) requested_method: RequestedMethod,
     /// How long each part is, of an upload in parts; the last one may be shorter.
-    #[schema(minimum = 5_242_880, maximum = 5_368_709_120_u64)]
+    #[schema(value_type = Option<u64>, minimum = 5_242_880, maximum = 5_368_709_120_u64)]
     pub(crate) part_size_bytes: Option<SizeBytes>,
     /// A thumbnail to be uploaded too.
     pub miniature: Option<MiniatureRequest>,
@@ -69,13 +64,11 @@ pub struct FileRequest {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MiniatureRequest {
     /// The file's name on the client's side.
-    #[schema(value_type = String, min_length = 1, max_length = 255)]
     pub filename: Filename,
     /// Its media type.
-    #[schema(value_type = String, example = "image/jpeg")]
     pub content_type: ImageType,
     /// The file's exact size.
-    #[schema(minimum = 1)]
+    #[schema(value_type = u64, minimum = 1, maximum = 5_368_709_120_u64, example = 20_480)]
     pub size_bytes: SizeBytes,
     /// SHA-256 of the file, where it came with the request.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,7 +112,7 @@ impl FileRequest {
             title,
             filename,
             content_type,
-            size_bytes,
+            size_bytes: Some(size_bytes),
             description,
             tags,
             visibility,
@@ -132,6 +125,32 @@ impl FileRequest {
             method,
             duration_seconds: None,
         })
+    }
+
+    /// A file whose size its client does not tell, as Uppy does not; all else is as for a file of which nothing is said.
+    pub fn of_unknown_size(
+        filename: Filename,
+        title: Title,
+        content_type: ContentType,
+        method: PlannedMethod,
+    ) -> Self {
+        Self {
+            title,
+            filename,
+            content_type,
+            size_bytes: None,
+            description: Description::empty(),
+            tags: Vec::new(),
+            visibility: Visibility::default(),
+            checksum_sha256: None,
+            checksum_crc64nvme: None,
+            thumbnail_url: None,
+            requested_method: RequestedMethod::default(),
+            part_size_bytes: None,
+            miniature: None,
+            method,
+            duration_seconds: None,
+        }
     }
 
     /// SHA-256, in hexadecimal, of all that is asked: what an idempotency key stands for.
@@ -153,7 +172,8 @@ impl MiniatureRequest {
     }
 }
 
-pub(super) fn allowed_content_type(
+/// A media type that the deployment takes.
+pub fn allowed_content_type(
     content_type: ContentType,
     limits: &UploadLimits,
 ) -> Result<ContentType, Invalid> {

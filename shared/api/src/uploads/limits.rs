@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use domain::{AllowedContentTypes, AllowedImageTypes, MAX_OBJECT_SIZE_BYTES, MAX_PUT_SIZE_BYTES, SizeBytes};
+use domain::{
+    AllowedContentTypes, AllowedImageTypes, DeclaredSize, MAX_OBJECT_SIZE_BYTES, MAX_PUT_SIZE_BYTES,
+    PlannedMethod, SizeBytes,
+};
 
 use crate::environment::{Environment, EnvironmentError};
 
@@ -35,6 +38,14 @@ impl UploadLimits {
             user_quota_bytes: environment.parsed("USER_QUOTA_BYTES")?,
             deadline: Duration::from_secs(environment.parsed("UPLOAD_DEADLINE_SECONDS")?),
         })
+    }
+
+    /// What is declared of a file's size, or how long it may be if nothing is.
+    pub(super) fn declared_size(&self, size_bytes: Option<SizeBytes>, method: PlannedMethod) -> DeclaredSize {
+        let in_one_piece =
+            if method == PlannedMethod::FreeParts { SizeBytes::MAX } else { MAX_PUT_SIZE_BYTES };
+        let unknown = DeclaredSize::Unknown { max_size_bytes: self.max_upload_bytes.min(in_one_piece) };
+        size_bytes.map_or(unknown, DeclaredSize::exact)
     }
 }
 

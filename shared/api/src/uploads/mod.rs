@@ -10,18 +10,24 @@
 //! - S3's multipart uploads are begun before they are recorded. One whose record is not made is aborted. Where that fails
 //!   too, or the table does not say whether the record is made, the bucket's lifecycle rule ends it.
 
+mod abort;
 mod announce;
 mod begin;
+mod complete;
 mod file_form;
 mod file_request;
 mod limits;
+mod named_parts;
 mod sign;
 mod store;
 
+pub use abort::Aborter;
 pub use announce::{Announcer, thumbnail_key};
 pub use begin::{Begun, Uploads};
+pub use complete::{CompletedUpload, Completer};
 pub use file_form::{FileForm, MediaForm, VideoForm};
-pub use file_request::{FileRequest, MiniatureRequest, distinct_tags, visibility};
+pub use file_request::{FileRequest, MiniatureRequest, allowed_content_type, distinct_tags, visibility};
 pub use limits::UploadLimits;
+pub use named_parts::{CompleteRequest, named_parts};
 pub use sign::sign_upload;
 pub use store::Stored;

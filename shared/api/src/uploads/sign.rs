@@ -1,7 +1,7 @@
 //! Signing what a client sends next.
 
 use buckets::{BucketError, UploadSigner};
-use domain::{Timestamp, Upload, UploadMethod};
+use domain::{AwaitedPart, PartPlan, Timestamp, Upload, UploadMethod};
 
 use crate::body::UploadBody;
 
@@ -16,11 +16,11 @@ pub async fn sign_upload(
     Ok(match upload.method {
         UploadMethod::Put => UploadBody::put(upload, signer.presign_put(upload, now).await?),
         UploadMethod::Post => {
-            let exactly = upload.size_bytes..=upload.size_bytes;
-            UploadBody::post(upload, signer.presign_post(upload, &exactly, now).await?)
+            UploadBody::post(upload, signer.presign_post(upload, &upload.size.range(), now).await?)
         }
         UploadMethod::Multipart { .. } => {
-            let parts = upload.part_plan().into_iter().flat_map(|plan| plan.parts()).take(part_count);
+            let plan = upload.part_rules().and_then(|rules| rules.plan().copied());
+            let parts = plan.into_iter().flat_map(PartPlan::parts).take(part_count).map(AwaitedPart::from);
             UploadBody::multipart(upload, signer.presign_parts(upload, parts, now).await?, api_url)
         }
     })

@@ -116,6 +116,16 @@ impl Media {
         Self { work: Some(work), ..self.changed(State::Completing, now) }
     }
 
+    /// What its upload comes to, now that its parts can be added up, counts against the quota. A declared size does already.
+    #[must_use]
+    pub fn reserving(&self, size_bytes: SizeBytes) -> Self {
+        if self.size_bytes.is_some() {
+            return self.clone();
+        }
+        let miniature_bytes = self.miniature.as_ref().map_or(0, Miniature::reserved_bytes);
+        Self { reserved_bytes: size_bytes.saturating_add(miniature_bytes), ..self.clone() }
+    }
+
     /// S3 found that the parts are not what they should be: the upload goes on until its deadline.
     #[must_use]
     pub fn reopen(&self, deadline: Timestamp, now: Timestamp) -> Self {
@@ -206,9 +216,17 @@ impl Media {
         }
     }
 
-    /// An attempt at processing `source` begins; the sweep looks after it at `work.due`.
+    /// An attempt at processing `source` begins; the sweep looks after it at `work.due`. A size that was not declared is
+    /// known by then.
     #[must_use]
-    pub fn begin_processing(&self, source: ObjectVersion, work: Work, now: Timestamp) -> Self {
+    pub fn begin_processing(
+        &self,
+        source: ObjectVersion,
+        size_bytes: SizeBytes,
+        work: Work,
+        now: Timestamp,
+    ) -> Self {
+        let reserving = self.reserving(size_bytes);
         let copy_upload_id = match &self.state {
             State::Processing { source: present, copy_upload_id } if present.is_same_version(&source) => {
                 copy_upload_id.clone()
@@ -216,9 +234,10 @@ impl Media {
             _ => None,
         };
         Self {
+            size_bytes: self.size_bytes.or(Some(size_bytes)),
             extract_metadata_attempts: self.extract_metadata_attempts.saturating_add(1),
             work: Some(work),
-            ..self.changed(State::Processing { source, copy_upload_id }, now)
+            ..reserving.changed(State::Processing { source, copy_upload_id }, now)
         }
     }
 
@@ -228,7 +247,7 @@ impl Media {
         let miniature_bytes = self.miniature.as_ref().map_or(0, Miniature::reserved_bytes);
         Self {
             duration_seconds: Some(measurement.duration_seconds),
-            size_bytes: measurement.size_bytes,
+            size_bytes: Some(measurement.size_bytes),
             checksum_crc64nvme: measurement.checksum_crc64nvme,
             checksum_verified: measurement.checksum_verified,
             reserved_bytes: measurement.size_bytes.saturating_add(miniature_bytes),

@@ -34,7 +34,7 @@ pub(crate) fn media(state: State) -> Media {
         kind: MediaKind::Video,
         content_type: "video/mp4".parse().unwrap(),
         filename: "a.mp4".parse().unwrap(),
-        size_bytes: 10,
+        size_bytes: Some(10),
         checksum_sha256: None,
         checksum_crc64nvme: None,
         checksum_verified: None,
@@ -95,14 +95,14 @@ fn the_first_accepted_object_wins() {
 #[test]
 fn each_step_raises_the_version_and_settles_what_is_owed() {
     let source = object("1");
-    let processing = media(State::AwaitingUpload).begin_processing(source.clone(), work(), now());
+    let processing = media(State::AwaitingUpload).begin_processing(source.clone(), 10, work(), now());
     assert_eq!((processing.version, processing.attempt(JobType::ExtractMetadata)), (2, 1));
     assert!(processing.work.is_some() && processing.is_processing(&source));
     assert!(!processing.is_processing(&object("2")));
 
     let publishing = processing.begin_publishing(measurement(), now());
     assert_eq!((publishing.version, publishing.attempt(JobType::UploadToCdn)), (3, 1));
-    assert_eq!((publishing.size_bytes, publishing.reserved_bytes), (12, 12));
+    assert_eq!((publishing.size_bytes, publishing.reserved_bytes), (Some(12), 12));
     assert_eq!(publishing.duration_seconds, Some(1.5));
 
     let published = PublishedObject { key: "k".to_owned(), etag: "e".to_owned() };
@@ -147,7 +147,7 @@ fn an_upload_is_completed_reopened_or_given_up() {
 fn stuck_work_is_looked_at_ever_more_rarely_and_then_no_more() {
     let hours = |hours| Duration::from_hours(hours);
     let begun = owed(WorkKind::Processing, hours(12));
-    let mut media = media(State::AwaitingUpload).begin_processing(object("1"), begun, now());
+    let mut media = media(State::AwaitingUpload).begin_processing(object("1"), 10, begun, now());
     let mut waits = Vec::new();
     // However late the sweep is.
     let late = hours(100);
@@ -216,7 +216,7 @@ fn a_thumbnail_is_shown_while_its_media_is_there() {
 fn whoever_goes_on_goes_on_with_the_copy() {
     let source = object("1");
     let copying = State::Processing { source: source.clone(), copy_upload_id: Some("u".to_owned()) };
-    let again = media(copying.clone()).begin_processing(source.clone(), work(), now());
+    let again = media(copying.clone()).begin_processing(source.clone(), 10, work(), now());
     assert_eq!(again.state, copying);
 
     let processing = media(State::Processing { source, copy_upload_id: None });
@@ -234,7 +234,7 @@ fn whoever_goes_on_goes_on_with_the_copy() {
     }
 
     let failed = State::Failed { source: object("1"), failure: Failure::new("c", "d") };
-    let redriven = media(failed).begin_processing(object("1"), work(), now());
+    let redriven = media(failed).begin_processing(object("1"), 10, work(), now());
     assert_eq!(redriven.state, State::Processing { source: object("1"), copy_upload_id: None });
 }
 
@@ -303,7 +303,7 @@ fn next(media: &Media, happening: &Happening) -> Option<Media> {
     let source = object(&number.to_string());
     if matches!(happening, Happening::Arrival(_)) {
         let is_processed = media.on_arrival(&source) == Arrival::Process;
-        return is_processed.then(|| media.begin_processing(source, work(), now()));
+        return is_processed.then(|| media.begin_processing(source, 10, work(), now()));
     }
     if !media.is_processing(&source) {
         return None;

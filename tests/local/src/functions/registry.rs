@@ -9,6 +9,7 @@ use api::{Environment, StartError};
 use futures::future::BoxFuture;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
+use utoipa::openapi::OpenApi;
 
 use super::InvocationError;
 
@@ -92,57 +93,73 @@ impl fmt::Debug for Registry {
     }
 }
 
-/// One line a function crate: its binary name is the crate's name with hyphens.
+/// One line a function crate: its binary name is the crate's name with hyphens. What is behind the HTTP API says how it is
+/// documented.
 macro_rules! function_crates {
-    ($($name:ident),* $(,)?) => {
+    ($($name:ident $(: $documentation:ident)?),* $(,)?) => {
         impl Registry {
             /// Every function crate of the platform.
             pub fn platform() -> Self {
-                Self::default()$(.with(&stringify!($name).replace('_', "-"), $name::build))*
+                Self::default()$(.with(&binary(stringify!($name)), $name::build))*
             }
+        }
+
+        /// What the function crates say of their routes, by binary name.
+        pub fn documentations() -> BTreeMap<String, OpenApi> {
+            BTreeMap::from([$($(
+                (binary(stringify!($name)), <$name::$documentation as utoipa::OpenApi>::openapi()),
+            )?)*])
         }
     };
 }
 
+/// The binary name of a crate.
+fn binary(crate_name: &str) -> String {
+    crate_name.replace('_', "-")
+}
+
 function_crates!(
-    abort_upload,
-    bulk_upload,
-    change_password,
-    check_health,
-    check_storage,
-    complete_upload,
+    abort_upload: Documentation,
+    bulk_upload: Documentation,
+    change_password: Documentation,
+    check_health: Documentation,
+    check_storage: Documentation,
+    complete_upload: Documentation,
+    console: Documentation,
     create_admin,
-    create_media,
-    create_stream_url,
-    create_user,
-    delete_media,
-    delete_user,
+    create_media: Documentation,
+    create_stream_url: Documentation,
+    create_upload_token: Documentation,
+    create_user: Documentation,
+    delete_media: Documentation,
+    delete_user: Documentation,
     extract_metadata,
-    get_analytics,
-    get_jwks,
-    get_media,
-    get_profile,
-    get_thumbnail,
-    get_user,
-    list_jobs,
-    list_media,
-    list_parts,
-    list_users,
-    log_in,
-    log_out,
-    ping,
+    get_analytics: Documentation,
+    get_jwks: Documentation,
+    get_media: Documentation,
+    get_profile: Documentation,
+    get_thumbnail: Documentation,
+    get_user: Documentation,
+    list_jobs: Documentation,
+    list_media: Documentation,
+    list_parts: Documentation,
+    list_users: Documentation,
+    log_in: Documentation,
+    log_out: Documentation,
+    ping: Documentation,
     provision_keys,
-    record_view,
-    refresh_token,
-    search_media,
-    set_password,
-    sign_part,
-    sign_up,
-    stream_media,
+    record_view: Documentation,
+    refresh_token: Documentation,
+    search_media: Documentation,
+    set_password: Documentation,
+    sign_part: Documentation,
+    sign_up: Documentation,
+    stream_media: Documentation,
     sweep,
     unmatched_route,
-    update_media,
-    update_user,
-    upload_file,
-    version,
+    update_media: Documentation,
+    update_user: Documentation,
+    upload_file: Documentation,
+    uppy_companion: Documentation,
+    version: Documentation,
 );

@@ -6,6 +6,7 @@
 mod answer;
 mod cors;
 mod event;
+mod inspection;
 mod router;
 
 use std::convert::Infallible;
@@ -28,10 +29,13 @@ use uuid::Uuid;
 
 use self::answer::OwnAnswer;
 use self::event::Circumstances;
+use self::inspection::{Served, inspected};
 use self::router::Router;
 use crate::connections;
 use crate::functions::{Functions, Invocation};
 use crate::stack::{ApiCors, Stack};
+
+pub use self::inspection::{Exchange, Inspect};
 
 /// API Gateway's limit on the request line and the header values together.
 const HEADERS_LIMIT_BYTES: usize = 10_240;
@@ -55,6 +59,7 @@ struct Api {
     account_id: String,
     api_id: String,
     address: SocketAddr,
+    inspect: Option<Inspect>,
 }
 
 impl Gateway {
@@ -64,6 +69,7 @@ impl Gateway {
         stack: &Stack,
         api_id: &str,
         functions: Functions,
+        inspect: Option<Inspect>,
     ) -> std::io::Result<Self> {
         let address = listener.local_addr()?;
         let api = Arc::new(Api {
@@ -73,6 +79,7 @@ impl Gateway {
             account_id: stack.account_id.clone(),
             api_id: api_id.to_owned(),
             address,
+            inspect,
         });
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(accept(listener, api, stopped));
@@ -109,7 +116,7 @@ impl Api {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
         let request_id = STANDARD.encode(&Uuid::new_v4().as_bytes()[..11]);
-        let mut function = "-".to_owned();
+        let mut served = Served::default();
         let mut response = match &self.cors {
             Some(cors) if cors::is_preflight(&parts.method, &parts.headers) => {
                 let mut response = Response::new(Full::default());
@@ -118,7 +125,7 @@ impl Api {
                 response
             }
             _ => {
-                let result = self.answer(&parts, body, peer, &request_id, &mut function).await;
+                let result = self.answer(&parts, body, peer, &request_id, &mut served).await;
                 let mut response = result.unwrap_or_else(OwnAnswer::response);
                 if let Some(cors) = &self.cors {
                     cors::replace_headers(cors, &parts.headers, response.headers_mut());
@@ -126,15 +133,19 @@ impl Api {
                 response
             }
         };
+        if let Some(inspect) = &self.inspect {
+            response = inspected(inspect, &parts, &served, response).await;
+        }
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert("apigw-requestid", id);
         }
         tracing::info!(
-            "{} {} {} {} ms {function}",
+            "{} {} {} {} ms {}",
             parts.method,
             parts.uri.path(),
             response.status().as_u16(),
-            started.elapsed().as_millis()
+            started.elapsed().as_millis(),
+            served.function.as_deref().unwrap_or("-")
         );
         response
     }
@@ -145,15 +156,16 @@ impl Api {
         body: Incoming,
         peer: SocketAddr,
         request_id: &str,
-        function: &mut String,
+        served: &mut Served,
     ) -> Result<Response<Full<Bytes>>, OwnAnswer> {
         if head_size_bytes(parts) > HEADERS_LIMIT_BYTES {
             return Err(OwnAnswer::HeadersTooLarge);
         }
         let path = parts.uri.path();
         let found = self.router.find(parts.method.as_str(), path).ok_or(OwnAnswer::NotFound)?;
-        function.clone_from(&found.route.function);
-        let body = read(body).await?;
+        served.function = Some(found.route.function.clone());
+        served.route = Some(found.route_key());
+        served.body = read(body).await?;
         let invocation = Invocation::new();
         let circumstances = Circumstances {
             account_id: &self.account_id,
@@ -164,7 +176,7 @@ impl Api {
             trace_id: &invocation.trace_id,
             received: SystemTime::now(),
         };
-        let event = event::event(parts, &body, &found, &circumstances);
+        let event = event::event(parts, &served.body, &found, &circumstances);
         let invoked = self.functions.invoke(&found.route.function, event, invocation);
         let outcome = answer::within(found.route.timeout, invoked).await?;
         Ok(answer::response(outcome))

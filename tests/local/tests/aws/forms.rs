@@ -401,7 +401,7 @@ async fn the_platforms_own_forms_are_taken() {
         method: domain::UploadMethod::Put,
         state: domain::UploadState::Open,
         content_type: "video/mp4".parse().unwrap(),
-        size_bytes: 11,
+        size: domain::DeclaredSize::exact(11),
         checksum_sha256: Some(SHA256.parse().unwrap()),
         checksum_crc64nvme: None,
         created_at: now,

@@ -4,12 +4,13 @@ use std::time::Duration;
 use api::event_function;
 use lambda_runtime::Error;
 use local::functions::Registry;
+use local::{LocalStack, Options};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::http::{address, send};
-use crate::{echo, function, route, start};
+use crate::{echo, function, route, start, template, write};
 
 /// Answers what the query says.
 async fn answer(_: Arc<()>, event: Value) -> Result<Value, Error> {
@@ -260,4 +261,30 @@ async fn shutting_down_waits_for_a_running_request() {
 
     assert_eq!(request.await.unwrap().text(), r#"{"done":true}"#);
     tokio::time::timeout(Duration::from_secs(10), stopping).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_is_objected_to_is_not_sent() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let options = Options {
+        template: write(directory.path(), &template(&resources())),
+        functions: registry(),
+        inspect: Some(Arc::new(|exchange| {
+            let path = exchange.request.uri.path();
+            let seen = format!("{} {path}: {:?}", exchange.route, exchange.answer.body());
+            if exchange.request_body == "bad" { Err(seen) } else { Ok(()) }
+        })),
+        ..Options::default()
+    };
+    let stack = LocalStack::start(options).await.unwrap();
+    let url = stack.api_url();
+
+    let passed = send(url, "GET /answer?do=bare", &[], b"good").await;
+    assert_eq!((passed.status, passed.text()), (200, r#"{"message":"pong"}"#));
+    let objected = send(url, "GET /answer?do=bare", &[], b"bad").await;
+    assert_eq!(objected.status, 500);
+    assert_eq!(objected.text(), r#"GET /answer /answer: b"{\"message\":\"pong\"}""#);
+    // Where no route is, there is nothing to hold it against.
+    assert_eq!(send(url, "GET /nowhere", &[], b"bad").await.status, 404);
+    stack.shut_down().await;
 }

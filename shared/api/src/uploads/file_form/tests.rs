@@ -80,7 +80,7 @@ async fn a_form_says_what_json_does() {
     let tags: Vec<&str> = form.asked.tags.iter().map(Tag::as_str).collect();
     assert_eq!((tags, form.asked.visibility), (vec!["a", "b"], Visibility::Private));
     assert_eq!((form.asked.filename.as_str(), form.asked.content_type.as_str()), ("a.mp4", "video/webm"));
-    assert_eq!((form.asked.size_bytes, form.asked.duration_seconds), (4, Some(12.5)));
+    assert_eq!((form.asked.size_bytes, form.asked.duration_seconds), (Some(4), Some(12.5)));
     assert_eq!(form.asked.thumbnail_url.unwrap().as_str(), "https://example.com/a.png");
     // As `printf film | openssl dgst -sha256 -binary | base64` says.
     assert_eq!(form.asked.checksum_sha256.unwrap().as_str(), "0GB/etJiiyr5FY37oGzocWbmaxW/aPjzWPmqJ8y3wyE=");

@@ -43,6 +43,8 @@ pub(super) struct Head {
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
     pub(super) path: String,
+    /// Of the query only this is logged: the rest may be a signature.
+    part_number: Option<String>,
 }
 
 impl Head {
@@ -51,6 +53,7 @@ impl Head {
             method: parts.method.clone(),
             headers: parts.headers.clone(),
             path: parts.uri.path().to_owned(),
+            part_number: query_value(&parts.uri, "partNumber"),
         }
     }
 }
@@ -86,7 +89,7 @@ impl S3 {
         context: &CallContext,
         answered: Result<Response<ResponseBody>, Fault>,
     ) -> Result<Response<ResponseBody>, Cut> {
-        let Head { method, headers, path } = head;
+        let Head { method, headers, path, part_number } = head;
         let request_id = context.request_id();
         let progress = context.progress();
         let (mut response, error_code) = match answered {
@@ -102,6 +105,8 @@ impl S3 {
             Some(operation) => operation.to_owned(),
             None => method.to_string(),
         };
+        let part_number = part_number.as_deref().unwrap_or("-");
+        tracing::debug!("S3 {method} {path} {status} {operation} {part_number}");
         self.state.calls.record(Call {
             sequence: 0,
             service: Service::S3.name(),

@@ -12,8 +12,8 @@ use aws_sdk_s3::config::{BehaviorVersion, Region};
 use aws_types::SdkConfig;
 use buckets::{AssumedRole, IngestBucket, MediaBucket, Publishing, UploadSigner};
 use domain::{
-    ETag, MediaId, Slot, SourceKey, Timestamp, Upload, UploadId, UploadMethod, UploadState, UploadedPart,
-    UserId,
+    DeclaredSize, ETag, MediaId, Slot, SourceKey, Timestamp, Upload, UploadId, UploadMethod, UploadState,
+    UploadedPart, UserId,
 };
 use local::aws::{Answer, Interception};
 use serde_json::json;
@@ -89,7 +89,7 @@ impl Buckets {
             },
             state: UploadState::Open,
             content_type: "video/mp4".parse().unwrap(),
-            size_bytes,
+            size: DeclaredSize::exact(size_bytes),
             checksum_sha256: None,
             checksum_crc64nvme: None,
             created_at: now,

@@ -1,0 +1,342 @@
+//! What Uppy's `@uppy/aws-s3` asks of a companion server, so that it uploads here without a line of its own: a form for a
+//! small file; an upload in parts begun, signed part by part, listed, completed or given up.
+//!
+//! The routes are there twice. Under `/s3/…` an access token says who asks: version 5 sends `headers`. Under
+//! `/u/{upload_token}/s3/…` the path does: version 6 sends none. Shapes and names are Uppy's own, as
+//! `@uppy/aws-s3` 5.1 and 6.3 and `@uppy/companion-client` 5.1 read them.
+//!
+//! Uppy tells no size and cuts parts as it likes. So a form takes a file up to the deployment's limit, and parts, whose
+//! signatures cannot bound their length, are added up before they are joined. The `uploadId` is this API's own: that of
+//! S3 is never shown. The `key` that Uppy sends back is not read.
+
+mod request;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::body::UploadBody;
+use api::refusals::{
+    Aws, ChangedMeanwhile, CurrentCaller, FileTooLarge, JsonBody, NotFound, NotMultipart, ObjectMissing,
+    Parameters, PartsIncomplete, QuotaExceeded, RateLimited, Refused, RoleInsufficient, UploadEnded,
+};
+use api::uploads::{Aborter, CompleteRequest, CompletedUpload, Completer, Uploads, named_parts};
+use api::{
+    Access, Answer, Clock, Environment, Function, Problem, Request, StartError, UserLimit, http_function,
+};
+use buckets::UploadSigner;
+use domain::{
+    Action, MediaId, PartNumber, SourceKey, Upload, UploadId, UploadMethod, UploadState, UploadedPart, decide,
+};
+use http::StatusCode;
+use http::header::RETRY_AFTER;
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
+
+use crate::request::{FileInParts, file_in_parts, file_of_form};
+
+/// What stands in front of a route that is told by its path who asks.
+const WITH_UPLOAD_TOKEN: &str = "/u/{upload_token}";
+
+/// When to ask again for an object that S3 is still making.
+const RETRY_AFTER_SECONDS: &str = "5";
+
+struct State {
+    access: Access,
+    uploads: Uploads,
+    limit: UserLimit,
+    signer: UploadSigner,
+    completer: Completer,
+    aborter: Aborter,
+    clock: Clock,
+}
+
+/// A form that uploads a file: all `fields`, then `file`.
+#[derive(Serialize, ToSchema)]
+struct UppyForm {
+    /// Always `post`.
+    #[schema(example = "post")]
+    method: &'static str,
+    /// Where to send it.
+    #[schema(format = "uri")]
+    url: String,
+    /// What it has in front of the file.
+    fields: BTreeMap<String, String>,
+    /// How long it can be sent, in seconds.
+    expires: u64,
+    /// The media that the file becomes.
+    #[schema(value_type = String, format = Uuid)]
+    media_id: MediaId,
+}
+
+/// An upload in parts that was begun.
+#[derive(Serialize, ToSchema)]
+struct UppyUpload {
+    /// Which upload it is.
+    #[serde(rename = "uploadId")]
+    #[schema(value_type = String, format = Uuid)]
+    upload_id: UploadId,
+    /// Where its object will be. Uppy sends it back; it need not.
+    #[schema(value_type = String)]
+    key: SourceKey,
+    /// The media that the file becomes.
+    #[schema(value_type = String, format = Uuid)]
+    media_id: MediaId,
+}
+
+/// A part that is there.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "PascalCase")]
+struct UppyPart {
+    /// Its number, from 1.
+    #[schema(value_type = u16, minimum = 1, maximum = 10_000)]
+    part_number: PartNumber,
+    /// How many bytes it has.
+    size: u64,
+    /// S3's tag of it, in quotes.
+    #[serde(rename = "ETag")]
+    etag: String,
+}
+
+/// Where to PUT a part.
+#[derive(Serialize, ToSchema)]
+struct UppySignedPart {
+    /// Where to send its bytes.
+    #[schema(format = "uri")]
+    url: String,
+    /// How long it can be sent, in seconds.
+    expires: u64,
+}
+
+/// An upload that is complete.
+#[derive(Serialize, ToSchema)]
+struct UppyLocation {
+    /// The media.
+    #[schema(format = "uri")]
+    location: String,
+    /// As it was when the upload began.
+    #[schema(value_type = String)]
+    key: SourceKey,
+    /// The media's id.
+    #[schema(value_type = String, format = Uuid)]
+    media_id: MediaId,
+}
+
+/// Nothing.
+#[derive(Serialize, ToSchema)]
+struct UppyNothing {}
+
+/// What the OpenAPI document says of this function.
+#[derive(OpenApi)]
+#[openapi(paths(sign_form, begin, list_parts, sign_part, complete, abort))]
+pub struct Documentation;
+
+/// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `CAPABILITY_JWKS` and the variables of [`Uploads::of`],
+/// [`UserLimit::of_uploads`] and [`Completer::of`].
+pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
+    let aws = environment.aws()?;
+    let state = State {
+        access: Access::with_upload_tokens(&environment)?,
+        uploads: Uploads::of(&environment, &aws)?,
+        limit: UserLimit::of_uploads(&environment, &aws)?,
+        signer: environment.upload_signer(&aws)?,
+        completer: Completer::of(&environment, &aws)?,
+        aborter: Aborter::of(&environment, &aws)?,
+        clock: environment.clock(),
+    };
+    state.uploads.warm_up().await;
+    Ok(http_function(state, handle))
+}
+
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    let route = request.route().replace(WITH_UPLOAD_TOKEN, "");
+    let answered = match route.as_str() {
+        "GET /s3/params" => sign_form(&state, &request).await,
+        "POST /s3/multipart" => begin(&state, &request).await,
+        "GET /s3/multipart/{upload_id}" => list_parts(&state, &request).await,
+        "GET /s3/multipart/{upload_id}/{part_number}" => sign_part(&state, &request).await,
+        "POST /s3/multipart/{upload_id}/complete" => complete(&state, &request).await,
+        "DELETE /s3/multipart/{upload_id}" => abort(&state, &request).await,
+        other => Err(Problem::internal(format!("{other} is no route of this function"))),
+    };
+    answered.map_err(Problem::for_uppy)
+}
+
+/// Announces a file that comes in one piece, and signs the form that uploads it.
+#[utoipa::path(
+    get,
+    path = "/s3/params",
+    tag = "uppy",
+    params(
+        ("filename" = String, Query, min_length = 1, description = "The file's name; folders in front of it are left out."),
+        ("type" = Option<String>, Query, description = "Its media type; without it, the extension tells.", example = "video/mp4"),
+        ("metadata[title]" = Option<String>, Query, max_length = 200, description = "The media's title."),
+        ("metadata[name]" = Option<String>, Query, description = "The same, if there is no title; the file's name by default."),
+    ),
+    responses(
+        (status = 200, description = "A form for the file.", body = UppyForm),
+        Refused<(CurrentCaller, RoleInsufficient, Parameters, QuotaExceeded, RateLimited, Aws)>,
+    ),
+)]
+async fn sign_form(state: &State, request: &Request) -> Result<Answer, Problem> {
+    let caller = state.access.current_caller(request, state.uploads.table()).await?;
+    Problem::unless_allowed(decide(&caller, Action::Upload), "media")?;
+    let file = file_of_form(request, state.uploads.limits())?;
+    state.limit.count(request, caller.user_id, 1).await?;
+    let begun = state.uploads.begin(&caller, file, None, 0, &request.api_url()).await?;
+    match begun.upload {
+        Some(UploadBody::Post { url, fields, expires_at, .. }) => Answer::ok(&UppyForm {
+            method: "post",
+            url,
+            fields,
+            expires: state.clock.now().until(expires_at).as_secs(),
+            media_id: begun.media.id,
+        }),
+        _ => Err(Problem::internal("a form was announced, and is none")),
+    }
+}
+
+/// Announces a file that comes in parts.
+#[utoipa::path(
+    post,
+    path = "/s3/multipart",
+    tag = "uppy",
+    request_body = FileInParts,
+    responses(
+        (status = 200, description = "The upload has begun.", body = UppyUpload),
+        Refused<(CurrentCaller, RoleInsufficient, JsonBody, QuotaExceeded, RateLimited, Aws)>,
+    ),
+)]
+async fn begin(state: &State, request: &Request) -> Result<Answer, Problem> {
+    let caller = state.access.current_caller(request, state.uploads.table()).await?;
+    Problem::unless_allowed(decide(&caller, Action::Upload), "media")?;
+    let file = file_in_parts(request, state.uploads.limits())?;
+    state.limit.count(request, caller.user_id, 1).await?;
+    let begun = state.uploads.begin(&caller, file, None, 0, &request.api_url()).await?;
+    match begun.upload {
+        Some(UploadBody::Multipart { upload_id, .. }) => {
+            let media_id = begun.media.id;
+            let key = SourceKey { media_id, slot: domain::Slot::Source };
+            Answer::ok(&UppyUpload { upload_id, key, media_id })
+        }
+        _ => Err(Problem::internal("an upload in parts was announced, and is none")),
+    }
+}
+
+/// Lists the parts that S3 has, all pages of them.
+#[utoipa::path(
+    get,
+    path = "/s3/multipart/{upload_id}",
+    tag = "uppy",
+    params(
+        ("upload_id" = UploadId, Path),
+        ("key" = Option<String>, Query, description = "Not read."),
+    ),
+    responses(
+        (status = 200, description = "All parts that are there, by number.", body = Vec<UppyPart>),
+        Refused<(CurrentCaller, RoleInsufficient, NotFound, NotMultipart, UploadEnded, Aws)>,
+    ),
+)]
+async fn list_parts(state: &State, request: &Request) -> Result<Answer, Problem> {
+    let upload = own_upload(state, request).await?;
+    let UploadMethod::Multipart { s3_upload_id, .. } = &upload.method else {
+        return Err(Problem::not_multipart());
+    };
+    if !matches!(upload.state, UploadState::Open | UploadState::Completing) {
+        return Err(Problem::upload_ended());
+    }
+    let parts = state.completer.ingest().list_parts(&upload.key(), s3_upload_id).await?;
+    let parts = parts.ok_or_else(Problem::upload_ended)?;
+    Answer::ok(&parts.into_iter().map(UppyPart::from).collect::<Vec<_>>())
+}
+
+impl From<UploadedPart> for UppyPart {
+    fn from(UploadedPart { number, size_bytes, etag }: UploadedPart) -> Self {
+        Self { part_number: number, size: size_bytes, etag: format!("\"{etag}\"") }
+    }
+}
+
+/// Signs the part with this number.
+#[utoipa::path(
+    get,
+    path = "/s3/multipart/{upload_id}/{part_number}",
+    tag = "uppy",
+    params(
+        ("upload_id" = UploadId, Path),
+        ("part_number" = PartNumber, Path),
+        ("key" = Option<String>, Query, description = "Not read."),
+    ),
+    responses(
+        (status = 200, description = "Where to send the part.", body = UppySignedPart),
+        Refused<(CurrentCaller, RoleInsufficient, NotFound, NotMultipart, UploadEnded, Parameters, Aws)>,
+    ),
+)]
+async fn sign_part(state: &State, request: &Request) -> Result<Answer, Problem> {
+    let upload = own_upload(state, request).await?;
+    let rules = upload.part_rules().ok_or_else(Problem::not_multipart)?;
+    let now = state.clock.now();
+    if !upload.is_open(now) {
+        return Err(Problem::upload_ended());
+    }
+    let number: String = request.path_id("part_number", "part")?;
+    let part = rules
+        .find(number.parse().ok())
+        .map_err(|invalid| Problem::invalid_field("{part_number}", invalid))?;
+    let signed = state.signer.presign_part(&upload, part, now).await?;
+    Answer::ok(&UppySignedPart { url: signed.url, expires: now.until(signed.expires_at).as_secs() })
+}
+
+/// Completes an upload in parts.
+#[utoipa::path(
+    post,
+    path = "/s3/multipart/{upload_id}/complete",
+    tag = "uppy",
+    params(
+        ("upload_id" = UploadId, Path),
+        ("key" = Option<String>, Query, description = "Not read."),
+    ),
+    request_body = CompleteRequest,
+    responses(
+        (status = 200, description = "The object is there.", body = UppyLocation),
+        (status = 202, description = "S3 is still joining the parts, and goes on by itself.", body = UppyLocation),
+        Refused<(
+            (CurrentCaller, RoleInsufficient, NotFound, JsonBody, PartsIncomplete, ObjectMissing),
+            (QuotaExceeded, FileTooLarge, UploadEnded, ChangedMeanwhile, Aws),
+        )>,
+    ),
+)]
+async fn complete(state: &State, request: &Request) -> Result<Answer, Problem> {
+    let upload = own_upload(state, request).await?;
+    let named = named_parts(request, &upload)?;
+    let CompletedUpload { media, etag, .. } = state.completer.complete(&upload, named.as_ref()).await?;
+    let location = format!("{}/media/{}", request.api_url(), media.id);
+    let body = UppyLocation { location, key: upload.key(), media_id: media.id };
+    match etag {
+        Some(_) => Answer::ok(&body),
+        None => Answer::json(StatusCode::ACCEPTED, &body)?.header(RETRY_AFTER, RETRY_AFTER_SECONDS),
+    }
+}
+
+/// Gives an upload up.
+#[utoipa::path(
+    delete,
+    path = "/s3/multipart/{upload_id}",
+    tag = "uppy",
+    params(
+        ("upload_id" = UploadId, Path),
+        ("key" = Option<String>, Query, description = "Not read."),
+    ),
+    responses(
+        (status = 200, description = "It has ended without an object; again, if it had before.", body = UppyNothing),
+        Refused<(CurrentCaller, RoleInsufficient, NotFound, UploadEnded, ChangedMeanwhile, Aws)>,
+    ),
+)]
+async fn abort(state: &State, request: &Request) -> Result<Answer, Problem> {
+    let upload = own_upload(state, request).await?;
+    state.aborter.abort(&upload).await?;
+    // Uppy 5 reads a body.
+    Answer::ok(&UppyNothing {})
+}
+
+async fn own_upload(state: &State, request: &Request) -> Result<Upload, Problem> {
+    state.access.own_upload(request, state.uploads.table()).await
+}

@@ -1,0 +1,85 @@
+//! The OpenAPI document, put together from what each function crate says of its handlers and from the template's routes.
+//!
+//! The crates describe their routes beside the code that serves them, with the types that it uses; nothing of the local
+//! stack is linked into a function. The template says which routes there are: a route that no crate describes, and a
+//! description without a route, are errors. What is the same for all operations is said once, in [`conventions`].
+//! <https://spec.openapis.org/oas/v3.1.1.html>
+
+mod conventions;
+mod json;
+mod operations;
+mod routes;
+mod schemas;
+
+use std::path::{Path, PathBuf};
+
+pub use self::json::{Json, Object};
+
+use self::json::object;
+use self::operations::Operations;
+use self::schemas::Schemas;
+use crate::functions::documentations;
+
+/// Why there is no document.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenApiError {
+    /// The template cannot be read.
+    #[error("{path} cannot be read: {source}")]
+    Read {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The template is not what is expected.
+    #[error("the template's routes cannot be read: {0}")]
+    Template(String),
+    /// A crate's description cannot be written.
+    #[error("a description cannot be written: {0}")]
+    Description(#[from] serde_json::Error),
+    /// The template has a route that is not described.
+    #[error("{function} does not describe its route {route}")]
+    NotDescribed {
+        /// The function.
+        function: String,
+        /// The route.
+        route: String,
+    },
+    /// A route is described that the template does not have.
+    #[error("{function} describes {route}, which the template does not have")]
+    NoRoute {
+        /// The function.
+        function: String,
+        /// The route.
+        route: String,
+    },
+    /// Two different schemas have the same name.
+    #[error("two different schemas are called {0}")]
+    SchemaTwice(String),
+}
+
+/// The document for the routes of this template, as it is published.
+pub fn document(template: &Path) -> Result<String, OpenApiError> {
+    let (mut operations, mut schemas) = (Operations::default(), Schemas::default());
+    let routes = routes::of_template(template)?;
+    let mut documentations = documentations();
+    for routes in routes.chunk_by(|one, other| one.function == other.function) {
+        let function = routes.first().map(|route| route.function.clone()).unwrap_or_default();
+        let documentation = documentations.remove(&function).unwrap_or_default();
+        let documentation = Json::of(&documentation)?;
+        schemas.add(&documentation)?;
+        operations.add(&function, routes, &documentation)?;
+    }
+    if let Some((function, _)) = documentations.into_iter().next() {
+        return Err(OpenApiError::NoRoute { function, route: "routes".to_owned() });
+    }
+    let document = object! {
+        "openapi": "3.1.1",
+        "info": conventions::info(),
+        "servers": conventions::servers(),
+        "tags": conventions::tags(),
+        "paths": operations.into_paths(),
+        "components": conventions::components(schemas),
+    };
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
+}
