@@ -16,7 +16,7 @@ use api::{
     Access, Answer, Environment, Function, Problem, Request, StartError, ThumbnailUrls, http_function,
     warm_up,
 };
-use domain::UploadId;
+use domain::{ETag, UploadId};
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 use serde::Serialize;
@@ -78,8 +78,8 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
         (status = 200, description = "The object is there.", body = Completed),
         (status = 202, description = "S3 is still joining the parts. Ask again after `Retry-After`.", body = Completed),
         Refused<(
-            (CurrentCaller, NotFound, RoleInsufficient, JsonBody, PartsIncomplete, ObjectMissing),
-            (QuotaExceeded, FileTooLarge, UploadEnded, ChangedMeanwhile, Aws),
+            CurrentCaller, NotFound, RoleInsufficient, JsonBody, PartsIncomplete, FileTooLarge, QuotaExceeded,
+            ObjectMissing, UploadEnded, ChangedMeanwhile, Aws,
         )>,
     ),
 )]

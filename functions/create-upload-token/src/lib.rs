@@ -34,10 +34,10 @@ struct State {
 
 /// What is asked for.
 #[derive(ToSchema)]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "read by the OpenAPI document only")]
 struct UploadTokenRequest {
     /// How long the token is to live, in seconds; an hour by default.
-    #[schema(minimum = 60, maximum = 86_400, default = 3_600)]
+    #[schema(minimum = 60, maximum = 86_400, default = 3_600, example = 3_600)]
     expires_in: Option<u64>,
 }
 
@@ -45,15 +45,18 @@ struct UploadTokenRequest {
 #[derive(Serialize, ToSchema)]
 struct UploadToken {
     /// The token, a JWT.
+    #[schema(example = "eyJ0eXAiOiJ1cGxvYWQrand0In0.eyJzdWIiOiIwMWExZjdmOCJ9.c2lnbmF0dXJl")]
     upload_token: String,
     /// How long it lives, in seconds.
-    #[schema(minimum = 60, maximum = 86_400)]
+    #[schema(minimum = 60, maximum = 86_400, example = 3_600)]
     expires_in: u64,
     /// When it ends.
-    #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
     /// What Uppy is given: `companionEndpoint` of version 6, `endpoint` of version 5.
-    #[schema(format = "uri")]
+    #[schema(
+        format = "uri",
+        example = "https://api.example.com/u/eyJ0eXAiOiJ1cGxvYWQrand0In0.eyJzdWIiOiIwMWExZjdmOCJ9.c2lnbmF0dXJl"
+    )]
     companion_url: String,
 }
 
@@ -84,7 +87,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     tag = "uppy",
     request_body(content = Option<UploadTokenRequest>, description = "Without it, the token lives an hour."),
     responses(
-        (status = 201, description = "The token.", body = UploadToken),
+        (status = 201, description = "The token, and the URL that Uppy is given.", body = UploadToken),
         Refused<(CurrentCaller, RoleInsufficient, JsonBody, Aws)>,
     ),
 )]

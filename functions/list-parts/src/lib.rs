@@ -43,7 +43,7 @@ struct UploadedParts {
     missing: Vec<PartNumber>,
     /// How long every part but the last is; part `n` begins at `(n - 1) * part_size_bytes` of the file. `null` where the
     /// file's size was not declared.
-    #[schema(value_type = Option<u64>, required, minimum = 5_242_880, maximum = 5_368_709_120_u64, example = 16_777_216)]
+    #[schema(required, value_type = Option<u64>, minimum = 5_242_880, maximum = 5_368_709_120_u64, example = 16_777_216)]
     part_size_bytes: Option<SizeBytes>,
     /// How many parts there have to be; `null` where the file's size was not declared.
     #[schema(required, minimum = 1, maximum = 10_000, example = 2)]

@@ -9,6 +9,7 @@
 //! signatures cannot bound their length, are added up before they are joined. The `uploadId` is this API's own: that of
 //! S3 is never shown. The `key` that Uppy sends back is not read.
 
+mod documentation;
 mod request;
 
 use std::collections::BTreeMap;
@@ -32,7 +33,8 @@ use http::header::RETRY_AFTER;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
-use crate::request::{FileInParts, file_in_parts, file_of_form};
+use crate::documentation::AgainWithUploadToken;
+use crate::request::{FileInParts, FormParameters, file_in_parts, file_of_form};
 
 /// What stands in front of a route that is told by its path who asks.
 const WITH_UPLOAD_TOKEN: &str = "/u/{upload_token}";
@@ -57,14 +59,15 @@ struct UppyForm {
     #[schema(example = "post")]
     method: &'static str,
     /// Where to send it.
-    #[schema(format = "uri")]
+    #[schema(format = "uri", example = "https://ingest.s3.eu-central-1.amazonaws.com/")]
     url: String,
     /// What it has in front of the file.
+    #[schema(example = json!({"Content-Type": "video/mp4", "key": "uploads/01a1f806-60d0-7abc-8def-0123456789ab/source", "policy": "eyJleHBpcmF0aW9uIjoi", "x-amz-signature": "5d672d79c15b13162d9279b0855cfba6"}))]
     fields: BTreeMap<String, String>,
     /// How long it can be sent, in seconds.
+    #[schema(maximum = 3_600, example = 3_600)]
     expires: u64,
     /// The media that the file becomes.
-    #[schema(value_type = String, format = Uuid)]
     media_id: MediaId,
 }
 
@@ -73,13 +76,11 @@ struct UppyForm {
 struct UppyUpload {
     /// Which upload it is.
     #[serde(rename = "uploadId")]
-    #[schema(value_type = String, format = Uuid)]
     upload_id: UploadId,
     /// Where its object will be. Uppy sends it back; it need not.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "uploads/01a1f806-60d0-7abc-8def-0123456789ab/source")]
     key: SourceKey,
     /// The media that the file becomes.
-    #[schema(value_type = String, format = Uuid)]
     media_id: MediaId,
 }
 
@@ -88,12 +89,13 @@ struct UppyUpload {
 #[serde(rename_all = "PascalCase")]
 struct UppyPart {
     /// Its number, from 1.
-    #[schema(value_type = u16, minimum = 1, maximum = 10_000)]
     part_number: PartNumber,
     /// How many bytes it has.
+    #[schema(maximum = 5_368_709_120_u64, example = 5_242_880)]
     size: u64,
     /// S3's tag of it, in quotes.
     #[serde(rename = "ETag")]
+    #[schema(example = "\"5d41402abc4b2a76b9719d911017c592\"")]
     etag: String,
 }
 
@@ -101,9 +103,13 @@ struct UppyPart {
 #[derive(Serialize, ToSchema)]
 struct UppySignedPart {
     /// Where to send its bytes.
-    #[schema(format = "uri")]
+    #[schema(
+        format = "uri",
+        example = "https://ingest.s3.eu-central-1.amazonaws.com/uploads/01a1f806-60d0-7abc-8def-0123456789ab/source?partNumber=1&uploadId=VXBsb2FkIElE&X-Amz-Signature=5d672d79c15b13162d9279b0855cfba6"
+    )]
     url: String,
     /// How long it can be sent, in seconds.
+    #[schema(maximum = 3_600, example = 3_600)]
     expires: u64,
 }
 
@@ -111,13 +117,12 @@ struct UppySignedPart {
 #[derive(Serialize, ToSchema)]
 struct UppyLocation {
     /// The media.
-    #[schema(format = "uri")]
+    #[schema(format = "uri", example = "https://api.example.com/media/01a1f806-60d0-7abc-8def-0123456789ab")]
     location: String,
     /// As it was when the upload began.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "uploads/01a1f806-60d0-7abc-8def-0123456789ab/source")]
     key: SourceKey,
     /// The media's id.
-    #[schema(value_type = String, format = Uuid)]
     media_id: MediaId,
 }
 
@@ -127,7 +132,10 @@ struct UppyNothing {}
 
 /// What the OpenAPI document says of this function.
 #[derive(OpenApi)]
-#[openapi(paths(sign_form, begin, list_parts, sign_part, complete, abort))]
+#[openapi(
+    paths(sign_form, begin, list_parts, sign_part, complete, abort),
+    modifiers(&AgainWithUploadToken)
+)]
 pub struct Documentation;
 
 /// The function, with `TOKEN_ISSUER`, `ACCESS_JWKS`, `CAPABILITY_JWKS` and the variables of [`Uploads::of`],
@@ -166,15 +174,10 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     get,
     path = "/s3/params",
     tag = "uppy",
-    params(
-        ("filename" = String, Query, min_length = 1, description = "The file's name; folders in front of it are left out."),
-        ("type" = Option<String>, Query, description = "Its media type; without it, the extension tells.", example = "video/mp4"),
-        ("metadata[title]" = Option<String>, Query, max_length = 200, description = "The media's title."),
-        ("metadata[name]" = Option<String>, Query, description = "The same, if there is no title; the file's name by default."),
-    ),
+    params(FormParameters),
     responses(
-        (status = 200, description = "A form for the file.", body = UppyForm),
-        Refused<(CurrentCaller, RoleInsufficient, Parameters, QuotaExceeded, RateLimited, Aws)>,
+        (status = 200, description = "The form. It uploads one file.", body = UppyForm),
+        Refused<(CurrentCaller, RoleInsufficient, Parameters, RateLimited, QuotaExceeded, Aws)>,
     ),
 )]
 async fn sign_form(state: &State, request: &Request) -> Result<Answer, Problem> {
@@ -202,8 +205,8 @@ async fn sign_form(state: &State, request: &Request) -> Result<Answer, Problem> 
     tag = "uppy",
     request_body = FileInParts,
     responses(
-        (status = 200, description = "The upload has begun.", body = UppyUpload),
-        Refused<(CurrentCaller, RoleInsufficient, JsonBody, QuotaExceeded, RateLimited, Aws)>,
+        (status = 200, description = "The upload was begun.", body = UppyUpload),
+        Refused<(CurrentCaller, RoleInsufficient, JsonBody, RateLimited, QuotaExceeded, Aws)>,
     ),
 )]
 async fn begin(state: &State, request: &Request) -> Result<Answer, Problem> {
@@ -229,11 +232,11 @@ async fn begin(state: &State, request: &Request) -> Result<Answer, Problem> {
     tag = "uppy",
     params(
         ("upload_id" = UploadId, Path),
-        ("key" = Option<String>, Query, description = "Not read."),
+        ("key" = Option<String>, Query, description = "What `POST /s3/multipart` answered. It is not read."),
     ),
     responses(
-        (status = 200, description = "All parts that are there, by number.", body = Vec<UppyPart>),
-        Refused<(CurrentCaller, RoleInsufficient, NotFound, NotMultipart, UploadEnded, Aws)>,
+        (status = 200, description = "The parts, by number.", body = Vec<UppyPart>),
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, NotMultipart, UploadEnded, Aws)>,
     ),
 )]
 async fn list_parts(state: &State, request: &Request) -> Result<Answer, Problem> {
@@ -263,11 +266,11 @@ impl From<UploadedPart> for UppyPart {
     params(
         ("upload_id" = UploadId, Path),
         ("part_number" = PartNumber, Path),
-        ("key" = Option<String>, Query, description = "Not read."),
+        ("key" = Option<String>, Query, description = "What `POST /s3/multipart` answered. It is not read."),
     ),
     responses(
-        (status = 200, description = "Where to send the part.", body = UppySignedPart),
-        Refused<(CurrentCaller, RoleInsufficient, NotFound, NotMultipart, UploadEnded, Parameters, Aws)>,
+        (status = 200, description = "The part, signed.", body = UppySignedPart),
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, NotMultipart, UploadEnded, Parameters, Aws)>,
     ),
 )]
 async fn sign_part(state: &State, request: &Request) -> Result<Answer, Problem> {
@@ -292,16 +295,13 @@ async fn sign_part(state: &State, request: &Request) -> Result<Answer, Problem> 
     tag = "uppy",
     params(
         ("upload_id" = UploadId, Path),
-        ("key" = Option<String>, Query, description = "Not read."),
+        ("key" = Option<String>, Query, description = "What `POST /s3/multipart` answered. It is not read."),
     ),
     request_body = CompleteRequest,
     responses(
         (status = 200, description = "The object is there.", body = UppyLocation),
         (status = 202, description = "S3 is still joining the parts, and goes on by itself.", body = UppyLocation),
-        Refused<(
-            (CurrentCaller, RoleInsufficient, NotFound, JsonBody, PartsIncomplete, ObjectMissing),
-            (QuotaExceeded, FileTooLarge, UploadEnded, ChangedMeanwhile, Aws),
-        )>,
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, JsonBody, PartsIncomplete, FileTooLarge, QuotaExceeded, ObjectMissing, UploadEnded, ChangedMeanwhile, Aws)>,
     ),
 )]
 async fn complete(state: &State, request: &Request) -> Result<Answer, Problem> {
@@ -323,11 +323,11 @@ async fn complete(state: &State, request: &Request) -> Result<Answer, Problem> {
     tag = "uppy",
     params(
         ("upload_id" = UploadId, Path),
-        ("key" = Option<String>, Query, description = "Not read."),
+        ("key" = Option<String>, Query, description = "What `POST /s3/multipart` answered. It is not read."),
     ),
     responses(
         (status = 200, description = "It has ended without an object; again, if it had before.", body = UppyNothing),
-        Refused<(CurrentCaller, RoleInsufficient, NotFound, UploadEnded, ChangedMeanwhile, Aws)>,
+        Refused<(CurrentCaller, NotFound, RoleInsufficient, UploadEnded, ChangedMeanwhile, Aws)>,
     ),
 )]
 async fn abort(state: &State, request: &Request) -> Result<Answer, Problem> {

@@ -7,25 +7,45 @@
 use api::uploads::{FileRequest, UploadLimits, allowed_content_type};
 use api::{FieldError, Problem, Request};
 use domain::{ContentType, Filename, Invalid, PlannedMethod, Title};
-use serde::Deserialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// On no route are unknown fields refused.
 const NO_CANONICAL_ROUTE: &str = "";
 
 /// A file to be sent in parts.
-#[derive(Deserialize, ToSchema)]
-#[allow(dead_code)]
+#[derive(ToSchema)]
+#[schema(as = UppyFile)]
+#[expect(dead_code, reason = "read by the OpenAPI document only")]
 pub(crate) struct FileInParts {
     /// Its name; folders in front of it are left out.
-    #[schema(min_length = 1)]
+    #[schema(min_length = 1, example = "walk.mp4")]
     filename: String,
-    /// Its media type. What is no `video/…` or `audio/…` but `application/…`, or not there, is told by the extension.
-    #[serde(rename = "type")]
-    content_type: Option<String>,
+    /// Its media type. Where it is `application/…` or not told, the extension of the name tells.
+    #[schema(example = "video/mp4")]
+    r#type: Option<String>,
     /// What Uppy knows of it. `title` becomes the media's title, or else `name`, or else the name of the file.
-    metadata: Option<serde_json::Map<String, Value>>,
+    #[schema(value_type = Option<Object>, example = json!({"name": "walk.mp4", "type": "video/mp4"}))]
+    metadata: Option<Value>,
+}
+
+/// What the query of a form says.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "read by the OpenAPI document only")]
+pub(crate) struct FormParameters {
+    /// The file's name; folders in front of it are left out.
+    #[param(min_length = 1, example = "walk.mp4")]
+    filename: String,
+    /// Its media type. Where it is `application/…` or not told, the extension of the name tells.
+    #[param(example = "video/mp4")]
+    r#type: Option<String>,
+    /// The media's title.
+    #[param(rename = "metadata[title]")]
+    title: Option<Title>,
+    /// The same, if there is no title; the file's name by default.
+    #[param(rename = "metadata[name]", example = "walk.mp4")]
+    name: Option<String>,
 }
 
 /// What was said, as it was said.

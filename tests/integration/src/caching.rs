@@ -24,6 +24,13 @@ no-store
     GET /api/v1/{upload_id}/parts           POST /api/v1/{upload_id}/complete   DELETE /api/v1/{upload_id}
     GET /health                             GET /ping                           GET /api/v1/ping
     POST /media/{media_id}/view             GET /media/{media_id}/analytics     $default
+    POST /upload-tokens                     GET /s3/params                      POST /s3/multipart
+    GET /s3/multipart/{upload_id}           DELETE /s3/multipart/{upload_id}
+    GET /s3/multipart/{upload_id}/{part_number}                 POST /s3/multipart/{upload_id}/complete
+    GET /u/{upload_token}/s3/params                             POST /u/{upload_token}/s3/multipart
+    GET /u/{upload_token}/s3/multipart/{upload_id}              DELETE /u/{upload_token}/s3/multipart/{upload_id}
+    GET /u/{upload_token}/s3/multipart/{upload_id}/{part_number}
+    POST /u/{upload_token}/s3/multipart/{upload_id}/complete
 
 private, no-cache
     GET /users/me               GET /users/{user_id}        PATCH /users/{user_id}

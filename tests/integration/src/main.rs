@@ -49,6 +49,7 @@ mod streaming;
 mod sweep;
 mod tokens;
 mod uploads;
+mod uppy;
 mod user_deletion;
 mod users;
 mod views;
@@ -120,6 +121,9 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         user_deletion::tests(),
         tokens::tests(),
         uploads::tests(),
+        uppy::tests(),
+        uppy::tests_of_refusals(),
+        uppy::tests_of_sizes(),
         bounds::tests(),
         bulk::tests(),
         caching::tests(),

@@ -79,6 +79,20 @@ GET /api/v1/{upload_id}/parts
 POST /api/v1/{upload_id}/complete
 DELETE /api/v1/{upload_id}             | 401    | 403 404         | 204 404         | 204 404         | 403 403         | 403 404
 
+POST /upload-tokens                    | 401    | 403             | 201             | 201             | 403             | 403
+GET /s3/params                         | 401    | 403             | 200             | 200             | 403             | 403
+POST /s3/multipart
+GET /u/{upload_token}/s3/params
+POST /u/{upload_token}/s3/multipart
+GET /s3/multipart/{upload_id}          | 401    | 403 404         | 200 404         | 200 404         | 403 403         | 403 404
+GET /s3/multipart/{upload_id}/{part_number}
+POST /s3/multipart/{upload_id}/complete
+DELETE /s3/multipart/{upload_id}
+GET /u/{upload_token}/s3/multipart/{upload_id}
+GET /u/{upload_token}/s3/multipart/{upload_id}/{part_number}
+POST /u/{upload_token}/s3/multipart/{upload_id}/complete
+DELETE /u/{upload_token}/s3/multipart/{upload_id}
+
 GET /health                            | 200    | 200             | 200             | 200             | 200             | 200
 GET /api/v1/s3-media/health/s3         | 200    | 200             | 200             | 200             | 200             | 200
 GET /ping                              | 200    | 200             | 200             | 200             | 200             | 200
@@ -119,10 +133,11 @@ impl Caller {
         if self == Self::Demoted { "viewer" } else { self.token_role() }
     }
 
-    /// The code of the problem with this status.
-    fn problem_code(self, status: StatusCode) -> &'static str {
+    /// The code of the problem with this status, on this route.
+    fn problem_code(self, status: StatusCode, route: &str) -> &'static str {
         match (status, self) {
             (StatusCode::UNAUTHORIZED, Self::With(fault)) => fault.problem_code(),
+            (StatusCode::UNAUTHORIZED, _) if route.contains("{upload_token}") => "token_invalid",
             (StatusCode::UNAUTHORIZED, _) => "token_missing",
             (StatusCode::FORBIDDEN, Self::Disabled) => "account_disabled",
             (StatusCode::FORBIDDEN, _) => "role_insufficient",
@@ -194,6 +209,8 @@ fn cases_of(route: &'static str, columns: &[&'static str]) -> Vec<Case<'static>>
 struct Stage {
     platform: Platform,
     mint: Mint,
+    /// Of upload tokens.
+    upload_mint: Mint,
     seed: Seed,
     thumbnail_key: String,
     /// Somebody who signed up, and their profile in DynamoDB's JSON.
@@ -209,11 +226,16 @@ impl Stage {
         .await;
         let user = platform.sign_up().await;
         let mint = Mint::open(&platform, &user).await;
+        let answer = platform.post_as(&user, "/upload-tokens", &json!({})).await;
+        let upload_token = expect(answer, StatusCode::CREATED).await;
+        let upload_token = upload_token["upload_token"].as_str().unwrap();
+        let upload_mint = Mint::of(&platform, upload_token, "CapabilityKeysSecret").await;
         let seed = seed_with_miniature(&platform, &user).await;
         let profile = platform.item(&format!("USER#{}", user.id), "PROFILE").await.unwrap();
         let record = &seed.copy(&Copied::of(Uuid::now_v7(), &user.id))[0];
         let thumbnail_key = record["miniature"]["M"]["key"]["S"].as_str().unwrap().to_owned();
-        let stage = Self { mint, seed, thumbnail_key, profile: to_json(&profile), user, platform };
+        let stage =
+            Self { mint, upload_mint, seed, thumbnail_key, profile: to_json(&profile), user, platform };
         // As many as may become none.
         stage.import(vec![json!({"PK": {"S": "ADMINS"}, "SK": {"S": "COUNT"}, "count": {"N": "1000000"}})]);
         stage
@@ -250,11 +272,18 @@ impl Stage {
         let path = self.path(case, owner).await;
         self.import_account(&caller.id, case.caller.account_role(), case.caller == Caller::Disabled);
         let (method, _) = case.route.split_once(' ').unwrap_or(("GET", ""));
+        let is_in_path = path.contains("{upload_token}");
+        let mint = if is_in_path { &self.upload_mint } else { &self.mint };
+        let token = match case.caller {
+            Caller::Nobody => None,
+            Caller::With(fault) => Some(mint.faulty(fault, &caller.id, "admin")),
+            known => Some(mint.token(&caller.id, known.token_role())),
+        };
+        let path = path.replace("{upload_token}", token.as_deref().unwrap_or("nobody"));
         let request = self.platform.request(method.parse().unwrap(), &path);
-        let request = match case.caller {
-            Caller::Nobody => request,
-            Caller::With(fault) => request.bearer_auth(self.mint.faulty(fault, &caller.id, "admin")),
-            known => request.bearer_auth(self.mint.token(&caller.id, known.token_role())),
+        let request = match token.filter(|_| !is_in_path) {
+            Some(token) => request.bearer_auth(token),
+            None => request,
         };
         let answer = self.with_body(case.route, request).await.send().await.unwrap();
         if answer.status() != case.expected {
@@ -274,6 +303,9 @@ impl Stage {
         if path == "/search" {
             return "/search?title=film".to_owned();
         }
+        if path.ends_with("/s3/params") {
+            return format!("{path}?filename=film.mp4&type=video/mp4");
+        }
         if path.contains("{media_id}") {
             let id = Uuid::now_v7();
             let media = Copied { is_private: case.is_private, ..Copied::of(id, &owner.id) };
@@ -281,7 +313,8 @@ impl Stage {
             return path.replace("{media_id}", &id.to_string()).replace("{key}", &self.thumbnail_key);
         }
         if path.contains("{upload_id}") {
-            return path.replace("{upload_id}", &self.upload(owner).await).replace("{num}", "1");
+            let path = path.replace("{upload_id}", &self.upload(owner).await);
+            return path.replace("{num}", "1").replace("{part_number}", "1");
         }
         let path = path.replace("{user_id}", &owner.id);
         if case.route == "DELETE /users/{user_id}" { format!("{path}?media=delete") } else { path }
@@ -325,6 +358,9 @@ impl Stage {
             }
             "POST /api/v1/bulk-upload" => json!({"files": [File::video().announcement()]}),
             "POST /api/v1/{upload_id}/parts" => json!({"part_numbers": [1]}),
+            "POST /s3/multipart" | "POST /u/{upload_token}/s3/multipart" => {
+                json!({"filename": "film.mp4", "type": "video/mp4"})
+            }
             _ => return request,
         };
         request.json(&body)
@@ -350,8 +386,11 @@ fn email_of(id: &str) -> String {
 async fn check_problem(case: Case<'_>, answer: Response) {
     let is_refused = case.expected.is_client_error() && !case.route.starts_with(Method::HEAD.as_str());
     if is_refused {
-        let code =
-            if case.route == "$default" { "route_unknown" } else { case.caller.problem_code(case.expected) };
+        let code = if case.route == "$default" {
+            "route_unknown"
+        } else {
+            case.caller.problem_code(case.expected, case.route)
+        };
         expect_problem(answer, case.expected, code).await;
     }
 }

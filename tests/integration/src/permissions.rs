@@ -187,6 +187,7 @@ async fn do_everything(platform: &Platform) {
     manage_accounts(platform).await;
 
     use_uploads_in_parts(platform, token).await;
+    upload_by_uppy(platform, token).await;
     // One that is rejected, one whose miniature is, and one that becomes ready.
     let bad = File::sample("v_bad_text.mp4");
     let mut announcement = bad.announcement();
@@ -348,6 +349,50 @@ async fn use_uploads_in_parts(platform: &Platform, token: &str) {
     }
     if let Some(upload_id) = created["upload"]["upload_id"].as_str() {
         ask(Method::POST, &format!("/api/v1/{upload_id}/complete"), None).await;
+    }
+}
+
+/// Uploads by Uppy's routes: by a form, and in parts that are completed on either way, and given up.
+async fn upload_by_uppy(platform: &Platform, token: &str) {
+    let file = File::video();
+    let ask = async |method: Method, path: &str, body: Option<&Value>| {
+        let request = platform.request(method, path).bearer_auth(token);
+        let request = if let Some(body) = body { request.json(body) } else { request };
+        request.send().await.unwrap().json::<Value>().await.unwrap_or_default()
+    };
+    let upload_token = ask(Method::POST, "/upload-tokens", None).await;
+    let companion = format!("/u/{}/s3", upload_token["upload_token"].as_str().unwrap_or_default());
+    ask(Method::GET, &format!("{companion}/params?filename=a.mp4"), None).await;
+    let begin = async || {
+        let body = json!({"filename": file.name, "type": file.content_type});
+        let begun = ask(Method::POST, &format!("{companion}/multipart"), Some(&body)).await;
+        let upload_id = begun["uploadId"].as_str()?.to_owned();
+        let path = format!("{companion}/multipart/{upload_id}");
+        let signed = ask(Method::GET, &format!("{path}/1"), None).await;
+        if let Some(url) = signed["url"].as_str() {
+            let _ = platform.http.put(url).body(file.bytes.clone()).send().await;
+        }
+        ask(Method::GET, &path, None).await;
+        Some((upload_id, path))
+    };
+    if let Some((_, path)) = begin().await {
+        ask(Method::POST, &format!("{path}/complete"), None).await;
+    }
+    if let Some((upload_id, _)) = begin().await {
+        ask(Method::POST, &format!("/api/v1/{upload_id}/complete"), None).await;
+    }
+    // One with a digest, that was announced on the canonical route.
+    let mut body = file.announcement();
+    body["checksum_sha256"] = json!(file.sha256());
+    for method in ["put", "multipart"] {
+        body["upload_method"] = json!(method);
+        let created = ask(Method::POST, "/media", Some(&body)).await;
+        let upload_id = created["upload"]["upload_id"].as_str().unwrap_or_default();
+        let path = format!("{companion}/multipart/{upload_id}");
+        if method == "put" {
+            ask(Method::POST, &format!("{path}/complete"), None).await;
+        }
+        ask(Method::DELETE, &path, None).await;
     }
 }
 

@@ -152,7 +152,7 @@ codes! {
         "Send less at once: JSON bodies may have 1 MiB.";
     /// The file, whose size was not declared, is larger than files may be.
     FileTooLarge = "file_too_large", PAYLOAD_TOO_LARGE, "File too large",
-        "Give the upload up; the platform takes no file of this size.";
+        "Send a smaller file, or give the upload up.";
     /// The form is larger than forms may be.
     UseDirectUpload = "use_direct_upload", PAYLOAD_TOO_LARGE, "Too large for a form",
         "Announce the file with `POST /media` as JSON, and send it as the answer says.";

@@ -124,6 +124,29 @@ fn each_step_raises_the_version_and_settles_what_is_owed() {
 }
 
 #[test]
+fn a_size_that_was_not_declared_is_known_once_the_object_is_there() {
+    let awaited = Media { size_bytes: None, reserved_bytes: 5, ..media(State::AwaitingUpload) };
+    let completing = awaited.reserving(12).complete(now());
+    assert_eq!((completing.size_bytes, completing.reserved_bytes), (None, 12));
+    assert_eq!(completing.expire(now()).reserved_bytes, 0);
+    let processing = awaited.begin_processing(object("1"), 13, work(), now());
+    assert_eq!((processing.size_bytes, processing.reserved_bytes), (Some(13), 13));
+    // It is known then, and so is a size that was declared.
+    let again = processing.begin_processing(object("1"), 14, work(), now());
+    assert_eq!((again.size_bytes, again.reserved_bytes), (Some(13), 13));
+    assert_eq!(media(State::AwaitingUpload).reserving(12), media(State::AwaitingUpload));
+}
+
+#[test]
+fn what_was_written_before_sizes_could_be_unknown_reads_as_it_was() {
+    let stored = serde_json::to_value(media(State::AwaitingUpload)).unwrap();
+    assert_eq!(stored["size_bytes"], 10);
+    assert_eq!(serde_json::from_value::<Media>(stored).unwrap(), media(State::AwaitingUpload));
+    let unknown = Media { size_bytes: None, ..media(State::AwaitingUpload) };
+    assert_eq!(serde_json::from_value::<Media>(serde_json::to_value(&unknown).unwrap()).unwrap(), unknown);
+}
+
+#[test]
 fn an_upload_is_completed_reopened_or_given_up() {
     let awaited = media(State::AwaitingUpload);
     let completing = awaited.complete(now());

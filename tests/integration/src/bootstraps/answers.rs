@@ -16,12 +16,18 @@ use super::cases;
 const RANDOM: &str = "<random>";
 
 /// Headers and fields that are different each time, and what they are.
-const FIELDS: [(&str, &str); 5] = [
+const FIELDS: [(&str, &str); 11] = [
     ("CdnKeyPairId", "<key id>"),
     ("CdnPublicKeyIds", "<key ids>"),
+    ("expires", "<seconds>"),
     ("next_cursor", "<cursor>"),
+    ("policy", "<policy>"),
     ("ratelimit-reset", "<seconds>"),
     ("retry-after", "<seconds>"),
+    ("x-amz-credential", "<credential>"),
+    ("x-amz-date", "<time>"),
+    ("x-amz-security-token", "<token>"),
+    ("x-amz-signature", "<signature>"),
 ];
 
 /// The folder of the answers, and what is done with it.
@@ -127,7 +133,9 @@ impl Volatile {
             Value::Object(fields) => {
                 for (name, value) in fields {
                     match FIELDS.iter().find(|(field, _)| field == name) {
-                        Some((_, what)) if value.is_string() => *value = Value::from(*what),
+                        Some((_, what)) if value.is_string() || value.is_number() => {
+                            *value = Value::from(*what)
+                        }
                         _ => self.replace(value, event),
                     }
                 }

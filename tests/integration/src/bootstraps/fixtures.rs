@@ -7,7 +7,7 @@ use crate::parts::Client;
 use crate::platform::{File, PASSWORD, Platform, User, expect};
 
 /// An event with what it names in its place: access tokens (`OPERATOR_TOKEN`, `ADMIN_TOKEN`), and of the operator the id
-/// (`USER_ID`), a refresh token (`REFRESH_TOKEN`), a media that is ready (`MEDIA_ID`) with a stream token (`STREAM_TOKEN`),
+/// (`USER_ID`), a refresh token (`REFRESH_TOKEN`), an upload token (`UPLOAD_TOKEN`), a media that is ready (`MEDIA_ID`) with a stream token (`STREAM_TOKEN`),
 /// and an upload in parts of which nothing has been sent (`UPLOAD_ID`), or all (`SENT_UPLOAD_ID`).
 pub(super) async fn fill(platform: &Platform, event: &str) -> String {
     let mut event = Event(event.to_owned());
@@ -22,6 +22,10 @@ pub(super) async fn fill(platform: &Platform, event: &str) -> String {
     }
     if event.names("REFRESH_TOKEN") {
         event.fill("REFRESH_TOKEN", &refresh_token(platform, &operator).await);
+    }
+    if event.names("UPLOAD_TOKEN") {
+        let answer = platform.post_as(&operator, "/upload-tokens", &json!({})).await;
+        event.fill("UPLOAD_TOKEN", &text(&expect(answer, StatusCode::CREATED).await["upload_token"]));
     }
     if event.names("MEDIA_ID") {
         let media = platform.upload(&operator, &File::video()).await;

@@ -111,6 +111,13 @@ async fn accept(listener: TcpListener, api: Arc<Api>, stopped: watch::Receiver<b
     connections::serve(listener, "the HTTP API", stopped, service).await;
 }
 
+/// Without what is as long as a token: it is a secret, and no line is long enough for it.
+fn without_tokens(path: &str) -> String {
+    let segments: Vec<&str> =
+        path.split('/').map(|segment| if segment.len() > 100 { "…" } else { segment }).collect();
+    segments.join("/")
+}
+
 impl Api {
     async fn serve(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
         let started = Instant::now();
@@ -142,7 +149,7 @@ impl Api {
         tracing::info!(
             "{} {} {} {} ms {}",
             parts.method,
-            parts.uri.path(),
+            without_tokens(parts.uri.path()),
             response.status().as_u16(),
             started.elapsed().as_millis(),
             served.function.as_deref().unwrap_or("-")
