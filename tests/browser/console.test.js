@@ -151,6 +151,44 @@ describe('the console', () => {
     opened.assertClean();
   });
 
+  test('everything works from the keyboard', async (t) => {
+    const opened = await Console.open(fixture, t);
+    const { page } = opened;
+    const user = await fixture.signUp();
+    const media = await fixture.upload(user, 'short.wav', 'audio/wav', wav(40_000));
+    const focused = () => page.evaluate(() => document.activeElement.textContent || document.activeElement.name);
+    const tab = async (times) => {
+      for (let count = 0; count < times; count += 1) await page.keyboard.press('Tab');
+    };
+    await tab(1);
+    assert.equal(await focused(), 'Skip to the content');
+    await tab(1);
+    assert.equal(await focused(), 'email');
+    await page.keyboard.type(user.email);
+    await tab(1);
+    await page.keyboard.type(user.password);
+    await page.keyboard.press('Enter');
+    await opened.heading('Library');
+    // Another view is told by the focus, which goes on from there.
+    assert.equal(await focused(), 'Library');
+
+    await opened.go(`/media/${media.id}`, 'short.wav');
+    assert.equal(await focused(), 'short.wav');
+    const remove = page.getByRole('button', { name: 'Delete media' });
+    await remove.focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    assert.equal(await focused(), 'Cancel');
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    assert.equal(await focused(), 'Delete media');
+
+    await page.locator('.skip').focus();
+    await page.keyboard.press('Enter');
+    assert.ok(await page.evaluate(() => document.activeElement.id === 'main' && location.hash.startsWith('#/media/')));
+    opened.assertClean();
+  });
+
   test('an admin manages users', async (t) => {
     const opened = await Console.open(fixture, t);
     const { page } = opened;
@@ -196,11 +234,8 @@ describe('the console', () => {
     await opened.logIn(user);
     await page.reload();
     await opened.heading('Library');
-    assert.deepEqual(await page.evaluate(() => [Object.keys(sessionStorage), Object.keys(localStorage), document.cookie]), [
-      ['refresh_token'],
-      [],
-      '',
-    ]);
+    const kept = await page.evaluate(() => [Object.keys(sessionStorage), Object.keys(localStorage), document.cookie]);
+    assert.deepEqual(kept, [['refresh_token'], [], '']);
 
     // A token that has ended is not sent: another one is asked for first.
     const refresh = page.waitForRequest((request) => request.url().endsWith('/auth/refresh'));
@@ -324,7 +359,9 @@ async function assertPlays(page) {
 function dropFile({ name, type, bytes }) {
   const dataTransfer = new DataTransfer();
   dataTransfer.items.add(new File([new Uint8Array(bytes)], name, { type }));
-  for (const event of ['dragover', 'drop']) document.body.dispatchEvent(new DragEvent(event, { dataTransfer, bubbles: true }));
+  for (const event of ['dragover', 'drop']) {
+    document.body.dispatchEvent(new DragEvent(event, { dataTransfer, bubbles: true }));
+  }
 }
 
 /** Runs in the page: does what its policy forbids, and answers which directives were broken. */

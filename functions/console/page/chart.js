@@ -62,8 +62,10 @@ function scaleEnd(most) {
 
 function table(daily) {
   const heading = (text) => element('th', { scope: 'col' }, text);
-  const row = ({ date, views, unique_viewers }) =>
-    element('tr', {}, element('th', { scope: 'row' }, date), element('td', {}, views), element('td', {}, unique_viewers));
+  const row = ({ date, views, unique_viewers }) => {
+    const numbers = [views, unique_viewers].map((number) => element('td', {}, number));
+    return element('tr', {}, element('th', { scope: 'row' }, date), numbers);
+  };
   return element(
     'div',
     { class: 'scrolled', tabindex: 0, role: 'region', 'aria-label': 'Views day by day' },

@@ -5,7 +5,10 @@ import { element, failure, replace } from './elements.js';
 
 let made = 0;
 
-/** A labelled input, with room for a hint and for what is wrong. `type` may be `textarea`, or `select` with `options`. */
+/**
+ * A labelled input, with room for a hint and for what is wrong. `type` may be `textarea`, or `select` with `options`, each
+ * as `[value, label]`.
+ */
 export function field({ name, label, hint, type = 'text', value = '', options = [], ...attributes }) {
   const id = `field-${(made += 1)}`;
   const shared = { id, name, 'aria-describedby': `${id}-hint ${id}-error`, ...attributes };

@@ -3,6 +3,7 @@
 import { badge, button, element, failure, link, replace } from './elements.js';
 import { field } from './forms.js';
 import { bytes, counted, date, duration, tone, words } from './format.js';
+import { ownThumbnail } from './thumbnail.js';
 
 const PAGE = 20;
 const SEARCH_AFTER_MILLISECONDS = 250;
@@ -19,22 +20,30 @@ export async function libraryView(context) {
 
 /** `changed` is told the filters; what is being typed, after a moment. */
 function filterForm(user, query, changed) {
-  const select = (name, label, options) => field({ name, label, type: 'select', options, value: query.get(name) ?? '' });
-  const search = { name: 'title', label: 'Search titles', type: 'search', maxlength: 200, value: query.get('title') ?? '' };
+  const select = (name, label, options) =>
+    field({ name, label, type: 'select', options, value: query.get(name) ?? '' });
+  const search = { name: 'title', label: 'Search titles', type: 'search', value: query.get('title') ?? '' };
   const made = element(
     'form',
     { class: 'filters', role: 'search' },
-    field({ ...search, placeholder: 'Words of a title' }),
+    field({ ...search, maxlength: 200, placeholder: 'Words of a title' }),
     select('owner', 'Whose', [['', user.role === 'admin' ? 'Everybody’s' : 'All'], ['me', 'Mine']]),
     select('status', 'State', [['', 'Any'], ...STATUSES.map((status) => [status, words(status)])]),
     select('kind', 'Kind', [['', 'Any'], ['video', 'Video'], ['audio', 'Audio']]),
     field({ name: 'tag', label: 'Tag', maxlength: 50, value: query.get('tag') ?? '' }),
   );
+  const { title, owner, status, kind, tag } = made.elements;
+  const adapt = () => {
+    // A search looks through all that is ready; the filters are the list's.
+    const isSearch = title.value.trim() !== '';
+    for (const filter of [owner, status, kind, tag]) filter.disabled = isSearch;
+    // What is not ready is for its owner, and for admins.
+    if (!['', 'ready'].includes(status.value) && user.role !== 'admin') owner.value = 'me';
+  };
+  adapt();
   let timer;
   const tell = (delay) => {
-    // A search looks through all that is ready; the filters are the list's.
-    const isSearch = made.elements.title.value.trim() !== '';
-    for (const name of ['owner', 'status', 'kind', 'tag']) made.elements[name].disabled = isSearch;
+    adapt();
     clearTimeout(timer);
     timer = setTimeout(() => changed(Object.fromEntries(new FormData(made))), delay);
   };
@@ -43,7 +52,6 @@ function filterForm(user, query, changed) {
     event.preventDefault();
     tell(0);
   });
-  if (query.get('title')) for (const name of ['owner', 'status', 'kind', 'tag']) made.elements[name].disabled = true;
   return made;
 }
 
@@ -142,9 +150,8 @@ function row(media, user) {
   );
 }
 
-/** The platform's own thumbnails only: what others put elsewhere would tell them who looks. */
-function thumbnail({ id, kind, thumbnail_url }) {
-  const isOurs = thumbnail_url && new URL(thumbnail_url).pathname.startsWith(`/media/${id}/thumbnail/`);
-  const image = isOurs && element('img', { src: thumbnail_url, alt: '', loading: 'lazy' });
-  return element('span', { class: `thumbnail ${kind}`, 'aria-hidden': 'true' }, image);
+function thumbnail(media) {
+  const address = ownThumbnail(media);
+  const image = address && element('img', { src: address, alt: '', loading: 'lazy' });
+  return element('span', { class: `thumbnail ${media.kind}`, 'aria-hidden': 'true' }, image);
 }

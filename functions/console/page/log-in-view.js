@@ -44,7 +44,12 @@ function signUpForm({ session, enter }, logIn) {
       field({ name: 'display_name', label: 'Name', hint: 'Optional.', autocomplete: 'name', maxlength: 100 }),
       newPasswordField({ name: 'password', label: 'Password' }),
     ),
-    element('p', { class: 'aside' }, 'An account already? ', button('Log in', { class: 'plain', onclick: () => logIn() })),
+    element(
+      'p',
+      { class: 'aside' },
+      'An account already? ',
+      button('Log in', { class: 'plain', onclick: () => logIn() }),
+    ),
   ];
 }
 

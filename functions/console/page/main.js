@@ -40,6 +40,11 @@ session.addEventListener('end', () => {
   leave();
 });
 addEventListener('hashchange', () => show());
+document.querySelector('.skip').addEventListener('click', (event) => {
+  // The address after `#` is which view is shown.
+  event.preventDefault();
+  main.focus();
+});
 addEventListener('beforeunload', (event) => {
   if (transfers?.activeCount) event.preventDefault();
 });
@@ -98,7 +103,7 @@ function viewAt(path) {
   if (session.passwordChangeRequired) return { view: accountView, given: [] };
   for (const { path: pattern, view, roles } of VIEWS) {
     const found = pattern.exec(path);
-    if (found && isFor(roles)) return { view, given: found.slice(1).map(decodeURIComponent) };
+    if (found && isFor(roles)) return { view, given: found.slice(1) };
   }
   return { view: () => [element('h1', {}, 'Nothing is here'), link('/', {}, 'Go to the library')], given: [] };
 }
@@ -124,17 +129,19 @@ function showBar(path) {
     const isHere = to === '/' ? /^\/?$|^\/media/.test(path) : path.startsWith(to);
     return element('li', {}, link(to, { 'aria-current': isHere && 'page' }, text, to === '/uploads' && count()));
   };
+  const entries = NAVIGATION.filter(({ roles }) => isFor(roles)).map(entry);
   return replace(
     bar,
     link('/', { class: 'brand' }, element('span', { class: 'mark', 'aria-hidden': 'true' }), 'Media'),
-    element('nav', { 'aria-label': 'Main' }, element('ul', {}, NAVIGATION.filter(({ roles }) => isFor(roles)).map(entry))),
+    element('nav', { 'aria-label': 'Main' }, element('ul', {}, entries)),
   );
 }
 
 /** How many files are under way. */
 function count() {
   const active = transfers.activeCount;
-  return element('span', { class: 'count', id: 'count', hidden: !active }, active, element('span', { class: 'unseen' }, ' under way'));
+  const attributes = { class: 'count', id: 'count', hidden: !active };
+  return element('span', attributes, active, element('span', { class: 'unseen' }, ' under way'));
 }
 
 function showCount() {

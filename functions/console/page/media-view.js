@@ -24,6 +24,7 @@ class MediaPage {
   #badges = element('div', { class: 'badges' });
   #stage = element('div', { class: 'stage' });
   #texts = element('div', {});
+  #views = element('div', {});
   #data = element('section', { class: 'card', 'aria-labelledby': 'data-heading' });
   #shownStatus;
 
@@ -45,7 +46,8 @@ class MediaPage {
           {},
           this.#stage,
           element('section', { class: 'card', 'aria-label': 'Description' }, this.#texts),
-          mayChange && [viewsSection(this.#context, this.#media.id), this.#editSection()],
+          this.#views,
+          mayChange && this.#editSection(),
         ),
         element('div', {}, this.#data, mayChange && this.#deleteSection()),
       ),
@@ -88,6 +90,7 @@ class MediaPage {
     if (media.status === this.#shownStatus) return;
     this.#shownStatus = media.status;
     replace(this.#stage, this.#staged(media));
+    replace(this.#views, media.status === 'ready' && this.#mayChange() && viewsSection(this.#context, media.id));
   }
 
   #staged(media) {

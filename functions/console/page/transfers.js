@@ -15,6 +15,16 @@ const SMALL_PARTS_BYTES = 5 * MEBIBYTE;
 /** Larger files go in parts of the size that the platform chooses. */
 const SMALL_PARTS_TO_BYTES = 512 * MEBIBYTE;
 
+/** Media types that not every system tells its browsers. */
+const TYPES = {
+  aac: 'audio/aac',
+  flac: 'audio/flac',
+  m2ts: 'video/mp2t',
+  mka: 'audio/x-matroska',
+  mkv: 'video/x-matroska',
+  opus: 'audio/ogg',
+};
+
 /** One file. `state` is `waiting`, `uploading`, `paused`, `processing`, `done`, `failed` or `cancelled`. */
 class Transfer {
   state = 'waiting';
@@ -108,7 +118,7 @@ export class Transfers extends EventTarget {
     this.#become(transfer, 'uploading');
     try {
       transfer.media = await this.#uploads.upload(transfer.file, {
-        media: { title: titleOf(transfer.file), ...methodOf(transfer) },
+        media: { title: titleOf(transfer.file), ...typeOf(transfer.file), ...methodOf(transfer) },
         signal,
         onProgress: (progress) => {
           transfer.progress = progress;
@@ -145,6 +155,12 @@ function methodOf({ file, isInParts }) {
   if (!isInParts) return {};
   const isSmall = file.size <= SMALL_PARTS_TO_BYTES;
   return { upload_method: 'multipart', ...(isSmall && { part_size_bytes: SMALL_PARTS_BYTES }) };
+}
+
+/** What a file is, where the browser does not know it by its name. */
+function typeOf({ name, type }) {
+  const known = TYPES[name.split('.').at(-1).toLowerCase()];
+  return !type && known ? { content_type: known } : {};
 }
 
 /** The name of a file without its extension, as long as a title may be. */

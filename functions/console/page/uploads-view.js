@@ -1,6 +1,6 @@
 // Choosing files, and how far each of them is.
 
-import { badge, button, element, failure, link, replace } from './elements.js';
+import { announce, badge, button, element, failure, link, replace } from './elements.js';
 import { bytes, counted, tone, words } from './format.js';
 
 /** So many stripes show the parts of a file at most. */
@@ -69,15 +69,23 @@ class TransferList {
         element('span', {}, element('strong', {}, upload.filename), ` ${bytes(upload.sizeBytes)}`),
         button('Discard', {
           'aria-label': `Discard ${upload.filename}`,
-          onclick: async () => {
-            await this.#transfers.cancelUnfinished(upload);
-            this.#showUnfinished();
-          },
+          onclick: () => this.#discard(upload),
         }),
       );
     const heading = element('h2', {}, 'To be resumed');
     const text = element('p', {}, 'Choose the same file again: what has been sent is not sent again.');
-    return replace(this.unfinished, element('section', { class: 'card unfinished' }, heading, text, element('ul', {}, begun.map(entry))));
+    const section = element('section', { class: 'card unfinished' }, heading, text, element('ul', {}, begun.map(entry)));
+    return replace(this.unfinished, section);
+  }
+
+  async #discard(upload) {
+    try {
+      await this.#transfers.cancelUnfinished(upload);
+      announce(`${upload.filename} is discarded.`);
+    } catch (error) {
+      announce(error.message);
+    }
+    this.#showUnfinished();
   }
 }
 

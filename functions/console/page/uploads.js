@@ -67,13 +67,13 @@ export class Uploads {
     if (begun) await this.cancelId(begun.uploadId);
   }
 
-  /** The same of one whose file is not at hand. */
+  /** The same of one whose file is not at hand. Rejects if it was completed before: then it is a media, and deleted as one. */
   async cancelId(uploadId) {
     try {
       await this.#api.delete(`/api/v1/${uploadId}`);
     } catch (error) {
-      // It has ended already.
-      if (!(error instanceof ApiError && error.status === 404)) throw error;
+      if (['not_found', 'upload_ended'].includes(error.code)) this.#remembered.forgetId(uploadId);
+      if (error.code !== 'not_found') throw error;
     }
     this.#remembered.forgetId(uploadId);
   }

@@ -1,6 +1,6 @@
 // One account, for admins: what it may do, another password, and its end.
 
-import { announce, badge, element, link } from './elements.js';
+import { announce, badge, element, link, replace } from './elements.js';
 import { checkbox, choices, field, form } from './forms.js';
 import { words } from './format.js';
 import { confirmed } from './dialog.js';
@@ -17,28 +17,28 @@ export async function userView({ api, given, signal, session }) {
       element('h2', { id: `${id}-heading` }, heading),
       content,
     );
+  const badges = element('div', { class: 'badges' });
+  const showBadges = ({ role, disabled }) => replace(badges, badge(words(role)), disabled && badge('Disabled', 'bad'));
+  showBadges(user);
   return [
     element('p', { class: 'crumbs' }, link('/users', {}, 'Users')),
-    element(
-      'div',
-      { class: 'heading' },
-      element('h1', {}, user.email),
-      element('div', { class: 'badges' }, badge(words(user.role)), user.disabled && badge('Disabled', 'bad')),
-    ),
+    element('div', { class: 'heading' }, element('h1', {}, user.email), badges),
     isOneself && element('p', {}, 'This is your own account.'),
     element(
       'div',
       { class: 'narrow' },
-      section('account', 'Account', changeForm(api, user)),
+      section('account', 'Account', changeForm(api, user, showBadges)),
       section('password', 'Temporary password', ...temporaryPassword(api, user)),
       section('delete', 'Delete', deletion(api, user, isOneself)),
     ),
   ];
 }
 
-function changeForm(api, user) {
+/** `saved` is told what the account has become. */
+function changeForm(api, user, saved) {
   const submit = async ({ display_name, role, disabled }) => {
-    await api.patch(`/users/${user.id}`, { display_name: display_name || null, role, disabled: disabled === 'on' });
+    const body = { display_name: display_name || null, role, disabled: disabled === 'on' };
+    saved(await api.patch(`/users/${user.id}`, body));
     announce('Saved.');
   };
   return form(
@@ -71,7 +71,9 @@ function deletion(api, user, isOneself) {
     announce(`${user.email} is deleted.`);
     location.hash = '/users';
   };
-  const options = [['delete', 'Delete their media'], ...(isOneself ? [] : [['keep', 'Keep their media: they become yours']])];
+  const remove = ['delete', 'Delete their media'];
+  // Who is deleted cannot be given them.
+  const options = isOneself ? [remove] : [remove, ['keep', 'Keep their media: they become yours']];
   return form(
     { submit, action: 'Delete account', tone: 'danger' },
     choices({ name: 'media', legend: 'What becomes of the media', options, value: isOneself ? 'delete' : 'keep' }),

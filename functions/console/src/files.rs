@@ -18,8 +18,8 @@ macro_rules! files {
 }
 
 impl Files {
-    /// With this content security policy of the page.
-    pub(crate) fn secured(policy: String) -> Self {
+    /// All of them.
+    pub(crate) fn new() -> Self {
         let page = StaticFile::text("text/html; charset=utf-8", include_str!("../page/index.html"));
         let others = files! {
             "image/svg+xml": "icon.svg";
@@ -28,10 +28,10 @@ impl Files {
                 "account-view.js", "chart.js", "dialog.js", "elements.js", "format.js",
                 "forms.js", "library-view.js", "log-in-view.js", "main.js", "media-api.js",
                 "media-edit.js", "media-view.js", "player.js", "remembered-uploads.js",
-                "s3.js", "session.js", "technical-data.js", "transfers.js", "uploads.js",
+                "s3.js", "session.js", "technical-data.js", "thumbnail.js", "transfers.js", "uploads.js",
                 "uploads-view.js", "user-view.js", "users-view.js", "views-section.js";
         };
-        Self { page: page.secured(policy), others: others.into() }
+        Self { page, others: others.into() }
     }
 
     /// The page.
@@ -60,7 +60,7 @@ mod tests {
         let names = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name());
         let mut expected: BTreeSet<String> = names.map(|name| name.into_string().unwrap()).collect();
         assert!(expected.remove("index.html"));
-        let files = Files::secured(String::new());
+        let files = Files::new();
         let there: BTreeSet<String> = files.others.keys().map(|name| (*name).to_owned()).collect();
         assert_eq!(there, expected);
     }

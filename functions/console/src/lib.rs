@@ -14,11 +14,18 @@ use std::sync::Arc;
 
 use api::refusals::{NotFound, Refused};
 use api::{Answer, Environment, Function, Problem, Request, StartError, http_function};
+use http::header::CONTENT_SECURITY_POLICY;
 
 use crate::files::Files;
 
 /// The path parameter that names a file.
 const FILE: &str = "file";
+
+struct State {
+    files: Files,
+    /// Of the page.
+    policy: String,
+}
 
 /// Names the function's operations in the OpenAPI document.
 #[derive(utoipa::OpenApi)]
@@ -27,8 +34,8 @@ pub struct Documentation;
 
 /// The function, with the variables of [`policy`].
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
-    let files = Files::secured(policy::of(&environment)?);
-    Ok(http_function(files, handle))
+    let state = State { files: Files::new(), policy: policy::of(&environment)? };
+    Ok(http_function(state, handle))
 }
 
 /// Answers the console: a page for people, in which they upload, watch and manage what is on the platform.
@@ -36,18 +43,18 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     get,
     path = "/console",
     tag = "service",
-    operation_id = "console",
-    params(("If-None-Match" = Option<String>, Header)),
     responses(
         (status = 200, description = "The page.", body = String, content_type = "text/html"),
         (status = 304, description = "The client has it."),
     )
 )]
-async fn handle(files: Arc<Files>, request: Request) -> Result<Answer, Problem> {
-    match request.path_id::<String>(FILE, FILE) {
-        Ok(name) => file(&files, &name, &request),
-        Err(_) => files.page().answer(request.header("if-none-match")),
+async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> {
+    if let Ok(name) = request.path_id::<String>(FILE, FILE) {
+        return file(&state.files, &name, &request);
     }
+    let page = state.files.page().answer(request.header("if-none-match"))?;
+    // With 304 too: the policy is the deployment's, and may have changed where the page has not.
+    page.header(CONTENT_SECURITY_POLICY, &state.policy)
 }
 
 /// Answers one of the files that the console is made of.
@@ -55,11 +62,7 @@ async fn handle(files: Arc<Files>, request: Request) -> Result<Answer, Problem> 
     get,
     path = "/console/{file}",
     tag = "service",
-    operation_id = "console-file",
-    params(
-        ("file" = String, Path, description = "As the page names it.", example = "main.js"),
-        ("If-None-Match" = Option<String>, Header),
-    ),
+    params(("file" = String, Path, description = "As the page names it.", example = "main.js")),
     responses(
         (
             status = 200,
@@ -67,7 +70,7 @@ async fn handle(files: Arc<Files>, request: Request) -> Result<Answer, Problem> 
             content((String = "text/javascript"), (String = "text/css"), (String = "image/svg+xml")),
         ),
         (status = 304, description = "The client has it."),
-        Refused<(NotFound)>,
+        Refused<NotFound>,
     ),
 )]
 fn file(files: &Files, name: &str, request: &Request) -> Result<Answer, Problem> {

@@ -41,7 +41,7 @@ enum MediaFateName {
 
 /// What the OpenAPI document says of this function.
 #[derive(OpenApi)]
-#[openapi(paths(handle))]
+#[openapi(paths(handle), components(schemas(MediaFateName)))]
 pub struct Documentation;
 
 /// The function, with `TABLE_NAME`, `TOKEN_ISSUER` and `ACCESS_JWKS`.

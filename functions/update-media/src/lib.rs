@@ -108,7 +108,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     path = "/media/{media_id}",
     tag = "media",
     params(("media_id" = MediaId, Path)),
-    request_body(content = UpdateMedia, content_type = "application/merge-patch+json"),
+    request_body(content((UpdateMedia = "application/merge-patch+json"), (UpdateMedia = "application/json"))),
     responses(
         (status = 200, description = "The media as it is now.", body = MediaBody),
         Refused<(

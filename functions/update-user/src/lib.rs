@@ -64,7 +64,7 @@ pub async fn build(environment: Environment) -> Result<impl Function, StartError
     path = "/users/{user_id}",
     tag = "users",
     params(("user_id" = UserId, Path)),
-    request_body(content = UpdateUser, content_type = "application/merge-patch+json"),
+    request_body(content((UpdateUser = "application/merge-patch+json"), (UpdateUser = "application/json"))),
     responses(
         (status = 200, description = "The account as it is now.", body = UserBody),
         Refused<(

@@ -300,7 +300,7 @@ async fn sign_part(state: &State, request: &Request) -> Result<Answer, Problem> 
     request_body = CompleteRequest,
     responses(
         (status = 200, description = "The object is there.", body = UppyLocation),
-        (status = 202, description = "S3 is still joining the parts, and goes on by itself.", body = UppyLocation),
+        (status = 202, description = "S3 is still joining the parts, and goes on by itself. Ask again after `Retry-After`.", body = UppyLocation),
         Refused<(CurrentCaller, NotFound, RoleInsufficient, JsonBody, PartsIncomplete, FileTooLarge, QuotaExceeded, ObjectMissing, UploadEnded, ChangedMeanwhile, Aws)>,
     ),
 )]

@@ -31,7 +31,8 @@ const LINES: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
 /// No separators of folders, and no control characters.
 const FILENAME: &str = r"^[^/\\\u0000-\u001f\u007f-\u009f]+$";
 const VISIBLE_ASCII: &str = "^[!-~]+$";
-const HTTPS_URL: &str = r#"^https://[!#-.0-;=A-\[\]-~][!#-;=?-\[\]-~]*$"#;
+const HTTPS_URL: &str =
+    "^https://[A-Za-z0-9._-]+(:[0-9]{0,5})?([/?#]([A-Za-z0-9._~!$&'()*+,;=:@/?#-]|%[0-9A-Fa-f]{2})*)?$";
 const CONTENT_TYPE: &str = r"^(video|audio)/[a-z0-9!#$&^_.+-]{1,127}$";
 const ETAG: &str = r#"^("[!#-~]+"|[!#-~]+)$"#;
 const IPV4_BLOCK: &str = r"^[0-9]{1,3}(\.[0-9]{1,3}){3}(/[0-9]{1,2})?$";

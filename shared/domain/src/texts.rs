@@ -77,16 +77,44 @@ fn filename(text: &str) -> Result<String, Invalid> {
 }
 
 fn thumbnail_url(text: &str) -> Result<String, Invalid> {
-    let authority =
-        text.strip_prefix("https://").map(|rest| rest.split(['/', '?', '#']).next().unwrap_or(""));
-    let is_url = authority.is_some_and(|authority| !authority.is_empty() && !authority.contains('@'))
-        && text.len() <= MAX_THUMBNAIL_URL_BYTES
-        && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\'));
-    if is_url {
+    let is_url = text.strip_prefix("https://").is_some_and(|rest| {
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        is_host_and_port(authority) && is_path_and_query(path)
+    });
+    if is_url && text.len() <= MAX_THUMBNAIL_URL_BYTES {
         Ok(text.to_owned())
     } else {
         Err(Invalid::new(format!("must be an absolute https URL of at most {MAX_THUMBNAIL_URL_BYTES} bytes")))
     }
+}
+
+/// A name or an IPv4 address, and maybe a port (RFC 3986, section 3.2): no user, and nothing in brackets.
+fn is_host_and_port(authority: &str) -> bool {
+    let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
+    !host.is_empty()
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+        && port.len() <= 5
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What RFC 3986 lets a path, a query and a fragment have (sections 3.3 to 3.5).
+fn is_path_and_query(text: &str) -> bool {
+    let mut fragments = text.split('#');
+    let is_written_out = |part: &str| {
+        let mut escapes = part.split('%');
+        escapes.next().is_some_and(|plain| plain.bytes().all(is_uri_byte))
+            && escapes.all(|escaped| {
+                let (digits, plain) = escaped.split_at_checked(2).unwrap_or_default();
+                !digits.is_empty()
+                    && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+                    && plain.bytes().all(is_uri_byte)
+            })
+    };
+    fragments.by_ref().take(2).all(is_written_out) && fragments.next().is_none()
+}
+
+fn is_uri_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?".contains(&byte)
 }
 
 #[cfg(test)]
@@ -130,7 +158,11 @@ mod tests {
 
     #[test]
     fn thumbnails_are_https() {
-        assert!("https://example.com/a.jpg?x=1".parse::<ThumbnailUrl>().is_ok());
+        for right in
+            ["https://example.com", "https://example.com:8443/a%20b.jpg?x=1&y=@#top", "https://192.0.2.1?a/b"]
+        {
+            assert!(right.parse::<ThumbnailUrl>().is_ok(), "{right}");
+        }
         for wrong in [
             "http://example.com/a.jpg",
             "https://",
@@ -139,6 +171,14 @@ mod tests {
             "javascript:alert(1)",
             "https://example.com/a b.jpg",
             "https://example.com/\"onerror=",
+            "https://[",
+            "https://[::1/a.jpg",
+            "https://example.com:port/",
+            "https://example.com/{a}",
+            "https://example.com/a^b",
+            "https://example.com/100%",
+            "https://example.com/%zz",
+            "https://example.com/a#b#c",
         ] {
             assert!(wrong.parse::<ThumbnailUrl>().is_err(), "{wrong}");
         }

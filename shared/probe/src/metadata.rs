@@ -17,7 +17,19 @@ const MAX_TAG_VALUE_BYTES: usize = 1024;
 
 /// Technical metadata of a media file. Names of containers, codecs, profiles and colours are those of `ffprobe`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(example = json!({
+        "container": "mp4", "format_name": "mov,mp4,m4a,3gp,3g2,mj2", "duration_seconds": 12.48, "bit_rate": 672_164,
+        "size_bytes": 1_048_576, "fast_start": true, "fragmented": false, "truncated": false, "tags": {"title": "A walk"},
+        "video": [{
+            "codec": "h264", "codec_string": "avc1.64001f", "profile": "High", "level": 31, "width": 1280, "height": 720,
+            "rotation": 0, "display_aspect_ratio": "16:9", "frame_rate": 25.0, "bit_rate": 540_000,
+        }],
+        "audio": [{
+            "codec": "aac", "codec_string": "mp4a.40.2", "profile": "LC", "channels": 2, "sample_rate": 48_000,
+            "bit_rate": 128_000, "language": "eng",
+        }],
+        "subtitles": [],
+    })))]
 pub struct Metadata {
     /// The container in one word: `mp4` for the whole ISO base media family, QuickTime included.
     pub container: String,

@@ -37,8 +37,14 @@ private, no-cache
     GET /media/{media_id}       GET /content/{media_id}     PATCH /media/{media_id}
     PATCH /content/{media_id}   PUT /content/{media_id}
 
+public, no-cache
+    GET /openapi.json   GET /docs   GET /redoc   GET /docs/{file}
+
 public, max-age=300
     GET /.well-known/jwks.json  GET /media/{media_id}/thumbnail/{key}   HEAD /media/{media_id}/thumbnail/{key}
+
+public, no-cache
+    GET /console                GET /console/{file}
 
 public, max-age=60
     GET /version
@@ -83,6 +89,11 @@ async fn what_is_known_is_not_sent_again(platform: &Platform) {
         ("GET /users/{user_id}", format!("/users/{}", user.id)),
         ("GET /media/{media_id}", format!("/media/{}", media["media"]["id"].as_str().unwrap())),
         ("GET /.well-known/jwks.json", "/.well-known/jwks.json".to_owned()),
+        ("GET /openapi.json", "/openapi.json".to_owned()),
+        ("GET /docs", "/docs".to_owned()),
+        ("GET /docs/{file}", "/docs/swagger-ui.css".to_owned()),
+        ("GET /console", "/console".to_owned()),
+        ("GET /console/{file}", "/console/main.js".to_owned()),
     ] {
         let get = |if_none_match: Option<&str>| {
             let request = platform.request(Method::GET, &path).bearer_auth(&admin.token);

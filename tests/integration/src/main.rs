@@ -2,8 +2,10 @@
 //! Each test makes users of its own, so that they can run side by side; one that needs another deployment, another
 //! clock or faults starts a stack of its own.
 //!
-//! After a complete run it compares the permissions that the template grants with those that were used: one that no
-//! test needed is named, and the run fails.
+//! Every answer of the API is held against the OpenAPI document ([`contract`]).
+//!
+//! After a complete run it compares the permissions that the template grants with those that were used, and what the
+//! document promises with what was seen: what no test needed is named, and the run fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod accounts;
@@ -14,6 +16,7 @@ mod bulk;
 mod caching;
 mod cdn_playback;
 mod cloud_formation;
+mod contract;
 mod deletions;
 mod edits;
 mod faults;
@@ -95,20 +98,30 @@ fn main() -> ExitCode {
     let conclusion = libtest_mimic::run(&arguments, trials(&runtime, platform.as_ref()));
 
     let Some(platform) = platform else { return ExitCode::SUCCESS };
-    let mut unused = Vec::new();
+    let mut complaints = Vec::new();
+    // A test may have looked at no answer.
+    complaints.extend(
+        contract::objections()
+            .into_iter()
+            .map(|what| format!("an answer breaks the OpenAPI document: {what}")),
+    );
     if is_complete && !conclusion.has_failed() {
         // A CDN only adds permissions.
         let with_cdn = runtime.block_on(Platform::start(platform::with_cdn));
-        unused = with_cdn.unused_permissions();
+        let unused = with_cdn.unused_permissions().into_iter();
+        complaints.extend(unused.map(|what| format!("no test used this permission of the template: {what}")));
         runtime.block_on(with_cdn.shut_down());
-        for permission in &unused {
-            eprintln!("no test used this permission of the template: {permission}");
-        }
+        let unseen = contract::unseen().into_iter();
+        complaints
+            .extend(unseen.map(|what| format!("no test saw this answer of the OpenAPI document: {what}")));
     }
     if let Ok(platform) = Arc::try_unwrap(platform) {
         runtime.block_on(platform.shut_down());
     }
-    if conclusion.has_failed() || !unused.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    for complaint in &complaints {
+        eprintln!("{complaint}");
+    }
+    if conclusion.has_failed() || !complaints.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// All tests; without a platform they can only be listed.
@@ -160,6 +173,7 @@ fn trials(runtime: &Arc<Runtime>, platform: Option<&Arc<Platform>>) -> Vec<Trial
         operations::tests(),
         permissions::tests(),
         cloud_formation::tests(),
+        contract::tests(),
         signing_keys::tests(),
         bootstraps::tests(),
         bootstraps::tests_of_environments(),

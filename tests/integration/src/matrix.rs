@@ -98,6 +98,12 @@ GET /api/v1/s3-media/health/s3         | 200    | 200             | 200         
 GET /ping                              | 200    | 200             | 200             | 200             | 200             | 200
 GET /api/v1/ping
 GET /version                           | 200    | 200             | 200             | 200             | 200             | 200
+GET /openapi.json                      | 200    | 200             | 200             | 200             | 200             | 200
+GET /docs
+GET /redoc
+GET /docs/{file}
+GET /console                           | 200    | 200             | 200             | 200             | 200             | 200
+GET /console/{file}
 $default                               | 404    | 404             | 404             | 404             | 404             | 404
 ";
 
@@ -173,6 +179,11 @@ fn rows() -> Vec<(&'static str, Vec<&'static str>)> {
     rows
 }
 
+/// The routes of the matrix, and with them of the template.
+pub(crate) fn routes() -> impl Iterator<Item = &'static str> {
+    rows().into_iter().map(|(route, _)| route)
+}
+
 /// How many things of different owners and visibilities a path can name.
 fn settings_of(route: &str) -> &'static [(bool, bool)] {
     const ALL: [(bool, bool); 4] = [(true, false), (true, true), (false, false), (false, true)];
@@ -206,8 +217,8 @@ fn cases_of(route: &'static str, columns: &[&'static str]) -> Vec<Case<'static>>
 }
 
 /// Where the cases take place: a platform, and what is copied for each.
-struct Stage {
-    platform: Platform,
+pub(crate) struct Stage {
+    pub(crate) platform: Platform,
     mint: Mint,
     /// Of upload tokens.
     upload_mint: Mint,
@@ -219,7 +230,7 @@ struct Stage {
 }
 
 impl Stage {
-    async fn set() -> Self {
+    pub(crate) async fn set() -> Self {
         let platform = Platform::start(|options| {
             options.parameters.insert("ReadyWaitSeconds".to_owned(), "0".to_owned());
         })
@@ -271,20 +282,13 @@ impl Stage {
         let owner = if case.is_own { &caller } else { &other };
         let path = self.path(case, owner).await;
         self.import_account(&caller.id, case.caller.account_role(), case.caller == Caller::Disabled);
-        let (method, _) = case.route.split_once(' ').unwrap_or(("GET", ""));
-        let is_in_path = path.contains("{upload_token}");
-        let mint = if is_in_path { &self.upload_mint } else { &self.mint };
+        let mint = self.mint_of(case.route);
         let token = match case.caller {
             Caller::Nobody => None,
             Caller::With(fault) => Some(mint.faulty(fault, &caller.id, "admin")),
             known => Some(mint.token(&caller.id, known.token_role())),
         };
-        let path = path.replace("{upload_token}", token.as_deref().unwrap_or("nobody"));
-        let request = self.platform.request(method.parse().unwrap(), &path);
-        let request = match token.filter(|_| !is_in_path) {
-            Some(token) => request.bearer_auth(token),
-            None => request,
-        };
+        let request = self.request(case.route, &path, token.as_deref());
         let answer = self.with_body(case.route, request).await.send().await.unwrap();
         if answer.status() != case.expected {
             let status = answer.status();
@@ -295,6 +299,34 @@ impl Stage {
         }
         check_problem(case, answer).await;
         Ok(())
+    }
+
+    /// A request by an admin to what is their own, with what its route needs to succeed.
+    pub(crate) async fn admins_request(&self, route: &'static str) -> reqwest::Request {
+        let caller = self.operator();
+        let case =
+            Case { route, caller: Caller::Admin, is_own: true, is_private: false, expected: StatusCode::OK };
+        let path = self.path(case, &caller).await;
+        self.import_account(&caller.id, "admin", false);
+        let token = self.mint_of(route).token(&caller.id, "admin");
+        self.with_body(route, self.request(route, &path, Some(&token))).await.build().unwrap()
+    }
+
+    /// What makes the tokens that a route takes.
+    fn mint_of(&self, route: &str) -> &Mint {
+        if route.contains("{upload_token}") { &self.upload_mint } else { &self.mint }
+    }
+
+    /// A request with a token where its route has it: in the path, or in a header.
+    fn request(&self, route: &str, path: &str, token: Option<&str>) -> RequestBuilder {
+        let (method, _) = route.split_once(' ').unwrap_or(("GET", ""));
+        let is_in_path = path.contains("{upload_token}");
+        let path = path.replace("{upload_token}", token.unwrap_or("nobody"));
+        let request = self.platform.request(method.parse().unwrap(), &path);
+        match token.filter(|_| !is_in_path) {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
     }
 
     /// The path of a request, and what it names.
@@ -316,7 +348,8 @@ impl Stage {
             let path = path.replace("{upload_id}", &self.upload(owner).await);
             return path.replace("{num}", "1").replace("{part_number}", "1");
         }
-        let path = path.replace("{user_id}", &owner.id);
+        let file = if case.route.contains("/docs/") { "page.css" } else { "main.js" };
+        let path = path.replace("{user_id}", &owner.id).replace("{file}", file);
         if case.route == "DELETE /users/{user_id}" { format!("{path}?media=delete") } else { path }
     }
 

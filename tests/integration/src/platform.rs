@@ -13,6 +13,8 @@ use local::{LocalStack, Options};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::contract;
+
 /// Nothing here takes longer, however slow the machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -141,7 +143,7 @@ impl Platform {
             let moved = Duration::from_secs(seconds.unsigned_abs());
             if seconds < 0 { SystemTime::now() - moved } else { SystemTime::now() + moved }
         });
-        let mut options = Options { clock, ..Options::default() };
+        let mut options = Options { clock, inspect: Some(contract::inspect()), ..Options::default() };
         // What fails is tried again at once.
         options.parameters.insert("ProcessingRetrySeconds".to_owned(), "0".to_owned());
         // All tests come from one address.

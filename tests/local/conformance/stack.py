@@ -7,6 +7,7 @@ import os
 import subprocess
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -22,9 +23,15 @@ class DidNotStart(Exception):
 class LocalStack:
     """Running from the start of a `with` block to its end. Its state is kept in `data`, or nowhere."""
 
-    def __init__(self, template: Path = HERE / "template.yaml", data: Path | None = None, **parameters: str):
+    def __init__(
+        self,
+        template: Path = HERE / "template.yaml",
+        data: Path | None = None,
+        arguments: Sequence[str] = (),
+        **parameters: str,
+    ):
         self._template = template
-        self._parameters = [f"--parameter={name}={value}" for name, value in parameters.items()]
+        self._arguments = [*arguments, *(f"--parameter={name}={value}" for name, value in parameters.items())]
         self._directory = tempfile.TemporaryDirectory(prefix="conformance-")
         self._data = data or Path(self._directory.name) / "data"
         self._log_path = Path(self._directory.name) / "log"
@@ -39,7 +46,7 @@ class LocalStack:
         with open(self._log_path, "wb") as log:
             self._process = subprocess.Popen(
                 [binary, "--template", self._template, "--port", "0", "--aws-port", "0", "--cdn-port", "0"]
-                + ["--data-dir", self._data, *self._parameters],
+                + ["--data-dir", self._data, *self._arguments],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

@@ -5,16 +5,21 @@
 //! description without a route, are errors. What is the same for all operations is said once, in [`conventions`].
 //! <https://spec.openapis.org/oas/v3.1.1.html>
 
+mod bodies;
 mod conventions;
 mod json;
 mod operations;
+mod parameters;
+mod responses;
 mod routes;
 mod schemas;
+mod security;
 
 use std::path::{Path, PathBuf};
 
 pub use self::json::{Json, Object};
 
+use self::conventions::Conventions;
 use self::json::object;
 use self::operations::Operations;
 use self::schemas::Schemas;
@@ -56,6 +61,15 @@ pub enum OpenApiError {
     /// Two different schemas have the same name.
     #[error("two different schemas are called {0}")]
     SchemaTwice(String),
+    /// A schema is referred to that no crate describes.
+    #[error("no schema is called {0}")]
+    NoSchema(String),
+    /// A body has no example, because a field that it has to have has none.
+    #[error("a body of {0} has no example")]
+    NoExample(String),
+    /// A description names a code that there is not.
+    #[error("there is no code {0}")]
+    UnknownCode(String),
 }
 
 /// The document for the routes of this template, as it is published.
@@ -73,12 +87,18 @@ pub fn document(template: &Path) -> Result<String, OpenApiError> {
     if let Some((function, _)) = documentations.into_iter().next() {
         return Err(OpenApiError::NoRoute { function, route: "routes".to_owned() });
     }
+    schemas.add(&Json::of(&<Conventions as utoipa::OpenApi>::openapi())?)?;
+    schemas.insert("GatewayMessage", bodies::gateway_message().into());
+    operations.finish(&mut schemas)?;
+    let tags = conventions::tags(|tag| operations.has_tag(tag));
+    let paths = Json::from(operations.into_paths());
+    let schemas = schemas.that_are_used(&paths)?;
     let document = object! {
         "openapi": "3.1.1",
         "info": conventions::info(),
         "servers": conventions::servers(),
-        "tags": conventions::tags(),
-        "paths": operations.into_paths(),
+        "tags": tags,
+        "paths": paths,
         "components": conventions::components(schemas),
     };
     Ok(serde_json::to_string_pretty(&document)? + "\n")

@@ -28,7 +28,12 @@ const OCTET_STREAM: &str = "application/octet-stream";
 #[derive(Debug, ToSchema)]
 pub struct MediaForm {
     /// The file.
-    #[schema(content_media_type = "application/octet-stream")]
+    #[schema(
+        value_type = String,
+        format = Binary,
+        content_media_type = "application/octet-stream",
+        example = "(the bytes of walk.mp4)"
+    )]
     pub file: Vec<u8>,
     /// The media's title.
     pub title: Title,
@@ -49,7 +54,7 @@ pub struct MediaForm {
     /// Where a thumbnail is, if the client has one of its own.
     pub thumbnail_url: Option<ThumbnailUrl>,
     /// A thumbnail.
-    #[schema(content_media_type = "application/octet-stream")]
+    #[schema(value_type = Option<String>, format = Binary, content_media_type = "application/octet-stream")]
     pub miniature: Option<Vec<u8>>,
 }
 
@@ -58,7 +63,12 @@ pub struct MediaForm {
 #[derive(Debug, ToSchema)]
 pub struct VideoForm {
     /// The file, a video.
-    #[schema(content_media_type = "application/octet-stream")]
+    #[schema(
+        value_type = String,
+        format = Binary,
+        content_media_type = "application/octet-stream",
+        example = "(the bytes of walk.mp4)"
+    )]
     pub file: Vec<u8>,
     /// The media's title; the file's name by default.
     pub title: Option<Title>,

@@ -64,6 +64,7 @@ pub struct FileRequest {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MiniatureRequest {
     /// The file's name on the client's side.
+    #[schema(value_type = String, min_length = 1, max_length = 255, example = "walk.jpg")]
     pub filename: Filename,
     /// Its media type.
     pub content_type: ImageType,

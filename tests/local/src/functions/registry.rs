@@ -133,6 +133,7 @@ function_crates!(
     create_user: Documentation,
     delete_media: Documentation,
     delete_user: Documentation,
+    docs: Documentation,
     extract_metadata,
     get_analytics: Documentation,
     get_jwks: Documentation,

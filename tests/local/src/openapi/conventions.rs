@@ -3,7 +3,28 @@
 use serde_json::json;
 
 use super::json::{Json, Object, object};
-use super::schemas::Schemas;
+use super::{parameters, responses};
+
+/// What all routes answer, whatever they say of themselves, and what parameters name: the functions' descriptions bring
+/// only what bodies are made of.
+#[derive(utoipa::OpenApi)]
+#[openapi(components(schemas(
+    api::ProblemBody,
+    api::YesOrNo,
+    domain::IdempotencyKey,
+    domain::Ipv4Block,
+    domain::MediaId,
+    domain::MediaKind,
+    domain::PartNumber,
+    domain::Status,
+    domain::Tag,
+    domain::ThumbnailKey,
+    domain::Timestamp,
+    domain::Title,
+    domain::UploadId,
+    domain::UserId,
+)))]
+pub(super) struct Conventions;
 
 /// What the conventions are.
 const DESCRIPTION: &str = include_str!("conventions.md");
@@ -38,14 +59,26 @@ pub(super) fn servers() -> Json {
     [object! { "url": "/", "description": "The API that this document is read from." }].into_iter().collect()
 }
 
-pub(super) fn tags() -> Json {
-    TAGS.iter().map(|(name, description)| object! { "name": *name, "description": *description }).collect()
+/// Those that are used.
+pub(super) fn tags(is_used: impl Fn(&str) -> bool) -> Json {
+    let used = TAGS.iter().filter(|(name, _)| is_used(name));
+    used.map(|(name, description)| object! { "name": *name, "description": *description }).collect()
 }
 
-pub(super) fn components(schemas: Schemas) -> Object {
+/// Where a group comes in the order.
+pub(super) fn tag_position(tag: &str) -> usize {
+    TAGS.iter().position(|(name, _)| *name == tag).unwrap_or(TAGS.len())
+}
+
+pub(super) fn components(schemas: Object) -> Object {
+    let (responses, headers, examples) = responses::components();
     object! {
-        "schemas": schemas.into_object(),
         "securitySchemes": security_schemes(),
+        "parameters": parameters::components(),
+        "headers": headers,
+        "responses": responses,
+        "examples": examples,
+        "schemas": schemas,
     }
 }
 

@@ -1,0 +1,7 @@
+//! The `docs` function's binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    api::run(docs::build)
+}

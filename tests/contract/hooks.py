@@ -1,0 +1,122 @@
+"""What schemathesis is told of the platform: who asks, what is there, and which of its objections are none.
+
+`run.py` says who asks by `CONTRACT_ROLE`, and which world it has made by `CONTRACT_WORLD`.
+"""
+
+import collections
+import json
+import os
+import re
+import threading
+
+import schemathesis
+from schemathesis.core.failures import AcceptedNegativeData
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.openapi.checks import RejectedPositiveData, UnsupportedMethodResponse
+
+from world import World
+
+WORLD = World(os.environ["CONTRACT_API"], json.loads(os.environ["CONTRACT_WORLD"]))
+CALLER = WORLD.people[os.environ["CONTRACT_ROLE"]]
+
+# One in so many requests keeps the ids that were made up, and finds nothing.
+FINDS_NOTHING = 6
+# Operations that leave nothing for the next request to find: what they name is made for each.
+USES_UP = {
+    ("DELETE", "media_id"),
+    ("DELETE", "upload_id"),
+    ("DELETE", "user_id"),
+    ("POST", "upload_id"),
+}
+
+_lock = threading.Lock()
+_asked = collections.Counter()
+_made = {}
+
+
+if CALLER.token:
+
+    @schemathesis.auth()
+    class AccessToken:
+        """The access token of who asks, on every request."""
+
+        def get(self, case, context):
+            return CALLER.token
+
+        def set(self, case, token, context):
+            case.headers["Authorization"] = f"Bearer {token}"
+
+
+def something(method, name):
+    """What a request can find under this parameter of its path, or None."""
+    known = {"media_id": WORLD.media["id"], "key": WORLD.thumbnail_key(), "num": "1"}
+    fresh = {"media_id": WORLD.media_id, "upload_id": WORLD.upload_id, "user_id": WORLD.user_id}
+    if (method.upper(), name) in USES_UP:
+        return fresh[name]()
+    if name in fresh and name not in known:
+        if name not in _made:
+            _made[name] = fresh[name]()
+        return _made[name]
+    return known.get(name)
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """Lets paths name what is there, unless they are to be wrong, or name what an answer has named."""
+    if case.meta is None or case.meta.phase.name == "stateful":
+        return
+    with _lock:
+        _asked[case.operation.label] += 1
+        if _asked[case.operation.label] % FINDS_NOTHING == 0:
+            return
+        if case.path_parameters and not case.meta.is_negative_at(ParameterLocation.PATH):
+            found = {name: something(case.method, name) for name in case.path_parameters}
+            case.path_parameters.update({name: value for name, value in found.items() if value is not None})
+
+
+# What a field's schema cannot say, by JSON pointer and by what the answer says of it.
+BEYOND_SCHEMAS = [
+    # How easy a password is to guess is zxcvbn's to say, not a pattern's.
+    (r"/(new_)?password", "too easy to guess"),
+    (r"/current_password", ""),
+    # Which pages a list has, only their answers say.
+    (r"\?cursor", "must be the next_cursor"),
+    # How many parts an upload has, it says itself.
+    (r"/(parts|part_numbers)", "must be a part number from 1 to"),
+    # What a file is, its bytes say.
+    (r"/(file|miniature)", "does not tell its media type"),
+]
+# What depends on an earlier request.
+OF_ANOTHER_REQUEST = {"idempotency_key_reused"}
+
+
+@schemathesis.hook
+def filter_failure(context, failure, case, response):
+    """Drops objections that are none: what the document cannot say, and what API Gateway cannot do."""
+    problem = problem_of(response)
+    if isinstance(failure, UnsupportedMethodResponse):
+        # An HTTP API has no 405: where no route has the method, it is a route that is not there, or another route
+        # whose parameter is written so.
+        return response.status_code not in (401, 403, 404)
+    if isinstance(failure, RejectedPositiveData):
+        errors = problem.get("errors", [])
+        return not (problem.get("code") in OF_ANOTHER_REQUEST or errors and all(map(is_beyond_schemas, errors)))
+    if isinstance(failure, AcceptedNegativeData) and case.operation.path.endswith("/bulk-upload"):
+        # One bad file fails no other: it is refused in its place.
+        uploads = response.json()["uploads"] if response.status_code == 200 else []
+        return not any("error" in upload for upload in uploads)
+    return True
+
+
+def problem_of(response):
+    """The problem that an answer is, or an empty one."""
+    content_type = response.headers.get("content-type", [""])[0]
+    return response.json() if content_type == "application/problem+json" else {}
+
+
+def is_beyond_schemas(error):
+    """Whether no schema could have said that a field is wrong."""
+    return any(
+        re.fullmatch(pointer, error["pointer"]) and detail in error["detail"]
+        for pointer, detail in BEYOND_SCHEMAS
+    )
