@@ -2,8 +2,9 @@
 
 import pytest
 
-from deployment import Deployment, deploy
+from deployment import STAGE, deploy, environment
 from emulator import Emulator
+from shell import Shell
 
 LOG = pytest.StashKey[str]()
 MEASURED = pytest.StashKey[list[str]]()
@@ -17,8 +18,10 @@ def emulator(pytestconfig):
 
 
 @pytest.fixture(scope="session")
-def deployment(emulator) -> Deployment:
-    return deploy(emulator)
+def deployment(emulator):
+    STAGE.mkdir(parents=True, exist_ok=True)
+    with Shell(STAGE, environment(emulator)) as shell:
+        yield deploy(emulator, shell)
 
 
 @pytest.fixture

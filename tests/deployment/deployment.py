@@ -1,4 +1,8 @@
-"""`template.yaml`, built, packaged and deployed by SAM to the emulator, and a client of the API that comes out.
+"""`template.yaml`, built and deployed to the emulator by the README's commands, and a client of the API that comes out.
+
+They are run where a copy of the template is, with `samconfig.toml` beside it. What `sam build` calls is not cargo-lambda,
+which would compile for an hour, but `bin/cargo-lambda`: it hands over what cargo has built. (`test_release` has
+cargo-lambda build some.)
 
 What the emulator does otherwise than AWS is made up for here, never in the product:
 
@@ -13,6 +17,7 @@ What the emulator does otherwise than AWS is made up for here, never in the prod
 
 import json
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +27,11 @@ import urllib3
 from samtranslator.yaml_helper import yaml_parse
 
 from emulator import REGION, Emulator
+from readme import REPOSITORY, Runner, blocks
+from shell import Shell
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 TARGET = REPOSITORY / "target"
+STAGE = TARGET / "deployment"
 STACK_NAME = "media-platform"
 
 
@@ -33,6 +40,7 @@ class Deployment:
     """A deployed stack."""
 
     emulator: Emulator
+    shell: Shell
     outputs: dict[str, str]
     template: dict
     api_id: str
@@ -51,19 +59,32 @@ class Deployment:
         return self.http.request(method, url, headers=headers, redirect=False, **options)
 
 
-def build() -> dict:
-    """Every function as the tests have it, and the template as `sam build` leaves it: with a folder for each function."""
+def read_me(heading: str) -> list[str]:
+    """The README's commands under a heading, block by block."""
+    return [block.text for block in blocks(Runner.DEPLOYMENT) if block.heading == heading]
+
+
+def build():
+    """Builds every function as the tests have it, and puts the template where it is deployed from."""
     subprocess.run(["cargo", "build", "--quiet", "--locked", "--workspace", "--bins"], cwd=REPOSITORY, check=True)
-    template = yaml_parse((REPOSITORY / "template.yaml").read_text())
-    for name, function in of_type(template, "AWS::Serverless::Function"):
-        folder = TARGET / "deployment" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        bootstrap = folder / "bootstrap"
-        binary = TARGET / "debug" / function["Metadata"]["BuildProperties"]["Binary"]
-        # What is only for debuggers is most of it.
-        subprocess.run(["strip", "-o", bootstrap, binary], check=True)
-        function["Properties"]["CodeUri"] = str(folder)
-    return template
+    template = for_the_emulator(yaml_parse((REPOSITORY / "template.yaml").read_text()))
+    template["Globals"]["Function"]["CodeUri"] = str(REPOSITORY)
+    template["Parameters"]["Architecture"]["Default"] = "x86_64"
+    STAGE.mkdir(parents=True, exist_ok=True)
+    (STAGE / "template.yaml").write_text(json.dumps(template))
+    shutil.copy(REPOSITORY / "samconfig.toml", STAGE)
+
+
+def environment(emulator: Emulator) -> dict[str, str]:
+    """For the README's commands: the tools on the path, the emulator in place of AWS."""
+    own = emulator.environment()
+    path = [Path(__file__).parent / "bin", TARGET / "venv/bin", TARGET / "cli/bin", own["PATH"]]
+    return own | {
+        "PATH": os.pathsep.join(map(str, path)),
+        "AWS_PAGER": "",
+        "BUILT": str(TARGET / "debug"),
+        "CARGO_TARGET_DIR": str(STAGE),
+    }
 
 
 def for_the_emulator(template: dict) -> dict:
@@ -84,19 +105,10 @@ def of_type(template: dict, resource_type: str) -> list[tuple[str, dict]]:
     return [(name, one) for name, one in template["Resources"].items() if one["Type"] == resource_type]
 
 
-def deploy(emulator: Emulator) -> Deployment:
-    """Deploys by `sam deploy`, as README says."""
-    path = TARGET / "deployment" / "template.json"
-    path.write_text(json.dumps(for_the_emulator(build())))
-    subprocess.run(
-        [os.environ.get("SAM", TARGET / "venv/bin/sam"), "deploy", "--template-file", path]
-        + ["--stack-name", STACK_NAME, "--resolve-s3", "--no-progressbar", "--no-confirm-changeset"]
-        + ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
-        + ["--parameter-overrides", "Architecture=x86_64"],
-        cwd=path.parent,
-        env=emulator.environment(),
-        check=True,
-    )
+def deploy(emulator: Emulator, shell: Shell) -> Deployment:
+    """Deploys as the README says."""
+    build()
+    shell.run(read_me("Deploy")[0], answers="y\n")
     cloudformation = emulator.client("cloudformation")
     stack = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
     template = cloudformation.get_template(StackName=STACK_NAME, TemplateStage="Processed")["TemplateBody"]
@@ -106,6 +118,7 @@ def deploy(emulator: Emulator) -> Deployment:
     create_routes(emulator, template["Resources"]["Api"]["Properties"]["Body"]["paths"], names)
     return Deployment(
         emulator=emulator,
+        shell=shell,
         outputs={output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]},
         template=template,
         api_id=names["Api"],

@@ -7,7 +7,7 @@ import json
 import time
 import uuid
 
-from deployment import REPOSITORY
+from deployment import REPOSITORY, read_me
 
 FILE = REPOSITORY / "tests/media/v_h264_aac_faststart.mp4"
 PASSWORD = "correct horse battery staple"
@@ -63,12 +63,16 @@ def test_a_client_uploads_and_streams(deployment):
 
 
 def test_an_operator_makes_the_first_admin(deployment):
-    account = new_account()
-    function = deployment.outputs["CreateAdminFunctionName"]
-    answer = deployment.emulator.client("lambda").invoke(FunctionName=function, Payload=json.dumps(account))
-    assert "FunctionError" not in answer, answer["Payload"].read()
+    block = read_me("Deploy")[1]
+    assert "FunctionError" not in deployment.shell.run(block)
+    account = next(json.loads(line) for line in block.splitlines() if line.startswith("{"))
     token = expect(deployment.request("POST", "/auth/login", json=account), 200)["access_token"]
     assert expect(deployment.request("GET", "/users", token), 200)["items"], "an admin sees the users"
+
+
+def test_an_operator_has_the_sweep_run_at_once(deployment):
+    [block] = read_me("A stuck upload, or deletion")
+    assert '"settled"' in deployment.shell.run(block)
 
 
 def test_the_template_is_within_the_limits(deployment):

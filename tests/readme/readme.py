@@ -26,8 +26,9 @@ RUNNERS = {
     "Invoke events": Runner.LOCAL,
     "Deploy": Runner.DEPLOYMENT,
     "Keys": Runner.DEPLOYMENT,
-    "Redrive": Runner.DEPLOYMENT,
     "How to remove everything": Runner.DEPLOYMENT,
+    "A stuck upload, or deletion": Runner.DEPLOYMENT,
+    "The table as it was": Runner.DEPLOYMENT,
 }
 
 
@@ -68,6 +69,24 @@ def blocks(runner: Runner | None = None) -> list[Block]:
 
 def parameters() -> list[tuple[str, str]]:
     """Names and defaults in the table of parameters."""
-    section = README.read_text().split("\n## Configuration\n")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| `(\w+)` \| (.+?) \|", section, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \|", section("Configuration"), re.MULTILINE)
     return [(name, "" if default == "–" else default.strip("`")) for name, default in rows]
+
+
+def routes(heading: str, column: int) -> set[tuple[str, str]]:
+    """Methods and paths in a column of a table. A method stands for what follows it, too; `GET`, `HEAD /a`, `/b` are four."""
+    found = set()
+    for row in re.findall(r"^\| .+ \|$", section(heading), re.MULTILINE):
+        methods, is_listing = [], False
+        for method, path in re.findall(r"`([A-Z]+)?(?: ?(/[^`?]*))?[^`]*`", row.split(" | ")[column]):
+            if method:
+                methods = methods + [method] if is_listing else [method]
+            is_listing = not path
+            if path:
+                found.update((method, path) for method in methods)
+    return found
+
+
+def section(heading: str) -> str:
+    """What is between this heading of the second level and the next."""
+    return README.read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
