@@ -92,8 +92,11 @@ BEYOND_SCHEMAS = [
     (r"\?ip", "must be an IPv4 address"),
     # What is too late depends on the time, and on another parameter.
     (r"\?not_before", "must be before the end"),
-    # Without a type, the file's name has to tell it.
-    (r"[/?]type", "since the file's name does not tell it"),
+    # Of Uppy's files, the name has to tell the type that is not told, and what is left of it without its folders counts.
+    (r"[/?]type", "must be a video/… or audio/… media type"),
+    (r"[/?]filename", "without folders"),
+    # How large a miniature may be is a deployment's to say.
+    (r"/miniature/size_bytes", "must be a whole number from 1 to"),
     # What a file is, its bytes say.
     (r"/(file|miniature)", "does not tell its media type"),
 ]
