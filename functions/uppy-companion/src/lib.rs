@@ -203,6 +203,7 @@ async fn sign_form(state: &State, request: &Request) -> Result<Answer, Problem> 
     post,
     path = "/s3/multipart",
     tag = "uppy",
+    extensions(("x-unknown-fields" = json!("ignored"))),
     request_body = FileInParts,
     responses(
         (status = 200, description = "The upload was begun.", body = UppyUpload),

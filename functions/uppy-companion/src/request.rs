@@ -24,8 +24,9 @@ pub(crate) struct FileInParts {
     /// Its media type. Where it is `application/…` or not told, the extension of the name tells.
     #[schema(example = "video/mp4")]
     r#type: Option<String>,
-    /// What Uppy knows of it. `title` becomes the media's title, or else `name`, or else the name of the file.
-    #[schema(value_type = Option<Object>, example = json!({"name": "walk.mp4", "type": "video/mp4"}))]
+    /// What Uppy knows of it. `title` becomes the media's title, or else `name`, or else the name of the file. What is no
+    /// object is passed over.
+    #[schema(example = json!({"name": "walk.mp4", "type": "video/mp4"}))]
     metadata: Option<Value>,
 }
 
