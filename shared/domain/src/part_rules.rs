@@ -90,42 +90,9 @@ impl PartRules {
         uploaded: Vec<UploadedPart>,
         named: Option<&NamedParts>,
     ) -> Result<Vec<UploadedPart>, AssemblyError> {
-        let uploaded: BTreeMap<PartNumber, UploadedPart> =
-            uploaded.into_iter().map(|part| (part.number, part)).collect();
-        let is_another =
-            |part: &UploadedPart| named.is_some_and(|named| named.get(&part.number) != Some(&part.etag));
         match self {
-            Self::Planned(plan) => {
-                let parts: Vec<UploadedPart> =
-                    uploaded.into_values().filter(|part| plan.part(part.number).is_some()).collect();
-                let mut missing: BTreeSet<PartNumber> = plan.missing(&parts).into_iter().collect();
-                missing.extend(parts.iter().filter(|part| is_another(part)).map(|part| part.number));
-                if missing.is_empty() {
-                    Ok(parts)
-                } else {
-                    Err(AssemblyError::Missing(missing.into_iter().collect()))
-                }
-            }
-            Self::Free { max_size_bytes } => {
-                let last_named = named.map(|named| named.keys().next_back().copied());
-                let last = last_named
-                    .unwrap_or_else(|| uploaded.keys().next_back().copied())
-                    .unwrap_or(PartNumber::FIRST);
-                let is_whole = |part: &UploadedPart| {
-                    let shortest = if part.number == last { 1 } else { *PART_SIZE_BYTES.start() };
-                    part.size_bytes >= shortest && !is_another(part)
-                };
-                let (parts, missing) =
-                    take_apart(last, |number| uploaded.get(&number).filter(|part| is_whole(part)));
-                if !missing.is_empty() {
-                    return Err(AssemblyError::Missing(missing));
-                }
-                let size_bytes = total_size_bytes(&parts);
-                if size_bytes > *max_size_bytes {
-                    return Err(AssemblyError::TooLarge { size_bytes, max_size_bytes: *max_size_bytes });
-                }
-                Ok(parts)
-            }
+            Self::Planned(plan) => assemble_planned(plan, uploaded, named),
+            Self::Free { max_size_bytes } => assemble_free(*max_size_bytes, uploaded, named),
         }
     }
 
@@ -143,19 +110,51 @@ pub fn total_size_bytes(parts: &[UploadedPart]) -> SizeBytes {
     parts.iter().fold(0, |sum, part| sum.saturating_add(part.size_bytes))
 }
 
-/// The parts up to the last one, and the numbers of those that are not there.
-fn take_apart<'a>(
-    last: PartNumber,
-    part: impl Fn(PartNumber) -> Option<&'a UploadedPart>,
-) -> (Vec<UploadedPart>, Vec<PartNumber>) {
+/// Whether the client sent another part than this one under its number, or none.
+fn is_another(part: &UploadedPart, named: Option<&NamedParts>) -> bool {
+    named.is_some_and(|named| named.get(&part.number) != Some(&part.etag))
+}
+
+fn assemble_planned(
+    plan: &PartPlan,
+    mut parts: Vec<UploadedPart>,
+    named: Option<&NamedParts>,
+) -> Result<Vec<UploadedPart>, AssemblyError> {
+    parts.retain(|part| plan.part(part.number).is_some());
+    let mut missing: BTreeSet<PartNumber> = plan.missing(&parts).into_iter().collect();
+    missing.extend(parts.iter().filter(|part| is_another(part, named)).map(|part| part.number));
+    if missing.is_empty() { Ok(parts) } else { Err(AssemblyError::Missing(missing.into_iter().collect())) }
+}
+
+fn assemble_free(
+    max_size_bytes: SizeBytes,
+    uploaded: Vec<UploadedPart>,
+    named: Option<&NamedParts>,
+) -> Result<Vec<UploadedPart>, AssemblyError> {
+    let mut uploaded: BTreeMap<PartNumber, UploadedPart> =
+        uploaded.into_iter().map(|part| (part.number, part)).collect();
+    let last = match named {
+        Some(named) => named.keys().next_back(),
+        None => uploaded.keys().next_back(),
+    };
+    let last = last.copied().unwrap_or(PartNumber::FIRST);
     let (mut parts, mut missing) = (Vec::new(), Vec::new());
     for number in PartNumber::FIRST.up_to(last) {
-        match part(number) {
-            Some(part) => parts.push(part.clone()),
+        let shortest = if number == last { 1 } else { *PART_SIZE_BYTES.start() };
+        let is_whole = |part: &UploadedPart| part.size_bytes >= shortest && !is_another(part, named);
+        match uploaded.remove(&number).filter(is_whole) {
+            Some(part) => parts.push(part),
             None => missing.push(number),
         }
     }
-    (parts, missing)
+    if !missing.is_empty() {
+        return Err(AssemblyError::Missing(missing));
+    }
+    let size_bytes = total_size_bytes(&parts);
+    if size_bytes > max_size_bytes {
+        return Err(AssemblyError::TooLarge { size_bytes, max_size_bytes });
+    }
+    Ok(parts)
 }
 
 #[cfg(test)]

@@ -80,8 +80,8 @@ proptest! {
         names_last in prop::option::of(1_u16..12),
     ) {
         let uploaded: Vec<UploadedPart> = sizes.iter().map(|(number, size_bytes)| part(*number, *size_bytes)).collect();
-        let named = names_last.map(|last| (1..=last).map(|number| part(number, 1)).collect::<Vec<_>>());
-        let named = named.as_deref().map(named_parts);
+        let named_parts = names_last.map(|last| (1..=last).map(|number| part(number, 1)).collect::<Vec<_>>());
+        let named = named_parts.as_deref().map(named);
         match FREE.assemble(uploaded.clone(), named.as_ref()) {
             Ok(parts) => {
                 let numbers: Vec<u16> = parts.iter().map(|part| part.number.into()).collect();
@@ -107,8 +107,4 @@ proptest! {
             }
         }
     }
-}
-
-fn named_parts(parts: &[UploadedPart]) -> NamedParts {
-    named(parts)
 }

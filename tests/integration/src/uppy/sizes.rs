@@ -193,9 +193,9 @@ async fn what_was_being_completed_is_finished_as_it_was_counted(_shared: &Platfo
     let platform = Platform::start(|_| {}).await;
     let user = platform.sign_up().await;
     let uppy = Uppy::new(&platform, &user, Version::Five).await;
-    let file = sound(PART_BYTES + 100);
+    let file = sound(2 * PART_BYTES);
     let upload = uppy.begin(&file).await;
-    uppy.send_parts(&upload, &file, &[PART_BYTES, 100]).await;
+    uppy.send_parts(&upload, &file, &[PART_BYTES, PART_BYTES]).await;
     // Completed, and its function died before S3 was told.
     let counted = file.bytes.len() as u64;
     step(&platform, id_of(&upload), |media, now| media.reserving(counted).complete(now)).await;
