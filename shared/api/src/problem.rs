@@ -121,7 +121,8 @@ impl Problem {
     /// Fields are wrong. Of very many, the first are told: the answer has to stay below what Lambda sends.
     pub fn invalid(mut errors: Vec<FieldError>) -> Self {
         let detail = match errors.as_slice() {
-            [one] => format!("{} {}.", one.pointer, one.detail.trim_end_matches('.')),
+            // The pointer to the whole body is empty.
+            [one] => format!("{} {}.", one.pointer, one.detail.trim_end_matches('.')).trim_start().to_owned(),
             all if all.len() > MAX_FIELD_ERRORS => {
                 format!("{} fields are wrong; errors has the first {MAX_FIELD_ERRORS}.", all.len())
             }
@@ -313,6 +314,13 @@ mod tests {
         };
         assert_eq!(errors(100), (100, "100 fields are wrong; see errors.".to_owned()));
         assert_eq!(errors(101), (100, "101 fields are wrong; errors has the first 100.".to_owned()));
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_whole_body_is_told_as_a_sentence() {
+        let problem = Problem::invalid_field("", "The body must be a JSON object");
+        assert_eq!(problem.detail, "The body must be a JSON object.");
+        assert_eq!(Problem::invalid_field("/title", "is required").detail, "/title is required.");
     }
 
     #[test]

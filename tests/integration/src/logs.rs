@@ -294,6 +294,19 @@ async fn secrets_of_traffic(platform: &Platform) -> Vec<(&'static str, String)> 
     secrets.push(("signed URL", text(&urls["signed_url"])));
     secrets.push(("stream token", stream_url.split_once("token=").unwrap().1.to_owned()));
 
+    // Uppy, whose token is a part of the path.
+    let token =
+        expect(platform.post_as(&user, "/upload-tokens", &json!({})).await, StatusCode::CREATED).await;
+    secrets.push(("upload token", text(&token["upload_token"])));
+    let companion_url = text(&token["companion_url"]);
+    let form = platform.http.get(format!("{companion_url}/s3/params?filename=a.mp4")).send().await.unwrap();
+    let form = expect(form, StatusCode::OK).await;
+    secrets.push(("policy", text(&form["fields"]["policy"])));
+    for path in ["x/s3/params?filename=a.mp4", "/s3/params", "/s3/multipart/1", "/s3/sts"] {
+        let answer = platform.http.get(format!("{companion_url}{path}")).send().await.unwrap();
+        assert!(answer.status().is_client_error(), "{path}: {}", answer.status());
+    }
+
     // What is refused.
     let with = |token: &str, path: &str| platform.request(Method::GET, path).bearer_auth(token).send();
     let forged = format!("{}x", user.token);
@@ -316,7 +329,7 @@ async fn secrets_of_traffic(platform: &Platform) -> Vec<(&'static str, String)> 
     let replayed = platform.post("/auth/refresh", &refresh(&tokens["refresh_token"])).await;
     expect_problem(replayed, StatusCode::UNAUTHORIZED, "token_reused").await;
     platform.set_clock_offset(0);
-    break_everything(platform, &user, &stream_url).await;
+    break_everything(platform, &user, &stream_url, &companion_url).await;
     // Of a URL the signature is what counts, and of a token the last part.
     let parts: Vec<_> = secrets.iter().filter_map(|(what, secret)| Some((*what, essence(secret)?))).collect();
     secrets.extend(parts);
@@ -331,7 +344,7 @@ fn essence(secret: &str) -> Option<String> {
 }
 
 /// Asks while each service fails in turn, so that errors of the SDK are logged.
-async fn break_everything(platform: &Platform, user: &User, stream_url: &str) {
+async fn break_everything(platform: &Platform, user: &User, stream_url: &str, companion_url: &str) {
     for service in ["dynamodb", "s3", "sqs", "sts", "secretsmanager"] {
         let _interception = platform.calls().intercept(move |attempt| {
             (attempt.service == service).then(|| Answer::Error {
@@ -347,6 +360,7 @@ async fn break_everything(platform: &Platform, user: &User, stream_url: &str) {
         let _ = platform.post_as(user, "/media", &announcement).await;
         let _ = platform.get(user, "/media").await;
         let _ = platform.http.get(stream_url).send().await.unwrap();
+        let _ = platform.http.get(format!("{companion_url}/s3/params?filename=a.mp4")).send().await.unwrap();
         let _ = platform.request(Method::GET, "/health").send().await.unwrap();
     }
 }
