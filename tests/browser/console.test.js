@@ -254,6 +254,24 @@ describe('the console', () => {
     opened.assertClean();
   });
 
+  test('a tab that is duplicated and the one it was made from share their session', async (t) => {
+    const opened = await Console.open(fixture, t);
+    const { page } = opened;
+    await opened.logIn(await fixture.signUp());
+    const token = (tab) => tab.evaluate(() => sessionStorage.getItem('refresh_token'));
+    const copied = await token(page);
+    const other = await page.context().newPage();
+    await other.goto(`${fixture.stack.apiUrl}/ping`);
+    await other.evaluate((copy) => sessionStorage.setItem('refresh_token', copy), copied);
+    await other.goto(`${fixture.stack.apiUrl}/console`);
+    await other.getByRole('heading', { level: 1, name: 'Library' }).waitFor();
+    // The copy is used up, and its use again would end the session of both.
+    assert.notEqual(await token(other), copied);
+    await page.waitForFunction((copy) => sessionStorage.getItem('refresh_token') !== copy, copied);
+    assert.equal(await token(page), await token(other));
+    opened.assertClean();
+  });
+
   test('a session that has ended leads to the log-in', async (t) => {
     const opened = await Console.open(fixture, t);
     const { page } = opened;
