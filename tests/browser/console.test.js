@@ -117,6 +117,21 @@ describe('the console', () => {
     opened.assertClean();
   });
 
+  test('what has arrived is not sent again when only the question after it fails', async (t) => {
+    const opened = await Console.open(fixture, t);
+    const { page } = opened;
+    const user = await fixture.signUp();
+    await opened.logIn(user);
+    await opened.go('/uploads', 'Uploads');
+    await page.evaluate(failFirstPoll);
+    await page.getByLabel('Choose files').setInputFiles({ name: 'short.wav', mimeType: 'audio/wav', buffer: wav(40_000) });
+    await opened.press('Try again short.wav');
+    await page.getByText('Ready').waitFor();
+    const { items } = await fixture.call('GET', '/media?owner=me', { user });
+    assert.equal(items.length, 1);
+    opened.assertClean();
+  });
+
   test('files are dropped on any view', async (t) => {
     const opened = await Console.open(fixture, t);
     const { page } = opened;
@@ -254,6 +269,24 @@ describe('the console', () => {
     opened.assertClean();
   });
 
+  test('a tab that is duplicated and the one it was made from share their session', async (t) => {
+    const opened = await Console.open(fixture, t);
+    const { page } = opened;
+    await opened.logIn(await fixture.signUp());
+    const token = (tab) => tab.evaluate(() => sessionStorage.getItem('refresh_token'));
+    const copied = await token(page);
+    const other = await page.context().newPage();
+    await other.goto(`${fixture.stack.apiUrl}/ping`);
+    await other.evaluate((copy) => sessionStorage.setItem('refresh_token', copy), copied);
+    await other.goto(`${fixture.stack.apiUrl}/console`);
+    await other.getByRole('heading', { level: 1, name: 'Library' }).waitFor();
+    // The copy is used up, and its use again would end the session of both.
+    assert.notEqual(await token(other), copied);
+    await page.waitForFunction((copy) => sessionStorage.getItem('refresh_token') !== copy, copied);
+    assert.equal(await token(page), await token(other));
+    opened.assertClean();
+  });
+
   test('a session that has ended leads to the log-in', async (t) => {
     const opened = await Console.open(fixture, t);
     const { page } = opened;
@@ -362,6 +395,16 @@ function dropFile({ name, type, bytes }) {
   for (const event of ['dragover', 'drop']) {
     document.body.dispatchEvent(new DragEvent(event, { dataTransfer, bubbles: true }));
   }
+}
+
+/** Runs in the page. */
+function failFirstPoll() {
+  const { fetch } = window;
+  window.fetch = (url, options) => {
+    if (!/\/media\/[^/]+$/.test(url)) return fetch(url, options);
+    window.fetch = fetch;
+    return Promise.reject(new TypeError('Failed to fetch'));
+  };
 }
 
 /** Runs in the page: does what its policy forbids, and answers which directives were broken. */

@@ -38,7 +38,7 @@ export class Stack {
       const [name, value] = line.split(/\s+/);
       if (name === 'API') stack.apiUrl = value;
       if (name === 'AWS') stack.awsUrl = value;
-      if (name === 'Admin') stack.admin = admin ?? { email: value, password: /password (\S+)/.exec(line)[1] };
+      if (name === 'Admin') stack.admin = { email: value, password: /password (\S+)/.exec(line)[1] };
       if (line.startsWith('Stop with')) {
         stack.process.stdout.resume();
         return stack;

@@ -99,6 +99,19 @@ describe('uploading from a browser', () => {
     await assert.rejects(fixture.call('GET', `/api/v1/${uploadId}/parts`, { user }), /: 40[49] /);
   });
 
+  test('by one PUT that gets lost: it is tried again as the same media', async (t) => {
+    const page = await fixture.open(t, user);
+    await page.evaluate(loseFirstPut);
+    const announced = [];
+    page.on('response', (response) => response.url().endsWith('/media') && announced.push(response.json()));
+    await submit(page, small, 'put');
+    await assert.rejects(statusIs(page, 'ready'), /could not be reached/);
+    await page.getByRole('button', { name: 'Upload' }).click();
+    await assertReady(page, SMALL);
+    const [first, again] = (await Promise.all(announced)).map(({ media }) => media.id);
+    assert.equal(again, first);
+  });
+
   test('what is refused says why, and under which request', async (t) => {
     const page = await fixture.open(t, user);
     await submit(page, { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('notes') }, 'put');

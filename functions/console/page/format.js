@@ -2,7 +2,9 @@
 
 const UNITS = ['bytes', 'KB', 'MB', 'GB', 'TB'];
 
+/** `1.5 MB`. Of a file that has not arrived, nobody may have said how large it is. */
 export function bytes(count) {
+  if (count === null || count === undefined) return '–';
   const power = Math.min(count < 1 ? 0 : Math.floor(Math.log10(count) / 3), UNITS.length - 1);
   const number = count / 1000 ** power;
   return `${power && number < 100 ? number.toFixed(1) : Math.round(number)} ${UNITS[power]}`;

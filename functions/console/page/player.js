@@ -3,7 +3,7 @@
 import { element, failure } from './elements.js';
 import { ownThumbnail } from './thumbnail.js';
 
-/** Longer than most sit in front of a page; a player that goes on after that is given another URL. */
+/** Longer than most sit in front of a page; after that, the page has to be opened again. */
 const LIFE_SECONDS = 4 * 60 * 60;
 
 /** A player, and where the file can be saved from. It asks for its URL at once, and shows why there is none. */

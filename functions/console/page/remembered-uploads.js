@@ -26,12 +26,12 @@ export class RememberedUploads {
   }
 
   forget(file) {
-    localStorage.removeItem(this.#key(file));
+    remove(this.#key(file));
   }
 
   /** Forgets an upload whose file is not at hand. */
   forgetId(uploadId) {
-    for (const [key, upload] of this.#entries()) if (upload.uploadId === uploadId) localStorage.removeItem(key);
+    for (const [key, upload] of this.#entries()) if (upload.uploadId === uploadId) remove(key);
   }
 
   /** All of them. */
@@ -40,7 +40,7 @@ export class RememberedUploads {
   }
 
   #entries() {
-    const keys = Object.keys(localStorage).filter((key) => key.startsWith(this.#prefix));
+    const keys = keysThere().filter((key) => key.startsWith(this.#prefix));
     return keys.map((key) => [key, read(key)]).filter(([, upload]) => upload);
   }
 
@@ -53,7 +53,23 @@ function read(key) {
   try {
     return JSON.parse(localStorage.getItem(key)) ?? undefined;
   } catch {
-    // Another page of this origin has written it.
+    // Another page of this origin has written it, or the browser allows none.
     return undefined;
+  }
+}
+
+function remove(key) {
+  try {
+    localStorage.removeItem(key);
+  } catch {
+    // The browser allows none, so it is not there.
+  }
+}
+
+function keysThere() {
+  try {
+    return Object.keys(localStorage);
+  } catch {
+    return [];
   }
 }

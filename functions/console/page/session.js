@@ -1,5 +1,9 @@
 // Who is logged in. The access token is in memory only; the refresh token is in `sessionStorage`, which outlives a reload,
 // and not the tab. An access token is renewed shortly before it ends, and when the API refuses it.
+//
+// A tab that is duplicated has a copy of the refresh token, which is good for one refresh, in one of them. So tabs with the
+// same token tell each other what it was renewed to, on a channel whose name is that token: who does not have it, cannot
+// listen.
 
 import { ApiError, MediaApi } from './media-api.js';
 
@@ -13,6 +17,8 @@ export class Session extends EventTarget {
   #accessToken;
   #renewAt = 0;
   #renewing;
+  /** Where tabs with the same refresh token hear of another. */
+  #channel;
 
   /** The API as the session's user calls it. */
   api;
@@ -76,9 +82,15 @@ export class Session extends EventTarget {
   async #refresh() {
     const refreshToken = sessionStorage.getItem(REFRESH_TOKEN);
     if (!refreshToken) return;
+    this.#listen(refreshToken);
     try {
-      this.#keep(await this.#open.post('/auth/refresh', { refresh_token: refreshToken }));
+      const tokens = await this.#open.post('/auth/refresh', { refresh_token: refreshToken });
+      // Somebody may have logged out meanwhile, or another tab been quicker.
+      if (sessionStorage.getItem(REFRESH_TOKEN) !== refreshToken) return;
+      this.#channel.postMessage(tokens);
+      this.#keep(tokens);
     } catch (error) {
+      if (sessionStorage.getItem(REFRESH_TOKEN) !== refreshToken) return;
       if (!(error instanceof ApiError && [401, 403, 422].includes(error.status))) throw error;
       this.#forget();
       this.dispatchEvent(new Event('end'));
@@ -90,12 +102,22 @@ export class Session extends EventTarget {
     this.#renewAt = Date.now() + 1000 * expires_in - RENEWED_BEFORE_MILLISECONDS;
     this.passwordChangeRequired = password_change_required;
     sessionStorage.setItem(REFRESH_TOKEN, refresh_token);
+    this.#listen(refresh_token);
+  }
+
+  #listen(refreshToken) {
+    if (this.#channel?.name === refreshToken) return;
+    this.#channel?.close();
+    this.#channel = new BroadcastChannel(refreshToken);
+    this.#channel.onmessage = ({ data }) => this.#keep(data);
   }
 
   #forget() {
     this.#accessToken = undefined;
     this.#renewAt = 0;
     this.user = undefined;
+    this.#channel?.close();
+    this.#channel = undefined;
     sessionStorage.removeItem(REFRESH_TOKEN);
   }
 }

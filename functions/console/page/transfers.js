@@ -117,14 +117,8 @@ export class Transfers extends EventTarget {
     const { signal } = transfer.stop;
     this.#become(transfer, 'uploading');
     try {
-      transfer.media = await this.#uploads.upload(transfer.file, {
-        media: { title: titleOf(transfer.file), ...typeOf(transfer.file), ...methodOf(transfer) },
-        signal,
-        onProgress: (progress) => {
-          transfer.progress = progress;
-          this.#changed(transfer);
-        },
-      });
+      // What has arrived is not sent again, if only the question what became of it failed.
+      transfer.media ??= await this.#upload(transfer, signal);
       this.#become(transfer, 'processing');
       this.#sendNext();
       const onChange = (media) => {
@@ -139,6 +133,17 @@ export class Transfers extends EventTarget {
       this.#become(transfer, 'failed');
       this.#sendNext();
     }
+  }
+
+  #upload(transfer, signal) {
+    return this.#uploads.upload(transfer.file, {
+      media: { title: titleOf(transfer.file), ...typeOf(transfer.file), ...methodOf(transfer) },
+      signal,
+      onProgress: (progress) => {
+        transfer.progress = progress;
+        this.#changed(transfer);
+      },
+    });
   }
 
   #become(transfer, state) {

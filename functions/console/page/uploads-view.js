@@ -144,8 +144,9 @@ class TransferRow {
       state === 'paused' && act('Resume', (transfer) => this.#transfers.resume(transfer)),
       state === 'failed' && act('Try again', (transfer) => this.#transfers.resume(transfer)),
       ['waiting', 'uploading', 'paused', 'failed'].includes(state) &&
+        !media &&
         act('Cancel', (transfer) => this.#transfers.cancel(transfer)),
-      ['processing', 'done'].includes(state) && media && link(`/media/${media.id}`, { class: 'button' }, 'Open'),
+      media && link(`/media/${media.id}`, { class: 'button' }, 'Open'),
     ];
   }
 

@@ -20,6 +20,8 @@ export const UNDER_WAY = ['awaiting_upload', 'completing', 'processing'];
 export class Uploads {
   #api;
   #remembered;
+  /** By file, what was announced and has not arrived: `{ key, uploadId }`. */
+  #announced = new WeakMap();
 
   constructor(api, remembered = new RememberedUploads()) {
     this.#api = api;
@@ -38,18 +40,19 @@ export class Uploads {
     if (begun) {
       const listed = await this.#listParts(begun.uploadId, signal);
       if (listed) return this.#resume(file, begun.uploadId, listed, { signal, onProgress });
-      this.#remembered.forget(file);
+      this.#forget(file);
       const arrived = await this.#arrived(begun.mediaId, signal);
       if (arrived) return arrived;
     }
-    const created = await this.announce(file, media, signal);
+    const created = await this.#announceOnce(file, media, signal);
     // Without an upload the platform has this file already.
     if (created.upload) await this.#send(file, created, { signal, onProgress });
+    this.#announced.delete(file);
     return created.media;
   }
 
   /** Says what will be uploaded; the answer's `upload` says how. */
-  announce(file, media, signal) {
+  announce(file, media, signal, idempotencyKey = crypto.randomUUID()) {
     const body = {
       title: file.name,
       filename: file.name,
@@ -58,13 +61,14 @@ export class Uploads {
       ...media,
     };
     // The key makes it safe to send this twice: there will be one media.
-    return this.#api.post('/media', body, { headers: { 'Idempotency-Key': crypto.randomUUID() }, signal });
+    return this.#api.post('/media', body, { headers: { 'Idempotency-Key': idempotencyKey }, signal });
   }
 
-  /** Ends an upload in parts for good. What S3 has of it is removed. */
+  /** Ends an upload for good. What S3 has of it is removed. */
   async cancel(file) {
-    const begun = this.#remembered.recall(file);
-    if (begun) await this.cancelId(begun.uploadId);
+    const begun = this.#remembered.recall(file) ?? this.#announced.get(file);
+    this.#announced.delete(file);
+    if (begun?.uploadId) await this.cancelId(begun.uploadId);
   }
 
   /** The same of one whose file is not at hand. Rejects if it was completed before: then it is a media, and deleted as one. */
@@ -91,6 +95,15 @@ export class Uploads {
       if (!UNDER_WAY.includes(media.status)) return media;
       await pause(interval, signal);
     }
+  }
+
+  /** A file that is announced again after a failure is the same media. */
+  async #announceOnce(file, media, signal) {
+    const { key } = this.#announced.get(file) ?? { key: crypto.randomUUID() };
+    this.#announced.set(file, { key });
+    const created = await this.announce(file, media, signal, key);
+    this.#announced.set(file, { key, uploadId: created.upload?.upload_id });
+    return created;
   }
 
   async #send(file, { media, upload }, options) {
@@ -194,8 +207,13 @@ export class Uploads {
       .sort(([one], [other]) => one - other)
       .map(([part_number, etag]) => ({ part_number, etag }));
     const { media } = await this.#api.post(`/api/v1/${uploadId}/complete`, { parts }, { signal });
-    this.#remembered.forget(file);
+    this.#forget(file);
     return media;
+  }
+
+  #forget(file) {
+    this.#remembered.forget(file);
+    this.#announced.delete(file);
   }
 }
 

@@ -36,9 +36,13 @@ export async function userView({ api, given, signal, session }) {
 
 /** `saved` is told what the account has become. */
 function changeForm(api, user, saved) {
+  let shown = user;
   const submit = async ({ display_name, role, disabled }) => {
-    const body = { display_name: display_name || null, role, disabled: disabled === 'on' };
-    saved(await api.patch(`/users/${user.id}`, body));
+    const wanted = { display_name: display_name || null, role, disabled: disabled === 'on' };
+    // What was left alone is not sent: another admin may have changed it meanwhile.
+    const changes = Object.entries(wanted).filter(([name, value]) => value !== shown[name]);
+    if (changes.length) shown = await api.patch(`/users/${user.id}`, Object.fromEntries(changes));
+    saved(shown);
     announce('Saved.');
   };
   return form(

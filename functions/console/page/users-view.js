@@ -18,13 +18,18 @@ export async function usersView({ api, signal }) {
   const more = button('Show more', { hidden: true, onclick: () => add() });
   let cursor;
   const add = async () => {
+    // One page at a time, each once.
+    more.disabled = true;
     try {
       const page = await api.get('/users', { query: { limit: PAGE, cursor }, signal });
+      replace(problem);
       rows.append(...page.items.map(row));
       cursor = page.next_cursor;
       more.hidden = !cursor;
     } catch (error) {
       if (!signal.aborted) replace(problem, failure(error));
+    } finally {
+      more.disabled = false;
     }
   };
   await add();

@@ -10,14 +10,19 @@ const SPANS = [7, 30, 90, 365];
 export function viewsSection({ api, signal }, mediaId) {
   const totals = element('p', { class: 'totals' });
   const figure = element('div', { 'aria-live': 'polite' });
+  let asked = new AbortController();
   const load = async (days) => {
+    // What was asked before would be shown over it, if it were answered later.
+    asked.abort();
+    asked = new AbortController();
+    const either = AbortSignal.any([asked.signal, signal]);
     try {
-      const views = await api.get(`/media/${mediaId}/analytics`, { query: { days }, signal });
+      const views = await api.get(`/media/${mediaId}/analytics`, { query: { days }, signal: either });
       const { total_views, unique_viewers, daily } = views;
       replace(totals, `${counted(total_views, 'view')} by ${counted(unique_viewers, 'viewer')} in all`);
       replace(figure, viewsChart(daily));
     } catch (error) {
-      if (!signal.aborted) replace(figure, failure(error));
+      if (!either.aborted) replace(figure, failure(error));
     }
   };
   const options = SPANS.map((days) => [String(days), `Last ${days} days`]);
