@@ -98,6 +98,8 @@ BEYOND_SCHEMAS = [
     # How large a file may be is a deployment's to say, and only parts have a size of their own.
     (r"(/files/\d+)?(/miniature)?/size_bytes", "must be a whole number from 1 to"),
     (r"(/files/\d+)?/part_size_bytes", "goes with upload_method"),
+    # Some ways of uploading have to be told a size, others need none.
+    (r"(/files/\d+)?/size_bytes", "is required"),
     # What a file is, its bytes say.
     (r"/(file|miniature)", "does not tell its media type"),
 ]
