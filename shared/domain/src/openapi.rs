@@ -55,26 +55,24 @@ macro_rules! texts {
     )+};
 }
 
-fn known(format: KnownFormat) -> Option<SchemaFormat> {
-    Some(SchemaFormat::KnownFormat(format))
-}
-
-fn custom(format: &str) -> Option<SchemaFormat> {
-    Some(SchemaFormat::Custom(format.to_owned()))
-}
+const UUID: SchemaFormat = SchemaFormat::KnownFormat(KnownFormat::Uuid);
+const DATE_TIME: SchemaFormat = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+const DATE: SchemaFormat = SchemaFormat::KnownFormat(KnownFormat::Date);
+const EMAIL: SchemaFormat = SchemaFormat::KnownFormat(KnownFormat::Email);
+const INT32: SchemaFormat = SchemaFormat::KnownFormat(KnownFormat::Int32);
 
 texts! {
     UserId, "UserId", "A user's id: a UUID of version 7, in lower case.", "01a1f7f8-3000-7c3a-9b51-6f2d4c8e0a17",
-        format(known(KnownFormat::Uuid));
+        format(Some(UUID));
     MediaId, "MediaId", "A media's id: a UUID of version 7, in lower case.", "01a1f806-60d0-7abc-8def-0123456789ab",
-        format(known(KnownFormat::Uuid));
+        format(Some(UUID));
     UploadId, "UploadId", "An upload's id: a UUID of version 7, in lower case.", "01a1f806-60d0-7d21-a3b4-95c6d7e8f901",
-        format(known(KnownFormat::Uuid));
+        format(Some(UUID));
     Timestamp, "Timestamp", "A time: RFC 3339, in whole seconds UTC.", "2026-11-20T08:15:30Z",
-        format(known(KnownFormat::DateTime));
-    Day, "Day", "A day in UTC.", "2026-11-20", format(known(KnownFormat::Date));
+        format(Some(DATE_TIME));
+    Day, "Day", "A day in UTC.", "2026-11-20", format(Some(DATE));
     Email, "Email", "An e-mail address. It is kept in lower case.", "ada@example.com",
-        format(known(KnownFormat::Email)), max_length(Some(MAX_EMAIL_BYTES));
+        format(Some(EMAIL)), max_length(Some(MAX_EMAIL_BYTES));
     DisplayName, "DisplayName", "A user's name as shown to others, on one line.", "Ada Lovelace",
         min_length(Some(1)), max_length(Some(MAX_DISPLAY_NAME_CHARACTERS)), pattern(Some(ONE_LINE));
     Title, "Title", "A media's title, on one line.", "A walk in the Alps",
@@ -86,7 +84,7 @@ texts! {
     Filename, "Filename", "A file's name on the client's side, at most 255 bytes of UTF-8.", "walk.mp4",
         min_length(Some(1)), max_length(Some(MAX_FILENAME_BYTES)), pattern(Some(FILENAME));
     ThumbnailUrl, "ThumbnailUrl", "Where a client's own thumbnail is.", "https://example.com/walk.jpg",
-        format(custom("uri")), max_length(Some(MAX_THUMBNAIL_URL_BYTES)), pattern(Some(HTTPS_URL));
+        format(Some(SchemaFormat::Custom("uri".to_owned()))), max_length(Some(MAX_THUMBNAIL_URL_BYTES)), pattern(Some(HTTPS_URL));
     ContentType, "ContentType", "A media type, without parameters. Which of them are taken, the deployment says.", "video/mp4",
         pattern(Some(CONTENT_TYPE));
     ImageType, "ImageType", "The media type of a thumbnail. Which of them are taken, the deployment says.", "image/jpeg",
@@ -116,7 +114,7 @@ const SHOWN_STATUSES: [&str; 7] =
 
 impl PartialSchema for PartNumber {
     fn schema() -> RefOr<Schema> {
-        let number = ObjectBuilder::new().schema_type(Type::Integer).format(known(KnownFormat::Int32));
+        let number = ObjectBuilder::new().schema_type(Type::Integer).format(Some(INT32));
         let number = number.description(Some("A part's number, from 1."));
         number.minimum(Some(1)).maximum(Some(i32::from(MAX_PARTS))).examples([1]).into()
     }

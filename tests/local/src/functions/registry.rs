@@ -106,9 +106,12 @@ macro_rules! function_crates {
 
         /// What the function crates say of their routes, by binary name.
         pub fn documentations() -> BTreeMap<String, OpenApi> {
-            BTreeMap::from([$($(
-                (binary(stringify!($name)), <$name::$documentation as utoipa::OpenApi>::openapi()),
-            )?)*])
+            let mut documentations = BTreeMap::new();
+            $($(
+                let documentation = <$name::$documentation as utoipa::OpenApi>::openapi();
+                documentations.insert(binary(stringify!($name)), documentation);
+            )?)*
+            documentations
         }
     };
 }

@@ -24,13 +24,9 @@ impl<'a> Bodies<'a> {
     }
 
     /// Says what an operation takes.
-    pub(super) fn describe_request(
-        &mut self,
-        operation: &mut Object,
-        is_lenient: bool,
-    ) -> Result<(), OpenApiError> {
+    pub(super) fn describe_request(&mut self, operation: &mut Object, is_lenient: bool) {
         let Some(content) = operation.get_mut("requestBody").and_then(|body| body.entry("content")) else {
-            return Ok(());
+            return;
         };
         for (media_type, content) in content.as_object_mut().into_iter().flatten() {
             let Some(schema) = content.entry("schema") else { continue };
@@ -49,7 +45,6 @@ impl<'a> Bodies<'a> {
                 self.close(schema);
             }
         }
-        Ok(())
     }
 
     /// Refuses unknown fields in all that a schema refers to.
@@ -63,9 +58,9 @@ impl<'a> Bodies<'a> {
     }
 
     /// Says of what only answers are made of that what is not there is left out, or is `null`, but never both.
-    pub(super) fn describe_answers<'o>(&mut self, operations: impl Iterator<Item = &'o Object> + Clone) {
+    pub(super) fn describe_answers(&mut self, operations: &[&Object]) {
         let reachable = |name: &str| -> BTreeSet<String> {
-            let bodies = operations.clone().filter_map(|operation| operation.get(name));
+            let bodies = operations.iter().filter_map(|operation| operation.get(name));
             bodies.flat_map(|body| self.schemas.reachable(body)).collect()
         };
         let (asked, answered) = (reachable("requestBody"), reachable("responses"));

@@ -73,9 +73,10 @@ impl Operations {
         let mut bodies = Bodies::new(schemas);
         for Operation { object, .. } in &mut self.0 {
             let is_lenient = object.shift_remove(UNKNOWN_FIELDS).is_some() || object.contains_key(ALIAS_OF);
-            bodies.describe_request(object, is_lenient)?;
+            bodies.describe_request(object, is_lenient);
         }
-        bodies.describe_answers(self.0.iter().map(|operation| &operation.object));
+        let objects: Vec<&Object> = self.0.iter().map(|operation| &operation.object).collect();
+        bodies.describe_answers(&objects);
         for operation in &mut self.0 {
             let object = &mut operation.object;
             parameters::describe(object, schemas);

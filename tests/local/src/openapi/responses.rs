@@ -61,12 +61,11 @@ pub(super) fn describe(operation: &mut Object) -> Result<(), OpenApiError> {
         add_headers(response, &headers);
     }
     for (status, name, message) in GATEWAY {
-        match responses.get_mut(status) {
-            Some(response) => also_by_gateway(response, message),
-            None => {
-                let reference = object! { "$ref": format!("#/components/responses/{name}") };
-                responses.insert(status.to_owned(), reference.into());
-            }
+        if let Some(response) = responses.get_mut(status) {
+            also_by_gateway(response, message);
+        } else {
+            let reference = object! { "$ref": format!("#/components/responses/{name}") };
+            responses.insert(status.to_owned(), reference.into());
         }
     }
     responses.sort_unstable_keys();
