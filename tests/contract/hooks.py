@@ -101,6 +101,8 @@ BEYOND_SCHEMAS = [
     (r"(/files/\d+)?/part_size_bytes", "goes with upload_method"),
     # Some ways of uploading have to be told a size, others need none.
     (r"(/files/\d+)?/size_bytes", "is required"),
+    # The tags of a form are one text, and each of them a line.
+    (r"/tags", "must be on one line"),
     # What a file is, its bytes say.
     (r"/(file|miniature)", "does not tell its media type"),
 ]
