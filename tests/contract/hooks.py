@@ -92,12 +92,17 @@ BEYOND_SCHEMAS = [
     (r"\?ip", "must be an IPv4 address"),
     # What is too late depends on the time, and on another parameter.
     (r"\?not_before", "must be before the end"),
-    # Of Uppy's files, the name has to tell the type that is not told, and what is left of it without its folders counts.
+    # Of Uppy's files, the name has to tell the type that is not told.
     (r"[/?]type", "must be a video/… or audio/… media type"),
-    (r"[/?]filename", "without folders"),
+    # What is left of it without its folders counts; and to Python, a text that ends in a line break ends before it.
+    (r".*[/?]filename", "without folders"),
     # How large a file may be is a deployment's to say, and only parts have a size of their own.
     (r"(/files/\d+)?(/miniature)?/size_bytes", "must be a whole number from 1 to"),
     (r"(/files/\d+)?/part_size_bytes", "goes with upload_method"),
+    # Some ways of uploading have to be told a size, others need none.
+    (r"(/files/\d+)?/size_bytes", "is required"),
+    # The tags of a form are one text, and each of them a line.
+    (r"/tags", "must be on one line"),
     # What a file is, its bytes say.
     (r"/(file|miniature)", "does not tell its media type"),
 ]

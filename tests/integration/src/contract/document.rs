@@ -122,13 +122,10 @@ impl Document {
 
     /// What has no route is redirected, or a problem.
     fn check_default(&self, answer: &Response<Bytes>) -> Result<(), String> {
-        match answer.status() {
-            StatusCode::PERMANENT_REDIRECT => Ok(()),
-            _ => {
-                let body = json_of(answer)?;
-                self.schemas.objection("/components/schemas/Problem", &body).map_or(Ok(()), Err)
-            }
+        if answer.status() == StatusCode::PERMANENT_REDIRECT {
+            return Ok(());
         }
+        self.schemas.objection("/components/schemas/Problem", &json_of(answer)?).map_or(Ok(()), Err)
     }
 
     fn check_headers(&self, documented: &Documented, answer: &Response<Bytes>) -> Result<(), String> {

@@ -25,7 +25,7 @@ type Example<'a> = (String, &'a Value);
 
 async fn every_example_is_what_its_schema_says(_shared: &Platform) {
     let mut examples = Vec::new();
-    find_examples(&DOCUMENT.source, String::new(), &mut examples);
+    find_examples(&DOCUMENT.source, "", &mut examples);
     assert!(examples.len() > 100, "{}", examples.len());
     let objections: Vec<String> = examples
         .into_iter()
@@ -38,16 +38,16 @@ async fn every_example_is_what_its_schema_says(_shared: &Platform) {
 }
 
 /// Those of media types, parameters and headers, which have a schema beside them, and those within schemas.
-fn find_examples<'a>(value: &'a Value, place: String, examples: &mut Vec<Example<'a>>) {
+fn find_examples<'a>(value: &'a Value, place: &str, examples: &mut Vec<Example<'a>>) {
     match value {
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                find_examples(item, format!("{place}/{index}"), examples);
+                find_examples(item, &format!("{place}/{index}"), examples);
             }
         }
         Value::Object(members) => {
             let has_schema = members.contains_key("schema");
-            let schema = if has_schema { format!("{place}/schema") } else { place.clone() };
+            let schema = if has_schema { format!("{place}/schema") } else { place.to_owned() };
             examples.extend(examples_of(members).map(|example| (schema.clone(), example)));
             for (name, member) in members {
                 let place = format!("{place}/{}", escaped(name));
@@ -56,10 +56,10 @@ fn find_examples<'a>(value: &'a Value, place: String, examples: &mut Vec<Example
                     // Here, the names are not keywords.
                     ("properties" | "schemas" | "paths" | "content" | "headers", Value::Object(named)) => {
                         for (name, member) in named {
-                            find_examples(member, format!("{place}/{}", escaped(name)), examples);
+                            find_examples(member, &format!("{place}/{}", escaped(name)), examples);
                         }
                     }
-                    _ => find_examples(member, place, examples),
+                    _ => find_examples(member, &place, examples),
                 }
             }
         }

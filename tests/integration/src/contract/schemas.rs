@@ -75,7 +75,9 @@ fn note_parts(value: &Value, is_part: bool, parts: &mut BTreeSet<String>) {
                 match member {
                     Value::Array(items) if PARTS.contains(&name.as_str()) => {
                         let are_parts = is_part || name == "allOf" || is_whole(members);
-                        items.iter().for_each(|item| note_parts(item, are_parts, parts));
+                        for item in items {
+                            note_parts(item, are_parts, parts);
+                        }
                     }
                     other => note_parts(other, false, parts),
                 }
@@ -109,15 +111,21 @@ fn close_schema(schema: &mut Value, is_part: bool) {
     for (name, member) in members.iter_mut() {
         match (name.as_str(), member) {
             ("properties" | "patternProperties" | "$defs", Value::Object(schemas)) => {
-                schemas.values_mut().for_each(|schema| close_schema(schema, false));
+                for schema in schemas.values_mut() {
+                    close_schema(schema, false);
+                }
             }
             ("allOf" | "anyOf" | "oneOf", Value::Array(schemas)) => {
                 let are_parts = is_part || is_whole;
-                schemas.iter_mut().for_each(|schema| close_schema(schema, are_parts));
+                for schema in schemas {
+                    close_schema(schema, are_parts);
+                }
             }
             ("items" | "additionalProperties", schema) => close_schema(schema, false),
             ("prefixItems", Value::Array(schemas)) => {
-                schemas.iter_mut().for_each(|schema| close_schema(schema, false));
+                for schema in schemas {
+                    close_schema(schema, false);
+                }
             }
             _ => {}
         }
