@@ -118,6 +118,9 @@ async fn sign_several(state: &State, request: &Request) -> Result<Answer, Proble
 async fn open_upload(state: &State, request: &Request) -> Result<(Upload, PartRules), Problem> {
     let upload = state.access.own_upload(request, &state.table).await?;
     let rules = upload.part_rules().ok_or_else(Problem::not_multipart)?;
+    if rules.plan().is_none() {
+        return Err(Problem::parts_not_planned());
+    }
     if upload.is_open(state.clock.now()) { Ok((upload, rules)) } else { Err(Problem::upload_ended()) }
 }
 

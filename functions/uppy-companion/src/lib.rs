@@ -242,15 +242,19 @@ async fn begin(state: &State, request: &Request) -> Result<Answer, Problem> {
 )]
 async fn list_parts(state: &State, request: &Request) -> Result<Answer, Problem> {
     let upload = own_upload(state, request).await?;
-    let UploadMethod::Multipart { s3_upload_id, .. } = &upload.method else {
-        return Err(Problem::not_multipart());
-    };
     if !matches!(upload.state, UploadState::Open | UploadState::Completing) {
         return Err(Problem::upload_ended());
     }
-    let parts = state.completer.ingest().list_parts(&upload.key(), s3_upload_id).await?;
-    let parts = parts.ok_or_else(Problem::upload_ended)?;
+    let parts = uploaded_parts(state, &upload).await?;
     Answer::ok(&parts.into_iter().map(UppyPart::from).collect::<Vec<_>>())
+}
+
+async fn uploaded_parts(state: &State, upload: &Upload) -> Result<Vec<UploadedPart>, Problem> {
+    let UploadMethod::Multipart { s3_upload_id, .. } = &upload.method else {
+        return Err(Problem::not_multipart());
+    };
+    let parts = state.completer.ingest().list_parts(&upload.key(), s3_upload_id).await?;
+    parts.ok_or_else(Problem::upload_ended)
 }
 
 impl From<UploadedPart> for UppyPart {
@@ -270,8 +274,11 @@ impl From<UploadedPart> for UppyPart {
         ("key" = Option<String>, Query, description = "What `POST /s3/multipart` answered. It is not read."),
     ),
     responses(
-        (status = 200, description = "The part, signed.", body = UppySignedPart),
-        Refused<(CurrentCaller, NotFound, RoleInsufficient, NotMultipart, UploadEnded, Parameters, Aws)>,
+        (status = 200, description = "The part, signed. Without what was sent before it, only the next 32 are.", body = UppySignedPart),
+        Refused<(
+            CurrentCaller, NotFound, RoleInsufficient, NotMultipart, UploadEnded, PartsIncomplete, FileTooLarge,
+            Parameters, Aws,
+        )>,
     ),
 )]
 async fn sign_part(state: &State, request: &Request) -> Result<Answer, Problem> {
@@ -285,6 +292,9 @@ async fn sign_part(state: &State, request: &Request) -> Result<Answer, Problem> 
     let part = rules
         .find(number.parse().ok())
         .map_err(|invalid| Problem::invalid_field("{part_number}", invalid))?;
+    if rules.plan().is_none() {
+        rules.check_under_way(part.number, &uploaded_parts(state, &upload).await?)?;
+    }
     let signed = state.signer.presign_part(&upload, part, now).await?;
     Answer::ok(&UppySignedPart { url: signed.url, expires: now.until(signed.expires_at).as_secs() })
 }

@@ -9,7 +9,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use buckets::BucketError;
-use domain::{Decision, PartNumber};
+use domain::{AssemblyError, Decision, PartNumber};
 use serde::Serialize;
 use table::{ChangeError, ChangeUserError, CreateUserError, TableError};
 use utoipa::ToSchema;
@@ -109,6 +109,13 @@ impl Problem {
             Code::NotMultipart,
             "This upload does not come in parts. Send its file as POST /media said.",
         )
+    }
+
+    /// The upload's parts are cut by its client, and not by a plan.
+    pub fn parts_not_planned() -> Self {
+        let detail =
+            "Uppy cuts the parts of this upload. Have them signed where it was begun, under /s3/multipart.";
+        Self::new(Code::NotMultipart, detail)
     }
 
     /// The upload has ended, or its time has; no more of it is taken.
@@ -271,6 +278,19 @@ impl From<ChangeUserError> for Problem {
                 Self::new(Code::LastAdmin, "This is the last admin. Make another user admin first.")
             }
             ChangeUserError::Table(error) => error.into(),
+        }
+    }
+}
+
+impl From<AssemblyError> for Problem {
+    fn from(error: AssemblyError) -> Self {
+        match error {
+            AssemblyError::Missing(missing) => Self::parts_incomplete(missing),
+            AssemblyError::TooLarge { size_bytes, max_size_bytes } => {
+                let detail =
+                    format!("The parts have {size_bytes} bytes together; {max_size_bytes} are allowed here.");
+                Self::new(Code::FileTooLarge, detail)
+            }
         }
     }
 }

@@ -6,6 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{ETag, Invalid, MAX_PARTS, PART_SIZE_BYTES, Part, PartNumber, PartPlan, SizeBytes, UploadedPart};
 
+/// How many parts may be on their way at once where no signature bounds their length. Uppy sends six, if not told otherwise.
+const MAX_PARTS_UNDER_WAY: usize = 32;
+
 /// What the parts of an upload have to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartRules {
@@ -81,6 +84,25 @@ impl PartRules {
                     .ok_or_else(|| Invalid::new(format!("must be a part number from 1 to {most}")))
             }
         }
+    }
+
+    /// Whether a part may be signed while these are there. A signature bounds the length of a planned part and of no other:
+    /// of those only so many may be under way, and none more once what is there is too long. What is there counts against
+    /// no quota yet.
+    pub fn check_under_way(
+        &self,
+        number: PartNumber,
+        uploaded: &[UploadedPart],
+    ) -> Result<(), AssemblyError> {
+        let Self::Free { max_size_bytes } = *self else { return Ok(()) };
+        let size_bytes = total_size_bytes(uploaded);
+        if size_bytes > max_size_bytes {
+            return Err(AssemblyError::TooLarge { size_bytes, max_size_bytes });
+        }
+        let there: BTreeSet<PartNumber> = uploaded.iter().map(|part| part.number).collect();
+        let under_way: Vec<PartNumber> =
+            PartNumber::FIRST.up_to(number).filter(|number| !there.contains(number)).collect();
+        if under_way.len() > MAX_PARTS_UNDER_WAY { Err(AssemblyError::Missing(under_way)) } else { Ok(()) }
     }
 
     /// Those of the uploaded parts that make up the file, in order, if all of it is there as it should be; and, if the client

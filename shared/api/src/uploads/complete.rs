@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use aws_types::SdkConfig;
 use buckets::{Completed, IngestBucket};
 use domain::{
-    Arrival, AssemblyError, Media, MiniatureState, NamedParts, ObjectVersion, PartRules, SizeBytes, Slot,
+    Arrival, Media, MiniatureState, NamedParts, ObjectVersion, PartRules, SizeBytes, Slot,
     State as MediaState, Status, Upload, UploadMethod, total_size_bytes,
 };
 use probe::Metadata;
@@ -132,12 +132,17 @@ impl Completion<'_> {
     /// Has S3 join the parts, if they are what they should be.
     async fn join(&self, media: &Media, s3_upload_id: &str, rules: &PartRules) -> Result<Step, Problem> {
         let (ingest, key) = (&self.state.ingest, self.upload.key());
+        if rules.plan().is_none() && self.named.is_none() && media.status() == Status::AwaitingUpload {
+            let why =
+                "is required: of a file whose size was not declared, only its client knows when it is whole";
+            return Err(Problem::invalid_field("/parts", why));
+        }
         let Some(uploaded) = ingest.list_parts(&key, s3_upload_id).await? else {
             return self.find(media, Problem::upload_ended()).await;
         };
         let parts = match rules.assemble(uploaded, self.named) {
             Ok(parts) => parts,
-            Err(error) => return self.refuse(media, not_assembled(error)).await,
+            Err(error) => return self.refuse(media, error.into()).await,
         };
         let media = match self.complete(media, Some(total_size_bytes(&parts))).await? {
             Completing::Yes(media) => *media,
@@ -264,15 +269,4 @@ fn object_missing() -> Problem {
         Code::ObjectMissing,
         "The file is not there yet. Send it as the upload says, then complete again.",
     )
-}
-
-fn not_assembled(error: AssemblyError) -> Problem {
-    match error {
-        AssemblyError::Missing(missing) => Problem::parts_incomplete(missing),
-        AssemblyError::TooLarge { size_bytes, max_size_bytes } => {
-            let detail =
-                format!("The parts have {size_bytes} bytes together; {max_size_bytes} are allowed here.");
-            Problem::new(Code::FileTooLarge, detail)
-        }
-    }
 }

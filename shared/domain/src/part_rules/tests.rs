@@ -42,6 +42,21 @@ fn parts_that_were_cut_freely_are_whole_up_to_the_last() {
 }
 
 #[test]
+fn of_parts_without_a_signed_length_only_so_many_are_under_way() {
+    let number = |number: u16| PartNumber::try_from(number).unwrap();
+    assert_eq!(FREE.check_under_way(number(32), &[]), Ok(()));
+    let ahead = FREE.check_under_way(number(33), &[]).map(|()| Vec::new());
+    assert_eq!(missing(ahead), (1..=33).collect::<Vec<_>>());
+    assert_eq!(FREE.check_under_way(number(33), &[part(7, MIB)]), Ok(()));
+    // What is there is as long as a file may be; then it is longer.
+    assert_eq!(FREE.check_under_way(number(2), &[part(1, 50 * MIB)]), Ok(()));
+    let too_large = AssemblyError::TooLarge { size_bytes: 51 * MIB, max_size_bytes: 50 * MIB };
+    assert_eq!(FREE.check_under_way(number(2), &[part(1, 51 * MIB)]), Err(too_large));
+    let planned = PartRules::Planned(PartPlan::of(51 * MIB * 1024));
+    assert_eq!(planned.check_under_way(number(1000), &[]), Ok(()));
+}
+
+#[test]
 fn a_part_that_was_sent_again_since_is_not_the_named_one() {
     let sent = vec![part(1, 5 * MIB), part(2, 5 * MIB)];
     let mut since = sent.clone();

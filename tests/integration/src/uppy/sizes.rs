@@ -1,16 +1,17 @@
 //! Files whose size nobody declared: what their parts have to be, how long they may be, and what they count.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::client::{Uppy, Version};
 use crate::parts::{PART_BYTES, sound};
-use crate::platform::{File, Platform, User, expect, s3_error_code};
+use crate::platform::{File, Platform, User, expect, expect_problem, s3_error_code};
 use crate::quota::step;
 use crate::sweep::{HOURS, MINUTES, left_in_s3, nothing_but, sweep_at, usage};
 
 crate::tests![
     what_is_missing_is_named,
+    only_so_many_parts_are_under_way,
     a_file_is_no_larger_than_allowed,
     a_size_that_is_not_known_counts_as_a_part,
     what_the_parts_come_to_has_to_fit_into_the_quota,
@@ -50,7 +51,9 @@ async fn what_is_missing_is_named(platform: &Platform) {
             let problem = uppy.expect_problem(answer, StatusCode::CONFLICT, "parts_incomplete").await;
             assert_eq!(problem["missing"], missing);
         };
-        incomplete(&[], json!([1])).await;
+        // Only the client knows which parts make up the file.
+        let answer = uppy.complete(&upload, &[]).await;
+        uppy.expect_problem(answer, StatusCode::UNPROCESSABLE_ENTITY, "invalid").await;
         // One in the middle is short: S3 would not join it.
         let short = uppy.send_parts(&upload, &file, &[PART_BYTES, 200, PART_BYTES - 100]).await;
         incomplete(&short, json!([2])).await;
@@ -69,6 +72,22 @@ async fn what_is_missing_is_named(platform: &Platform) {
     }
 }
 
+async fn only_so_many_parts_are_under_way(platform: &Platform) {
+    let user = platform.sign_up().await;
+    let uppy = Uppy::new(platform, &user, Version::Six).await;
+    let upload = uppy.begin(&sound(PART_BYTES)).await;
+    expect(uppy.sign_part(&upload, 32).await, StatusCode::OK).await;
+    let answer = uppy.sign_part(&upload, 33).await;
+    let problem = uppy.expect_problem(answer, StatusCode::CONFLICT, "parts_incomplete").await;
+    assert_eq!(problem["missing"], json!((1..=33).collect::<Vec<_>>()));
+    uppy.send_part(&upload, 1, b"a part").await;
+    expect(uppy.sign_part(&upload, 33).await, StatusCode::OK).await;
+    // The routes that sign planned parts, without a look at what is there, sign none of these.
+    let path = format!("/api/v1/{}/part/1", upload["uploadId"].as_str().unwrap());
+    let answer = platform.request(Method::GET, &path).bearer_auth(&user.token).send().await.unwrap();
+    expect_problem(answer, StatusCode::CONFLICT, "not_multipart").await;
+}
+
 async fn a_file_is_no_larger_than_allowed(_shared: &Platform) {
     let platform = platform_with("MaxUploadBytes", PART_BYTES + 100).await;
     let user = platform.sign_up().await;
@@ -81,6 +100,9 @@ async fn a_file_is_no_larger_than_allowed(_shared: &Platform) {
     let answer = uppy.complete(&upload, &sent).await;
     uppy.expect_problem(answer, StatusCode::PAYLOAD_TOO_LARGE, "file_too_large").await;
     assert_eq!(media_of(&platform, &user, &upload).await["status"], "awaiting_upload");
+    // Nothing more of it is taken.
+    let answer = uppy.sign_part(&upload, 2).await;
+    uppy.expect_problem(answer, StatusCode::PAYLOAD_TOO_LARGE, "file_too_large").await;
 
     let form = expect(uppy.sign_form("a.wav", "audio/wav").await, StatusCode::OK).await;
     let sent = uppy.send_form(&form, file.bytes.clone()).await;

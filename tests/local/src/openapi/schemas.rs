@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::OpenApiError;
-use super::json::{Json, Object};
+use super::json::{Json, Object, object};
 
 const PREFIX: &str = "#/components/schemas/";
+/// What the name of a list begins with; the rest is the name of what it has.
+const LIST: &str = "List_";
 
 /// Schemas by name.
 #[derive(Clone, Debug, Default)]
@@ -19,14 +21,23 @@ impl Schemas {
             let mut schema = schema.clone();
             schema.each_object(&mut with_examples);
             schema.each_object(&mut with_outer_description);
-            match self.0.get(name) {
-                Some(present) if *present != schema => return Err(OpenApiError::SchemaTwice(name.clone())),
-                Some(_) => {}
-                None => {
-                    self.0.insert(name.clone(), schema);
-                }
+            // What a list has is written out in it, and would be a type without a name to whoever generates a client.
+            if let Some(item_name) = name.strip_prefix(LIST)
+                && let Some(items) = items_of_list(&mut schema)
+            {
+                let reference = object! { "$ref": format!("{PREFIX}{item_name}") };
+                self.add_one(item_name, std::mem::replace(items, reference.into()))?;
             }
+            self.add_one(name, schema)?;
         }
+        Ok(())
+    }
+
+    fn add_one(&mut self, name: &str, schema: Json) -> Result<(), OpenApiError> {
+        if self.0.get(name).is_some_and(|present| *present != schema) {
+            return Err(OpenApiError::SchemaTwice(name.to_owned()));
+        }
+        self.insert(name, schema);
         Ok(())
     }
 
@@ -155,6 +166,11 @@ impl Schemas {
     }
 }
 
+fn items_of_list(schema: &mut Json) -> Option<&mut Json> {
+    let properties = schema.as_object_mut()?.get_mut("properties")?;
+    properties.as_object_mut()?.get_mut("items")?.as_object_mut()?.get_mut("items")
+}
+
 /// The name that a schema refers to.
 fn reference(schema: &Json) -> Option<&str> {
     schema.get("$ref")?.as_str()?.strip_prefix(PREFIX)
@@ -223,5 +239,26 @@ pub(super) fn not_null(schema: &mut Json) {
             let only = only.clone();
             object.insert("type".to_owned(), only);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_list_has_is_a_schema_of_its_own() {
+        let user = json!({"type": "object", "properties": {"id": {"type": "string"}}});
+        let list = json!({"type": "object", "properties": {"items": {"type": "array", "items": user}}});
+        let documentation: Json = json!({"components": {"schemas": {"List_User": list}}}).into();
+        let mut schemas = Schemas::default();
+        schemas.add(&documentation).unwrap();
+        assert_eq!(schemas.0.get("User"), Some(&Json::from(user)));
+        let referred: Vec<String> = referred(schemas.0.get("List_User").unwrap()).collect();
+        assert_eq!(referred, ["User"]);
     }
 }
