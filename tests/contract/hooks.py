@@ -105,6 +105,7 @@ BEYOND_SCHEMAS = [
     (r"/tags", "must be on one line"),
     # What a file is, its bytes say.
     (r"/(file|miniature)", "does not tell its media type"),
+    (r"/(file|miniature)", "bytes long"),
 ]
 # What no schema is about: an earlier request, and what is made up beside the fields of a form, under names that cannot
 # be written in one, or many times.
