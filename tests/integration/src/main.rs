@@ -92,6 +92,7 @@ pub(crate) use tests;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     logs::record();
+    let _ = platform::INSPECT.set(contract::inspect());
     let runtime = Arc::new(Builder::new_multi_thread().enable_all().build().unwrap());
     let is_complete = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
     let platform = (!arguments.list).then(|| Arc::new(runtime.block_on(Platform::start(|_| {}))));

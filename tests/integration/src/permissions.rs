@@ -369,17 +369,16 @@ async fn upload_by_uppy(platform: &Platform, token: &str) {
         let upload_id = begun["uploadId"].as_str()?.to_owned();
         let path = format!("{companion}/multipart/{upload_id}");
         let signed = ask(Method::GET, &format!("{path}/1"), None).await;
-        if let Some(url) = signed["url"].as_str() {
-            let _ = platform.http.put(url).body(file.bytes.clone()).send().await;
-        }
+        let sent = platform.http.put(signed["url"].as_str()?).body(file.bytes.clone()).send().await.ok()?;
+        let parts = json!({"parts": [{"PartNumber": 1, "ETag": sent.headers().get("etag")?.to_str().ok()?}]});
         ask(Method::GET, &path, None).await;
-        Some((upload_id, path))
+        Some((upload_id, path, parts))
     };
-    if let Some((_, path)) = begin().await {
-        ask(Method::POST, &format!("{path}/complete"), None).await;
+    if let Some((_, path, parts)) = begin().await {
+        ask(Method::POST, &format!("{path}/complete"), Some(&parts)).await;
     }
-    if let Some((upload_id, _)) = begin().await {
-        ask(Method::POST, &format!("/api/v1/{upload_id}/complete"), None).await;
+    if let Some((upload_id, _, parts)) = begin().await {
+        ask(Method::POST, &format!("/api/v1/{upload_id}/complete"), Some(&parts)).await;
     }
     // One with a digest, that was announced on the canonical route.
     let mut body = file.announcement();

@@ -2,18 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use local::aws::{Answer, Aws, Calls, Interception, PermissionUse};
+use local::gateway::Inspect;
 use local::{LocalStack, Options};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-
-use crate::contract;
 
 /// Nothing here takes longer, however slow the machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -44,6 +43,9 @@ pub(crate) struct Platform {
     pub(crate) http: reqwest::Client,
     clock_offset_seconds: Arc<AtomicI64>,
 }
+
+/// Looks at each answer of the platforms of this run, if it is set before they start.
+pub(crate) static INSPECT: OnceLock<Inspect> = OnceLock::new();
 
 /// What the stacks of this run used.
 static USED_PERMISSIONS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -143,7 +145,7 @@ impl Platform {
             let moved = Duration::from_secs(seconds.unsigned_abs());
             if seconds < 0 { SystemTime::now() - moved } else { SystemTime::now() + moved }
         });
-        let mut options = Options { clock, inspect: Some(contract::inspect()), ..Options::default() };
+        let mut options = Options { clock, inspect: INSPECT.get().cloned(), ..Options::default() };
         // What fails is tried again at once.
         options.parameters.insert("ProcessingRetrySeconds".to_owned(), "0".to_owned());
         // All tests come from one address.
