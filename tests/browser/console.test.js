@@ -142,6 +142,27 @@ describe('the console', () => {
     opened.assertClean();
   });
 
+  test('what somebody else has changed is shown before it can be overwritten', async (t) => {
+    const opened = await Console.open(fixture, t);
+    const { page } = opened;
+    const user = await fixture.signUp();
+    const { id } = await fixture.upload(user, 'short.wav', 'audio/wav', wav(40_000));
+    await opened.logIn(user);
+    await opened.go(`/media/${id}`, 'short.wav');
+    await fixture.call('PATCH', `/media/${id}`, { user, body: { title: 'Sunshine' } });
+    await page.getByLabel('Title').fill('Rain');
+    await opened.refused(async () => {
+      await opened.press('Save');
+      await page.getByRole('alert').getByText(/has been changed meanwhile/).waitFor();
+    });
+    await opened.heading('Sunshine');
+    assert.equal(await page.getByLabel('Title').inputValue(), 'Rain');
+    await opened.press('Save');
+    await opened.heading('Rain');
+    assert.equal((await fixture.call('GET', `/media/${id}`, { user })).title, 'Rain');
+    opened.assertClean();
+  });
+
   test('what is refused is said where it is wrong', async (t) => {
     const opened = await Console.open(fixture, t);
     const { page } = opened;
