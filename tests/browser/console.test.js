@@ -163,6 +163,29 @@ describe('the console', () => {
     opened.assertClean();
   });
 
+  test('leaving is no loss once all has arrived', async (t) => {
+    const opened = await Console.open(fixture, t);
+    const { page } = opened;
+    await opened.logIn(await fixture.signUp());
+    await opened.go('/uploads', 'Uploads');
+    // Processing takes longer than it does here.
+    await page.route(/\/media\/[0-9a-f-]{36}$/, async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...(await response.json()), status: 'processing' } });
+    });
+    await page.getByLabel('Choose files').setInputFiles({ name: 'short.wav', mimeType: 'audio/wav', buffer: wav(40_000) });
+    await page.getByText('Processing').waitFor();
+    const warnings = [];
+    page.on('dialog', (dialog) => {
+      warnings.push(dialog.type());
+      return dialog.accept();
+    });
+    await page.reload();
+    await opened.heading('Uploads');
+    assert.deepEqual(warnings, []);
+    opened.assertClean();
+  });
+
   test('what is refused is said where it is wrong', async (t) => {
     const opened = await Console.open(fixture, t);
     const { page } = opened;

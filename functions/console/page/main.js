@@ -47,7 +47,7 @@ document.querySelector('.skip').addEventListener('click', (event) => {
   main.focus();
 });
 addEventListener('beforeunload', (event) => {
-  if (transfers?.activeCount) event.preventDefault();
+  if (transfers?.isSending) event.preventDefault();
 });
 acceptDrops();
 await start();
