@@ -398,6 +398,8 @@ describe('the console', () => {
     await page.getByLabel('Password').fill(temporary);
     await opened.press('Log in');
     await page.getByText('An admin chose your password.').waitFor();
+    await page.evaluate(dropFile, { name: 'short.wav', type: 'audio/wav', bytes: [...wav(40_000)] });
+    assert.ok(!page.url().endsWith('/uploads'), 'a file was taken that cannot be sent');
     await page.getByLabel('Current password').fill(temporary);
     await page.getByLabel('New password').fill(PASSWORD);
     await opened.press('Change password');
