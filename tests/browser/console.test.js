@@ -186,6 +186,21 @@ describe('the console', () => {
     opened.assertClean();
   });
 
+  test('an upload is offered to be resumed for a day', async (t) => {
+    const opened = await Console.open(fixture, t);
+    const { page } = opened;
+    const user = await fixture.signUp();
+    const { id } = await fixture.call('GET', '/users/me', { user });
+    await page.evaluate(rememberUploads, { userId: id, ages: { fresh: 23, stale: 25, old: 8 * 24 } });
+    await opened.logIn(user);
+    await opened.go('/uploads', 'Uploads');
+    await page.getByText('fresh.wav').waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Discard' }).count(), 1);
+    // A deployment may give it longer, but no more than a week.
+    assert.equal(await page.evaluate(() => localStorage.length), 2);
+    opened.assertClean();
+  });
+
   test('what is refused is said where it is wrong', async (t) => {
     const opened = await Console.open(fixture, t);
     const { page } = opened;
@@ -451,6 +466,15 @@ function failFirstPoll() {
     window.fetch = fetch;
     return Promise.reject(new TypeError('Failed to fetch'));
   };
+}
+
+/** Runs in the page: as if uploads had begun so many hours ago. */
+function rememberUploads({ userId, ages }) {
+  for (const [name, hours] of Object.entries(ages)) {
+    const announcedAt = Date.now() - hours * 60 * 60 * 1000;
+    const upload = { uploadId: name, mediaId: name, filename: `${name}.wav`, sizeBytes: 1, announcedAt };
+    localStorage.setItem(`upload:${userId}:${name}`, JSON.stringify(upload));
+  }
 }
 
 /** Runs in the page: does what its policy forbids, and answers which directives were broken. */
