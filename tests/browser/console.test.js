@@ -142,6 +142,65 @@ describe('the console', () => {
     opened.assertClean();
   });
 
+  test('what somebody else has changed is shown before it can be overwritten', async (t) => {
+    const opened = await Console.open(fixture, t);
+    const { page } = opened;
+    const user = await fixture.signUp();
+    const { id } = await fixture.upload(user, 'short.wav', 'audio/wav', wav(40_000));
+    await opened.logIn(user);
+    await opened.go(`/media/${id}`, 'short.wav');
+    await fixture.call('PATCH', `/media/${id}`, { user, body: { title: 'Sunshine' } });
+    await page.getByLabel('Title').fill('Rain');
+    await opened.refused(async () => {
+      await opened.press('Save');
+      await page.getByRole('alert').getByText(/has been changed meanwhile/).waitFor();
+    });
+    await opened.heading('Sunshine');
+    assert.equal(await page.getByLabel('Title').inputValue(), 'Rain');
+    await opened.press('Save');
+    await opened.heading('Rain');
+    assert.equal((await fixture.call('GET', `/media/${id}`, { user })).title, 'Rain');
+    opened.assertClean();
+  });
+
+  test('leaving is no loss once all has arrived', async (t) => {
+    const opened = await Console.open(fixture, t);
+    const { page } = opened;
+    await opened.logIn(await fixture.signUp());
+    await opened.go('/uploads', 'Uploads');
+    // Processing takes longer than it does here.
+    await page.route(/\/media\/[0-9a-f-]{36}$/, async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...(await response.json()), status: 'processing' } });
+    });
+    await page.getByLabel('Choose files').setInputFiles({ name: 'short.wav', mimeType: 'audio/wav', buffer: wav(40_000) });
+    await page.getByText('Processing').waitFor();
+    const warnings = [];
+    page.on('dialog', (dialog) => {
+      warnings.push(dialog.type());
+      return dialog.accept();
+    });
+    await page.reload();
+    await opened.heading('Uploads');
+    assert.deepEqual(warnings, []);
+    opened.assertClean();
+  });
+
+  test('an upload is offered to be resumed for a day', async (t) => {
+    const opened = await Console.open(fixture, t);
+    const { page } = opened;
+    const user = await fixture.signUp();
+    const { id } = await fixture.call('GET', '/users/me', { user });
+    await page.evaluate(rememberUploads, { userId: id, ages: { fresh: 23, stale: 25, old: 8 * 24 } });
+    await opened.logIn(user);
+    await opened.go('/uploads', 'Uploads');
+    await page.getByText('fresh.wav').waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Discard' }).count(), 1);
+    // A deployment may give it longer, but no more than a week.
+    assert.equal(await page.evaluate(() => localStorage.length), 2);
+    opened.assertClean();
+  });
+
   test('what is refused is said where it is wrong', async (t) => {
     const opened = await Console.open(fixture, t);
     const { page } = opened;
@@ -354,6 +413,8 @@ describe('the console', () => {
     await page.getByLabel('Password').fill(temporary);
     await opened.press('Log in');
     await page.getByText('An admin chose your password.').waitFor();
+    await page.evaluate(dropFile, { name: 'short.wav', type: 'audio/wav', bytes: [...wav(40_000)] });
+    assert.ok(!page.url().endsWith('/uploads'), 'a file was taken that cannot be sent');
     await page.getByLabel('Current password').fill(temporary);
     await page.getByLabel('New password').fill(PASSWORD);
     await opened.press('Change password');
@@ -405,6 +466,15 @@ function failFirstPoll() {
     window.fetch = fetch;
     return Promise.reject(new TypeError('Failed to fetch'));
   };
+}
+
+/** Runs in the page: as if uploads had begun so many hours ago. */
+function rememberUploads({ userId, ages }) {
+  for (const [name, hours] of Object.entries(ages)) {
+    const announcedAt = Date.now() - hours * 60 * 60 * 1000;
+    const upload = { uploadId: name, mediaId: name, filename: `${name}.wav`, sizeBytes: 1, announcedAt };
+    localStorage.setItem(`upload:${userId}:${name}`, JSON.stringify(upload));
+  }
 }
 
 /** Runs in the page: does what its policy forbids, and answers which directives were broken. */

@@ -95,7 +95,7 @@ describe('Uppy', () => {
 
   test('sign-request-6 goes on when the answer to completing got lost', async (t) => {
     const { page } = await open(t, 'sign-request-6');
-    await page.evaluate(loseAnswerOfCompleting);
+    await page.evaluate(loseAnswerOf, '/complete');
     await upload(page, large);
     await failure(page);
     await press(page, 'Retry');
@@ -113,6 +113,45 @@ describe('Uppy', () => {
     await assertReady(page, SMALL);
     assert.equal((await latestMedia()).id, id);
   });
+
+  test('sign-request-6 begins anew what has ended while it was paused', async (t) => {
+    const { page, network } = await open(t, 'sign-request-6');
+    await network(SLOW);
+    const announced = page.waitForResponse(isAnnouncement);
+    await upload(page, large);
+    await partsAreSent(page);
+    await press(page, 'Pause');
+    const { media } = await endUpload(await announced);
+    await network(NO_LIMITS);
+    await press(page, 'Resume');
+    assert.match(await failure(page), /has ended/);
+    await press(page, 'Retry');
+    await assertReady(page, LARGE);
+    assert.notEqual((await latestMedia()).id, media.id);
+  });
+
+  for (const size of ['small', 'large']) {
+    test(`sign-request-6 begins anew what has ended before the page knew of it: a ${size} file`, async (t) => {
+      const { page } = await open(t, 'sign-request-6');
+      await page.evaluate(loseAnswerOf, '/media');
+      const announced = page.waitForResponse(isAnnouncement);
+      await upload(page, { small, large }[size]);
+      await failure(page);
+      const { media } = await endUpload(await announced);
+      await press(page, 'Retry');
+      await page.locator('#status', { hasText: /has ended/ }).waitFor();
+      await press(page, 'Retry');
+      await assertReady(page, { small: SMALL, large: LARGE }[size]);
+      assert.notEqual((await latestMedia()).id, media.id);
+    });
+  }
+
+  /** Ends the upload that an announcement was answered with, as its deadline would. */
+  async function endUpload(response) {
+    const announced = await response.json();
+    await fixture.call('DELETE', `/api/v1/${announced.upload.upload_id}`, { user });
+    return announced;
+  }
 
   /** A page with Uppy and the access token of `user`, and what limits its network. */
   async function open(t, setUp) {
@@ -185,13 +224,19 @@ async function failure(page) {
   return status.textContent();
 }
 
-/** Runs in the page. */
-function loseAnswerOfCompleting() {
+function isAnnouncement(response) {
+  return response.request().method() === 'POST' && response.url().endsWith('/media');
+}
+
+/** Runs in the page: the answer of the API to the next request to a path that ends so. */
+function loseAnswerOf(path) {
   const send = window.fetch;
   window.fetch = async (url, request) => {
     const response = await send(url, request);
-    if (!String(url).endsWith('/complete')) return response;
+    if (!String(url).endsWith(path)) return response;
     window.fetch = send;
+    // Unread, it would not be complete for those who watch the page either.
+    await response.text();
     throw new TypeError('Failed to fetch');
   };
 }

@@ -47,7 +47,7 @@ document.querySelector('.skip').addEventListener('click', (event) => {
   main.focus();
 });
 addEventListener('beforeunload', (event) => {
-  if (transfers?.activeCount) event.preventDefault();
+  if (transfers?.isSending) event.preventDefault();
 });
 acceptDrops();
 await start();
@@ -157,18 +157,19 @@ async function logOut() {
 
 /** Files may be dropped anywhere; without this the browser would open them in the page's place. */
 function acceptDrops() {
+  const areTaken = () => transfers && !session.passwordChangeRequired && isFor(['operator', 'admin']);
   const hasFiles = (event) => event.dataTransfer?.types.includes('Files');
   addEventListener('dragover', (event) => {
     if (!hasFiles(event)) return;
     event.preventDefault();
-    document.body.classList.toggle('dropping', Boolean(transfers));
+    document.body.classList.toggle('dropping', Boolean(areTaken()));
   });
   addEventListener('dragleave', ({ relatedTarget }) => relatedTarget || document.body.classList.remove('dropping'));
   addEventListener('drop', (event) => {
     document.body.classList.remove('dropping');
     if (!hasFiles(event)) return;
     event.preventDefault();
-    if (!transfers || !isFor(['operator', 'admin'])) return;
+    if (!areTaken()) return;
     transfers.add(event.dataTransfer.files);
     location.hash = '/uploads';
   });

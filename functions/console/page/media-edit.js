@@ -2,13 +2,27 @@
 
 import { field, form } from './forms.js';
 
-/** A form for the media that `current()` answers. What somebody else has changed meanwhile is not overwritten. */
-export function editForm(api, current, saved) {
+const CHANGED_MEANWHILE =
+  'It has been changed meanwhile, to what this page shows now. Nothing is saved yet: save again to have it as you typed it.';
+
+/**
+ * A form for the media that `current()` answers. What somebody else has changed meanwhile is not overwritten unseen:
+ * `outdated` is given it, what was typed stays, and can be saved after that.
+ */
+export function editForm(api, current, { saved, outdated }) {
   const { title, description, tags, visibility } = current();
   const submit = async (values) => {
     const body = { ...values, tags: tagsIn(values.tags) };
     const headers = { 'If-Match': `"${current().version}"` };
-    saved(await api.patch(`/media/${current().id}`, body, { headers }));
+    let media;
+    try {
+      media = await api.patch(`/media/${current().id}`, body, { headers });
+    } catch (error) {
+      if (error.code !== 'precondition_failed') throw error;
+      outdated(await api.get(`/media/${current().id}`));
+      throw new Error(CHANGED_MEANWHILE);
+    }
+    saved(media);
   };
   const visibilities = [
     ['members', 'Everybody who is signed in'],

@@ -110,7 +110,7 @@ class MediaPage {
       'section',
       { class: 'card', 'aria-labelledby': 'edit-heading' },
       element('h2', { id: 'edit-heading' }, 'Edit'),
-      editForm(this.#context.api, current, saved),
+      editForm(this.#context.api, current, { saved, outdated: (media) => this.#show(media) }),
     );
   }
 

@@ -3,6 +3,9 @@
 // They are kept in `localStorage` under what the browser tells of their file: name, size, and when it was last changed. A
 // page cannot open a file again by itself; given the same file by its user, it finds here which upload that was.
 
+/** After a day an upload has ended, unless the deployment's `UploadDeadlineSeconds` says otherwise; after a week, anyway. */
+const DAY_MILLISECONDS = 24 * 60 * 60 * 1000;
+
 export class RememberedUploads {
   #prefix;
 
@@ -11,13 +14,13 @@ export class RememberedUploads {
     this.#prefix = `upload:${userId}:`;
   }
 
-  /** `{ uploadId, mediaId, filename, sizeBytes }` of the upload of this file, if there is one. */
+  /** `{ uploadId, mediaId, filename, sizeBytes, announcedAt }` of the upload of this file, if there is one. */
   recall(file) {
     return read(this.#key(file));
   }
 
   remember(file, uploadId, mediaId) {
-    const upload = { uploadId, mediaId, filename: file.name, sizeBytes: file.size };
+    const upload = { uploadId, mediaId, filename: file.name, sizeBytes: file.size, announcedAt: Date.now() };
     try {
       localStorage.setItem(this.#key(file), JSON.stringify(upload));
     } catch {
@@ -34,9 +37,11 @@ export class RememberedUploads {
     for (const [key, upload] of this.#entries()) if (upload.uploadId === uploadId) remove(key);
   }
 
-  /** All of them. */
+  /** Those of the last day. Older ones are recalled if their file is given, and forgotten after a week. */
   all() {
-    return this.#entries().map(([, upload]) => upload);
+    const days = ({ announcedAt }) => (Date.now() - announcedAt) / DAY_MILLISECONDS;
+    for (const [key, upload] of this.#entries()) if (!(days(upload) < 7)) remove(key);
+    return this.#entries().map(([, upload]) => upload).filter((upload) => days(upload) < 1);
   }
 
   #entries() {

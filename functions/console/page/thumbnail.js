@@ -5,6 +5,6 @@
  * tell that host who looks, and the page's policy keeps it from being loaded.
  */
 export function ownThumbnail({ id, thumbnail_url }) {
-  const isOwn = thumbnail_url && new URL(thumbnail_url).pathname.includes(`/media/${id}/thumbnail/`);
+  const isOwn = URL.canParse(thumbnail_url) && new URL(thumbnail_url).pathname.includes(`/media/${id}/thumbnail/`);
   return isOwn ? thumbnail_url : undefined;
 }

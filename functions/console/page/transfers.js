@@ -61,6 +61,11 @@ export class Transfers extends EventTarget {
     return this.#transfers.filter(({ state }) => ['waiting', 'uploading', 'processing'].includes(state)).length;
   }
 
+  /** Whether the page has bytes that the platform does not: what has arrived is processed without it. */
+  get isSending() {
+    return this.#transfers.some(({ state, media }) => ['waiting', 'uploading'].includes(state) && !media);
+  }
+
   /** Uploads that began earlier, and need their file to go on. */
   get unfinished() {
     const names = new Set(this.#transfers.map(({ file }) => `${file.name}:${file.size}`));

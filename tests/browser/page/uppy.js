@@ -8,8 +8,8 @@
 // given to it as a `data:` URL, which a page's content security policy has to allow (`connect-src data:`).
 //
 // The file is announced with its size and type: what the platform does not take is refused before a byte is sent, and
-// Uppy's `upload-error` says why. `retryAll` goes on where an upload broke off. With `upload-success`,
-// `response.body.key` is the id of the media.
+// Uppy's `upload-error` says why. `retryAll` goes on where an upload broke off, and begins anew one that has ended. With
+// `upload-success`, `response.body.key` is the id of the media.
 
 const MAX_PARTS = 10_000;
 const NOTHING_TO_SEND = { url: 'data:,' };
@@ -39,12 +39,17 @@ export function viaMediaApi(uppy, api, partSizeBytes = 16 * 1024 * 1024) {
 
   async function announceWhole(file) {
     const { media, upload } = await announce(file, { upload_method: 'put' });
+    if (!upload && !hasArrived(media)) throw ended(file, media);
     // Without an upload the file has arrived, and only S3's answer got lost.
     return { ...(upload ?? NOTHING_TO_SEND), key: media.id };
   }
 
   async function announceParts(file) {
-    const { upload } = await announce(file, { upload_method: 'multipart', part_size_bytes: getChunkSize(file) });
+    const method = { upload_method: 'multipart', part_size_bytes: getChunkSize(file) };
+    const { media, upload } = await announce(file, method);
+    // Uppy would send parts, and there is no upload to take them.
+    if (!upload) throw hasArrived(media) ? new Error(`It has been uploaded before, as ${media.id}`) : ended(file, media);
+    uppy.setFileState(file.id, { mediaId: media.id });
     return s3Answer('InitiateMultipartUploadResult', { UploadId: upload.upload_id });
   }
 
@@ -60,14 +65,36 @@ export function viaMediaApi(uppy, api, partSizeBytes = 16 * 1024 * 1024) {
       const { parts } = await api.get(`${upload}/parts`);
       return { Part: parts.map(({ part_number, etag }) => ({ PartNumber: part_number, ETag: etag })) };
     } catch (error) {
-      if (error.code !== 'upload_ended') throw error;
-      // If it was completed, and only the answer got lost, then completing it again succeeds: let Uppy get there.
+      if (!['not_found', 'upload_ended'].includes(error.code)) throw error;
+      const media = await mediaOf(file);
+      if (!hasArrived(media)) throw ended(file, media);
+      // It was completed, and only the answer got lost. Completing it again succeeds: let Uppy get there.
       const count = Math.ceil(file.size / getChunkSize(file));
       return { Part: Array.from({ length: count }, (_, index) => ({ PartNumber: index + 1, ETag: '-' })) };
     }
   }
 
+  async function mediaOf({ mediaId }) {
+    try {
+      return await api.get(`/media/${mediaId}`);
+    } catch (error) {
+      if (error.code !== 'not_found') throw error;
+      return undefined;
+    }
+  }
+
+  /** What says that an upload has ended without its file. After that, Uppy's next attempt is another upload. */
+  function ended({ id }, media) {
+    uppy.setFileState(id, { idempotencyKey: undefined, mediaId: undefined, s3Multipart: undefined });
+    return new Error(media?.failure?.detail ?? 'The upload has ended without its file: try again to begin it anew');
+  }
+
   return { getChunkSize, generateObjectKey: ({ id }) => id, signRequest };
+}
+
+/** Whether a media, if there is one, has its file. */
+function hasArrived(media) {
+  return ['completing', 'processing', 'ready'].includes(media?.status);
 }
 
 /** A place where Uppy reads what S3 would answer. */
