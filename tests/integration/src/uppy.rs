@@ -186,7 +186,7 @@ async fn the_canonical_routes_know_such_an_upload(platform: &Platform) {
     assert_eq!((&problem["missing"], &problem["message"]), (&json!([1]), &Value::Null));
     let first = uppy.send_part(&upload, 1, &file.bytes[..PART_BYTES]).await;
     // Only the client knows which parts make up the file.
-    expect_problem(complete(json!({})).await, StatusCode::UNPROCESSABLE_ENTITY, "invalid").await;
+    expect_problem(complete(json!({})).await, StatusCode::CONFLICT, "parts_incomplete").await;
     expect(complete(json!({"parts": [first, second]})).await, StatusCode::OK).await;
     let media = platform.settled(&user, upload["media_id"].as_str().unwrap()).await;
     assert_eq!((&media["status"], &media["size_bytes"]), (&json!("ready"), &json!(file.bytes.len())));

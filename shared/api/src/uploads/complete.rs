@@ -133,9 +133,8 @@ impl Completion<'_> {
     async fn join(&self, media: &Media, s3_upload_id: &str, rules: &PartRules) -> Result<Step, Problem> {
         let (ingest, key) = (&self.state.ingest, self.upload.key());
         if rules.plan().is_none() && self.named.is_none() && media.status() == Status::AwaitingUpload {
-            let why =
-                "is required: of a file whose size was not declared, only its client knows when it is whole";
-            return Err(Problem::invalid_field("/parts", why));
+            let detail = "Name the parts: of a file whose size was not declared, only its client knows when it is whole.";
+            return Err(Problem::new(Code::PartsIncomplete, detail));
         }
         let Some(uploaded) = ingest.list_parts(&key, s3_upload_id).await? else {
             return self.find(media, Problem::upload_ended()).await;

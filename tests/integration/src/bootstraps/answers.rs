@@ -134,7 +134,7 @@ impl Volatile {
                 for (name, value) in fields {
                     match FIELDS.iter().find(|(field, _)| field == name) {
                         Some((_, what)) if value.is_string() || value.is_number() => {
-                            *value = Value::from(*what)
+                            *value = Value::from(*what);
                         }
                         _ => self.replace(value, event),
                     }

@@ -65,7 +65,7 @@ impl<'a> Uppy<'a> {
     }
 
     /// The path of an upload, with the key as each version encodes it.
-    fn path(&self, upload: &Value, rest: &str) -> String {
+    fn path(upload: &Value, rest: &str) -> String {
         let (id, key) = (upload["uploadId"].as_str().unwrap(), upload["key"].as_str().unwrap());
         format!("/s3/multipart/{id}{rest}?key={}", key.replace('/', "%2F"))
     }
@@ -98,7 +98,7 @@ impl<'a> Uppy<'a> {
     }
 
     pub(super) async fn sign_part(&self, upload: &Value, number: usize) -> Response {
-        self.request(Method::GET, &self.path(upload, &format!("/{number}"))).send().await.unwrap()
+        self.request(Method::GET, &Self::path(upload, &format!("/{number}"))).send().await.unwrap()
     }
 
     /// Sends bytes without any header; answers the tag that S3 gave them.
@@ -142,7 +142,7 @@ impl<'a> Uppy<'a> {
     }
 
     pub(super) async fn ask_to_list(&self, upload: &Value) -> Response {
-        self.request(Method::GET, &self.path(upload, "")).send().await.unwrap()
+        self.request(Method::GET, &Self::path(upload, "")).send().await.unwrap()
     }
 
     pub(super) async fn list(&self, upload: &Value) -> Value {
@@ -150,12 +150,12 @@ impl<'a> Uppy<'a> {
     }
 
     pub(super) async fn complete(&self, upload: &Value, parts: &[Value]) -> Response {
-        let request = self.request(Method::POST, &self.path(upload, "/complete"));
+        let request = self.request(Method::POST, &Self::path(upload, "/complete"));
         request.json(&json!({"parts": parts})).send().await.unwrap()
     }
 
     pub(super) async fn abort(&self, upload: &Value) -> Response {
-        self.request(Method::DELETE, &self.path(upload, "")).send().await.unwrap()
+        self.request(Method::DELETE, &Self::path(upload, "")).send().await.unwrap()
     }
 
     /// Everything that can be asked of an upload.

@@ -75,7 +75,7 @@ async fn a_token_that_is_not_ours_is_refused(platform: &Platform) {
     let upload = uppy.begin(&File::video()).await;
     let faults: [(&str, Change); 8] = [
         ("token_expired", |_, claims| {
-            claims["exp"] = claims["iat"].as_i64().map(|iat| json!(iat - 1)).unwrap()
+            claims["exp"] = claims["iat"].as_i64().map(|iat| json!(iat - 1)).unwrap();
         }),
         ("token_invalid", |_, claims| claims["aud"] = json!("stream")),
         ("token_invalid", |_, claims| claims["iss"] = json!("another")),
