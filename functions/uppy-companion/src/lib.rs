@@ -20,7 +20,10 @@ use api::refusals::{
     Aws, ChangedMeanwhile, CurrentCaller, FileTooLarge, JsonBody, NotFound, NotMultipart, ObjectMissing,
     Parameters, PartsIncomplete, QuotaExceeded, RateLimited, Refused, RoleInsufficient, UploadEnded,
 };
-use api::uploads::{Aborter, CompleteRequest, CompletedUpload, Completer, Uploads, named_parts};
+use api::uploads::{
+    Aborter, Begun, CompleteRequest, CompletedUpload, Completer, FileRequest, UploadLimits, Uploads,
+    named_parts,
+};
 use api::{
     Access, Answer, Clock, Environment, Function, Problem, Request, StartError, UserLimit, http_function,
 };
@@ -169,6 +172,19 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     answered.map_err(Problem::for_uppy)
 }
 
+/// Announces the file that `read` finds in a request, of somebody who may upload.
+async fn announce(
+    state: &State,
+    request: &Request,
+    read: fn(&Request, &UploadLimits) -> Result<FileRequest, Problem>,
+) -> Result<Begun, Problem> {
+    let caller = state.access.current_caller(request, state.uploads.table()).await?;
+    Problem::unless_allowed(decide(&caller, Action::Upload), "media")?;
+    let file = read(request, state.uploads.limits())?;
+    state.limit.count(request, caller.user_id, 1).await?;
+    state.uploads.begin(&caller, file, None, 0, &request.api_url()).await
+}
+
 /// Announces a file that comes in one piece, and signs the form that uploads it.
 #[utoipa::path(
     get,
@@ -181,11 +197,7 @@ async fn handle(state: Arc<State>, request: Request) -> Result<Answer, Problem> 
     ),
 )]
 async fn sign_form(state: &State, request: &Request) -> Result<Answer, Problem> {
-    let caller = state.access.current_caller(request, state.uploads.table()).await?;
-    Problem::unless_allowed(decide(&caller, Action::Upload), "media")?;
-    let file = file_of_form(request, state.uploads.limits())?;
-    state.limit.count(request, caller.user_id, 1).await?;
-    let begun = state.uploads.begin(&caller, file, None, 0, &request.api_url()).await?;
+    let begun = announce(state, request, file_of_form).await?;
     match begun.upload {
         Some(UploadBody::Post { url, fields, expires_at, .. }) => Answer::ok(&UppyForm {
             method: "post",
@@ -211,11 +223,7 @@ async fn sign_form(state: &State, request: &Request) -> Result<Answer, Problem> 
     ),
 )]
 async fn begin(state: &State, request: &Request) -> Result<Answer, Problem> {
-    let caller = state.access.current_caller(request, state.uploads.table()).await?;
-    Problem::unless_allowed(decide(&caller, Action::Upload), "media")?;
-    let file = file_in_parts(request, state.uploads.limits())?;
-    state.limit.count(request, caller.user_id, 1).await?;
-    let begun = state.uploads.begin(&caller, file, None, 0, &request.api_url()).await?;
+    let begun = announce(state, request, file_in_parts).await?;
     match begun.upload {
         Some(UploadBody::Multipart { upload_id, .. }) => {
             let media_id = begun.media.id;
