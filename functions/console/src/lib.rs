@@ -5,7 +5,7 @@
 //! behind a custom domain's base path too.
 //!
 //! A content security policy lets the page run its own scripts only, and reach this API, the bucket that uploads go to, and
-//! what publishes are played from; see [`policy`]. Whoever could write into the page could still take no token elsewhere.
+//! what publishes are played from; see `policy`. Whoever could write into the page could still take no token elsewhere.
 
 mod files;
 mod policy;
@@ -32,7 +32,7 @@ struct State {
 #[openapi(paths(handle, file))]
 pub struct Documentation;
 
-/// The function, with the variables of [`policy`].
+/// The function, with the variables of `policy`.
 pub async fn build(environment: Environment) -> Result<impl Function, StartError> {
     let state = State { files: Files::new(), policy: policy::of(&environment)? };
     Ok(http_function(state, handle))

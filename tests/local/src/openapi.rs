@@ -2,7 +2,7 @@
 //!
 //! The crates describe their routes beside the code that serves them, with the types that it uses; nothing of the local
 //! stack is linked into a function. The template says which routes there are: a route that no crate describes, and a
-//! description without a route, are errors. What is the same for all operations is said once, in [`conventions`].
+//! description without a route, are errors. What is the same for all operations is said once, in `conventions`.
 //! <https://spec.openapis.org/oas/v3.1.1.html>
 
 mod bodies;
